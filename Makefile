@@ -1,0 +1,64 @@
+# Tast 1. `make run` and `make test` set themselves up; see README.md.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+LINE ?= simulated
+PORT ?= 8600
+PY := .venv/bin/python
+PACKAGES := callback ivr scheduler config hardware
+# The local PBX listens on loopback only, with these published secrets. An office sets its own.
+export TAST1_AMI_SECRET ?= local-pbx
+export TAST1_FASTAGI_TOKEN ?= local-pbx
+
+.PHONY: help run test lint type docs pbx bench fmt clean
+
+help:
+	@echo "make run [LINE=asterisk] [PORT=8600]   the service, with the demo offices and a telephone in the browser"
+	@echo "make test    lint, types and every test, with a real Asterisk, real phones and a real browser"
+	@echo "make lint | type | docs | fmt          style and floors | mypy | check the docs | format"
+	@echo "make pbx     the local Asterisk in the foreground"
+	@echo "make bench   speed, as ratios in one run"
+	@echo "make clean   remove what the commands above made (also the demo data)"
+
+.venv/run-ready: requirements.lock pyproject.toml
+	@hardware/setup.sh venv $(PYTHON) requirements.lock
+	@touch $@
+
+.venv/test-ready: requirements-test.lock pyproject.toml
+	@hardware/setup.sh venv $(PYTHON) requirements-test.lock
+	@touch .venv/run-ready $@
+
+run: .venv/run-ready
+	@TAST1_DEMO_PASSWORD="$${TAST1_DEMO_PASSWORD-tast1-demo}" .venv/bin/tast1 serve --config config/demo --data var/demo --line $(LINE) --port $(PORT)
+
+pbx: .venv/run-ready
+	@hardware/setup.sh pbx
+	@exec $(PY) -m hardware.asterisk.local_pbx
+
+test: lint type docs
+	@hardware/setup.sh pbx phones browser
+	@$(PY) -m hardware.asterisk.local_pbx --build-only
+	@$(PY) -m pytest
+
+lint: .venv/test-ready
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/lint-imports --no-cache | tail -n 12; exit $${PIPESTATUS[0]}
+
+type: .venv/test-ready
+	@.venv/bin/mypy
+
+docs: .venv/test-ready
+	@$(PY) -m pytest -q tests/unit/test_docs.py
+
+bench: .venv/test-ready
+	@hardware/setup.sh pbx phones
+	@$(PY) -m tests.bench
+
+fmt: .venv/test-ready
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format .
+
+clean:
+	@rm -rf .venv .pbx var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,256 @@
+"""The typed configuration. Pure data: loading, checking and printing live in load.py and check.py.
+
+Every model forbids unknown keys. Durations are written as "45m", "10s", "2h", "1h30m".
+Secrets never stand here: they come from the environment (see `Secrets`).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def parse_duration(text: Any) -> timedelta:
+    """`"1h30m"` -> timedelta. Raises ValueError with what to write instead."""
+    if isinstance(text, timedelta):
+        return text
+    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not text:
+        raise ValueError(f'not a duration: {text!r}; write for example "45m", "10s", "2h" or "1h30m"')
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except OverflowError:
+        raise ValueError(f"too long: {text!r}") from None
+
+
+def format_duration(span: timedelta) -> str:
+    """timedelta -> `"1h30m"`, the form `parse_duration` reads."""
+    seconds = int(span.total_seconds())
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
+
+
+class Model(BaseModel):
+    """Frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LineName(StrEnum):
+    SIMULATED = "simulated"
+    ASTERISK = "asterisk"
+
+
+class DeadlinePolicy(StrEnum):
+    HOURS_48 = "hours_48"
+    WORKING_DAYS_2 = "working_days_2"
+
+
+class Role(StrEnum):
+    CASEWORKER = "caseworker"
+    LEADER = "leader"
+    CONTACT_CENTRE = "contact_centre"
+    ADMIN = "admin"
+
+
+def _parse_hours(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text.strip())
+    if match is None:
+        raise ValueError(f'not opening hours: {text!r}; write for example "09:00-15:00", or leave the day out if closed')
+    h1, m1, h2, m2 = map(int, match.groups())
+    opens, closes = time(h1, m1), time(h2, m2)
+    if opens >= closes:
+        raise ValueError(f"opens {opens:%H:%M} but closes {closes:%H:%M}: closing must be later the same day")
+    return {"opens": opens, "closes": closes}
+
+
+class _HoursModel(Model):
+    opens: time
+    closes: time
+
+    def __str__(self) -> str:
+        return f"{self.opens:%H:%M}-{self.closes:%H:%M}"
+
+
+Hours = Annotated[_HoursModel, BeforeValidator(_parse_hours), PlainSerializer(str)]
+
+
+class WeekHours(Model):
+    """Opening hours per weekday; a day left out is closed."""
+
+    mon: Hours | None = None
+    tue: Hours | None = None
+    wed: Hours | None = None
+    thu: Hours | None = None
+    fri: Hours | None = None
+    sat: Hours | None = None
+    sun: Hours | None = None
+
+    def on(self, weekday: int) -> _HoursModel | None:
+        """Hours on a weekday (0 = Monday)."""
+        days = (self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun)
+        return days[weekday]
+
+
+class SpecialDay(Model):
+    """One date with other hours than the weekday's: closed, or shorter. Wins over public holidays."""
+
+    date: date
+    phone_hours: Hours | None = None
+    """None = closed."""
+    note: str = ""
+
+
+class Office(Model):
+    """One Nav office."""
+
+    office_no: str = Field(pattern=r"^\d{4}$")
+    name: str = Field(min_length=1)
+    municipality_no: str = Field(pattern=r"^\d{4}$")
+    municipality: str
+    public_number: str
+    """E.164; callers ring it, and callbacks show it."""
+    oncall_number: str | None = None
+    fallback_number: str
+    """E.164; the PBX rings it by itself when the service does not answer."""
+    languages: tuple[str, ...] = ("nb",)
+    """The first is the office's own."""
+    phone_hours: WeekHours
+    special_days: tuple[SpecialDay, ...] = ()
+    deadline_policy: DeadlinePolicy = DeadlinePolicy.HOURS_48
+    urgent_limit: Duration = timedelta(hours=2)
+
+
+class Person(Model):
+    """Someone who works with the list."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9._-]*$")
+    name: str
+    role: Role
+    office_no: str | None = None
+    """The office a caseworker or leader belongs to; none for the contact centre and administrators."""
+    extension: str | None = Field(default=None, pattern=r"^\d{2,5}$")
+    mobile: str | None = None
+
+
+class ServiceSettings(Model):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8600, ge=0, le=65535)
+    public_url: str | None = None
+    """Where the PBX fetches prompts; default http://HOST:PORT."""
+    line: LineName = LineName.SIMULATED
+    session_hours: int = Field(default=10, ge=1, le=24)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class RetrySettings(Model):
+    """How long to wait after each outcome before the next attempt."""
+
+    busy: Duration = timedelta(minutes=7)
+    no_answer: Duration = timedelta(minutes=45)
+    declined: Duration = timedelta(minutes=45)
+    ring_again: Duration = timedelta(minutes=45)
+    wrong_person: Duration = timedelta(minutes=45)
+    invalid: Duration = timedelta(hours=2)
+    cancelled: Duration = timedelta(0)
+    """The caseworker hung up or did not press 1: the caller was never rung."""
+    line_failed: Duration = timedelta(minutes=1)
+    """Our own failure: doubled for each in a row up to `line_failed_max`; uses up no attempt."""
+    line_failed_max: Duration = timedelta(minutes=10)
+
+
+class CallSettings(Model):
+    """Timing of calls."""
+
+    caseworker_ring: Duration = timedelta(seconds=25)
+    caller_ring: Duration = timedelta(seconds=35)
+    menu_wait: Duration = timedelta(seconds=5)
+    """Silence after a prompt before it is repeated."""
+    claim_limit: Duration = timedelta(minutes=15)
+    """A claimed request nobody rings goes back to the list after this."""
+    result_limit: Duration = timedelta(hours=1)
+    """A finished conversation without a result is due again after this."""
+
+
+class NumberSettings(Model):
+    """Which numbers may be rung."""
+
+    country_codes: tuple[int, ...] = (47,)
+    allow: tuple[str, ...] = ()
+    """Extra numbers (E.164) accepted as they stand, for example a 5-digit shelter line."""
+
+
+class AsteriskSettings(Model):
+    ami_host: str = "127.0.0.1"
+    ami_port: int = 5038
+    ami_user: str = "tast1"
+    ami_tls: bool = False
+    fastagi_host: str = "127.0.0.1"
+    fastagi_port: int = 4573
+    fastagi_allow: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses of PBXs that may connect."""
+    trunk: str = "public"
+    """PJSIP endpoint towards the public telephone network."""
+    local_pbx: bool = False
+    """The PBX of `make pbx`, on loopback, with its published secret."""
+
+
+class Settings(Model):
+    """tast1.toml."""
+
+    service: ServiceSettings = ServiceSettings()
+    retry: RetrySettings = RetrySettings()
+    calls: CallSettings = CallSettings()
+    numbers: NumberSettings = NumberSettings()
+    asterisk: AsteriskSettings = AsteriskSettings()
+
+
+class Config(Model):
+    """Everything an office sets, checked as a whole."""
+
+    settings: Settings
+    offices: tuple[Office, ...]
+    people: tuple[Person, ...]
+
+    def office(self, office_no: str) -> Office | None:
+        return next((office for office in self.offices if office.office_no == office_no), None)
+
+    def office_of_number(self, number: str) -> Office | None:
+        """The office whose public number or on-call number was dialled."""
+        return next((o for o in self.offices if number in (o.public_number, o.oncall_number)), None)
+
+    def person(self, person_id: str) -> Person | None:
+        return next((person for person in self.people if person.id == person_id), None)
+
+    def caseworkers(self, office_no: str) -> tuple[Person, ...]:
+        """People of an office who have a telephone to ring from."""
+        return tuple(p for p in self.people if p.office_no == office_no and (p.extension or p.mobile))
+
+
+class Secrets(BaseModel):
+    """Read from the environment only; printed never."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ami_secret: str | None = Field(default=None, repr=False)
+    """TAST1_AMI_SECRET"""
+    fastagi_token: str | None = Field(default=None, repr=False)
+    """TAST1_FASTAGI_TOKEN"""
+    demo_password: str | None = Field(default=None, repr=False)
+    """TAST1_DEMO_PASSWORD: gives every person without a password this one; loopback only."""

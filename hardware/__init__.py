@@ -1,0 +1,1 @@
+"""The lines: the Line port and one driver per vendor."""

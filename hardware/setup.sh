@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Prepares the machine for the make verbs. Installs Debian/Ubuntu packages when root; otherwise says exactly
+# what to install. It never touches anything outside the checkout except through apt-get.
+#   setup.sh venv PYTHON LOCKFILE     the virtual environment, from hashed pins
+#   setup.sh pbx | phones | browser   the system packages these need
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+need() { # need PROGRAM PACKAGE...: have the program, or install the packages
+    local program=$1; shift
+    command -v "$program" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing $* ..."
+        [ -n "${updated:-}" ] || apt-get update -qq
+        updated=1
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    fi
+    command -v "$program" >/dev/null && return
+    echo "'$program' is missing. Install it and run the same command again:" >&2
+    echo "    sudo apt-get update && sudo apt-get install -y --no-install-recommends $*" >&2
+    exit 1
+}
+
+venv() {
+    local python=$1 lock=$2
+    need "$python" python3
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "Python 3.11 or newer is needed; $python is $("$python" -V). Name another: make PYTHON=python3.12 ..." >&2
+        exit 1
+    }
+    if [ ! -x .venv/bin/pip ]; then
+        rm -rf .venv
+        if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+            [ "$(id -u)" != 0 ] || { apt-get update -qq; apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }
+            "$python" -c 'import ensurepip' 2>/dev/null || {
+                echo "Install the venv module and run the same command again: sudo apt-get install -y python3-venv" >&2
+                exit 1
+            }
+        fi
+        "$python" -m venv .venv
+    fi
+    echo "Setting up .venv from $lock (once) ..."
+    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock"
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+}
+
+case ${1:-} in
+venv) venv "$2" "$3" ;;
+*)
+    for part in "$@"; do
+        case $part in
+        pbx) command -v asterisk >/dev/null || need mmdebstrap mmdebstrap debian-archive-keyring ;;
+        phones)
+            need baresip baresip-core
+            need sipp sip-tester
+            ;;
+        browser) need chromium chromium ;;
+        *)
+            echo "setup.sh: unknown part '$part'" >&2
+            exit 2
+            ;;
+        esac
+    done
+    ;;
+esac
