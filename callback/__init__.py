@@ -1,0 +1,1 @@
+"""The list: requests, their life cycle, the desk that changes them, and the service around it."""

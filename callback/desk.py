@@ -1,0 +1,470 @@
+"""The desk: every use case of the list. The only place that changes a request.
+
+Each method reads, decides with the pure tables, and saves by compare and set; a lost race is tried again
+on fresh data, so the answer is always about the request as it is. It never touches a line, and it never
+recomputes `registered_at`, `due_at` or `answer_by_date`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from callback.numbers import check_number
+from callback.request import (
+    OPEN,
+    URGENT_REASONS,
+    AttemptOutcome,
+    CallAttempt,
+    CallbackError,
+    CallbackRequest,
+    CallResult,
+    LedgerEntry,
+    Origin,
+    Reason,
+    RequestEvent,
+    RequestState,
+    Urgency,
+    next_state,
+)
+from callback.store import Change, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest, Store
+from config.model import Config, Office, Person
+from scheduler.calendar import OfficeCalendar
+from scheduler.clock import Clock
+from scheduler.deadline import deadline
+from scheduler.retry import PastAttempt, next_attempt
+
+log = structlog.get_logger(__name__)
+_TRIES = 5
+
+
+class DeskError(CallbackError):
+    """The desk refuses; nothing was changed."""
+
+
+class UnknownRequest(DeskError):
+    """There is no request with this id."""
+
+
+class UnknownOffice(DeskError):
+    """There is no office with this number."""
+
+
+class UnknownPerson(DeskError):
+    """There is no such person, or they do not belong to the office."""
+
+
+class HasNoNumber(DeskError):
+    """The request has no number to ring yet."""
+
+
+class HeldByOther(DeskError):
+    """A colleague has this request. `person_id` says who."""
+
+    def __init__(self, person_id: str, name: str) -> None:
+        super().__init__(f"{name} has this request")
+        self.person_id = person_id
+        self.name = name
+
+
+class MissingText(DeskError):
+    """A decision needs a written reason and the other channel that was tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What is known when someone asks to be talked to."""
+
+    office_no: str
+    phone: str | None
+    """A number in any form `check_number` accepts; None when withheld."""
+    registered_by: str = "caller"
+    origin: Origin = Origin.PHONE
+    reason: Reason = Reason.UNSPECIFIED
+    urgency: Urgency | None = None
+    """None: urgent exactly when the reason is one of the four urgent ones."""
+    language: str = "nb"
+    note: str | None = None
+    request_id: str | None = None
+    """Given by a call so that a repeated registration is no second request."""
+
+
+class Desk:
+    """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
+
+    def __init__(self, store: Store, config: Config, clock: Clock) -> None:
+        self.store = store
+        self.config = config
+        self.clock = clock
+        self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
+
+    # -- lookups
+
+    def office(self, office_no: str) -> Office:
+        office = self.config.office(office_no)
+        if office is None:
+            raise UnknownOffice(f"no office {office_no!r}; known: {', '.join(sorted(self._calendars))}")
+        return office
+
+    def calendar(self, office_no: str) -> OfficeCalendar:
+        return self._calendars[self.office(office_no).office_no]
+
+    def person(self, person_id: str) -> Person:
+        person = self.config.person(person_id)
+        if person is None:
+            raise UnknownPerson(f"no person {person_id!r} in staff.toml")
+        return person
+
+    async def get(self, request_id: str) -> CallbackRequest:
+        request = await self.store.get(request_id)
+        if request is None:
+            raise UnknownRequest(f"no request {request_id!r}")
+        return request
+
+    async def find(self, query: RequestQuery) -> list[CallbackRequest]:
+        return await self.store.find(query)
+
+    # -- registering
+
+    async def register(self, registration: Registration) -> tuple[CallbackRequest, bool]:
+        """Put someone on the list, or find their open request: (request, created)."""
+        office = self.office(registration.office_no)
+        phone = None
+        if registration.phone is not None:
+            phone = check_number(registration.phone, self.config.settings.numbers)
+        urgency = registration.urgency or (
+            Urgency.URGENT if registration.reason in URGENT_REASONS else Urgency.ORDINARY
+        )
+        now = self.clock.now()
+        calendar = self.calendar(office.office_no)
+        clock = deadline(now, calendar, urgent=urgency is Urgency.URGENT)
+        first = next_attempt((), self.config.settings.retry, calendar, now)
+        request = CallbackRequest(
+            id=registration.request_id or uuid.uuid4().hex,
+            reference=_new_reference(),
+            office_no=office.office_no,
+            phone=phone,
+            state=RequestState.WAITING,
+            urgency=urgency,
+            reason=registration.reason,
+            language=registration.language,
+            origin=registration.origin,
+            registered_at=now,
+            due_at=clock.due_at,
+            answer_by_date=clock.answer_by_date,
+            last_workable_at=clock.last_workable_at,
+            next_attempt_at=first.at,
+            registered_by=registration.registered_by,
+            note=registration.note,
+        )
+        for _ in range(_TRIES):
+            entry = self._entry(request, registration.registered_by, "registered", None, urgency=urgency.value)
+            try:
+                saved, created = await self.store.register(request, entry)
+            except ReferenceTaken:
+                request = replace(request, reference=_new_reference())
+                continue
+            log.info("request_registered", request_id=saved.id, office=saved.office_no, created=created)
+            return saved, created
+        raise ReferenceTaken("no free reference found; far too many open requests")
+
+    async def set_number(self, request_id: str, raw: str, actor: str) -> CallbackRequest:
+        """Ring the request at another number. Where that number already has an open request at the
+        office, the older of the two lives on and the younger is withdrawn into it; returns the one that
+        will be rung at the number."""
+        phone = check_number(raw, self.config.settings.numbers)
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            if request.phone == phone or not request.is_open:
+                return request
+            moved = replace(request, phone=phone)
+            entry = self._entry(moved, actor, "number_changed", request.state)
+            try:
+                (saved,) = await self.store.save(Change(moved, (entry,)))
+            except NumberTaken as taken:
+                return await self._merge(request, await self.get(taken.request_id), actor)
+            return saved
+
+        return await self._retrying(request_id, change)
+
+    async def _merge(self, request: CallbackRequest, other: CallbackRequest, actor: str) -> CallbackRequest:
+        if request.registered_at < other.registered_at or request.state is RequestState.CALLING:
+            return other  # both stay: the older clock must not be given up
+        await self._apply_saved(
+            request, RequestEvent.WITHDRAWN, actor, {"merged_into": other.id}, next_attempt_at=None
+        )
+        return other
+
+    # -- claiming and ringing
+
+    async def claim(self, request_id: str, person_id: str) -> CallbackRequest:
+        """Take a request. Taking one's own again is fine; raises HeldByOther for a colleague's."""
+        person = self.person(person_id)
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            self._refuse_other(request, person)
+            if request.state is RequestState.CLAIMED:
+                return request
+            now = self.clock.now()
+            limit = now + self.config.settings.calls.claim_limit
+            return await self._apply_saved(
+                request, RequestEvent.CLAIMED, person_id,
+                claimed_by=person_id, claimed_at=now, next_attempt_at=limit,
+            )  # fmt: skip
+
+        return await self._retrying(request_id, change)
+
+    async def release(self, request_id: str, actor: str) -> CallbackRequest:
+        """Give a claimed request back to the list, due now."""
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            return await self._apply_saved(
+                request, RequestEvent.RELEASED, actor,
+                claimed_by=None, claimed_at=None, next_attempt_at=self._plan(request),
+            )  # fmt: skip
+
+        return await self._retrying(request_id, change)
+
+    async def start_attempt(
+        self, request_id: str, person_id: str, attempt_id: str
+    ) -> tuple[CallbackRequest, CallAttempt]:
+        """Claim and begin to ring, in one act. Raises HeldByOther, NumberInCall, CaseworkerInCall,
+        HasNoNumber, IllegalTransition."""
+        person = self.person(person_id)
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            self._refuse_other(request, person)
+            if request.is_open and request.phone is None:
+                raise HasNoNumber(f"request {request.id} has no number to ring yet")
+            now = self.clock.now()
+            attempt = CallAttempt(attempt_id, request.id, person_id, request.phone, started_at=now)
+            return await self._apply_saved(
+                request, RequestEvent.CALL_STARTED, person_id, {"attempt": attempt_id}, attempt=attempt,
+                claimed_by=person_id, claimed_at=now,
+                next_attempt_at=now + self.config.settings.calls.claim_limit,
+            )  # fmt: skip
+
+        saved = await self._retrying(request_id, change)
+        attempt = next(a for a in saved.attempts if a.id == attempt_id)
+        return saved, attempt
+
+    async def attempt_ringing(self, attempt_id: str) -> None:
+        """The caller's phone is rung now."""
+        await self._mark(attempt_id, "caller_ringing", ringing_at=self.clock.now())
+
+    async def attempt_connected(self, attempt_id: str) -> None:
+        """Caller and caseworker were joined now."""
+        await self._mark(attempt_id, "connected", connected_at=self.clock.now())
+
+    async def end_attempt(
+        self, attempt_id: str, outcome: AttemptOutcome, cause: int | None = None
+    ) -> CallbackRequest:
+        """The call is over. Saying so again changes nothing."""
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            attempt = _attempt(request, attempt_id)
+            if attempt.ended_at is not None:
+                return request
+            talked = outcome is AttemptOutcome.ANSWERED
+            now = self.clock.now()
+            ended = replace(attempt, ended_at=now, outcome=outcome, cause=cause)
+            details = {"attempt": attempt_id, "outcome": outcome.value, "cause": cause}
+            if talked:
+                return await self._apply_saved(
+                    request, RequestEvent.CALL_TALKED, attempt.caseworker, details, attempt=ended,
+                    next_attempt_at=now + self.config.settings.calls.result_limit,
+                )  # fmt: skip
+            return await self._apply_saved(
+                request, RequestEvent.CALL_MISSED, "service", details, attempt=ended,
+                claimed_by=None, claimed_at=None,
+                next_attempt_at=self._plan(_with_attempt(request, ended)),
+            )  # fmt: skip
+
+        return await self._by_attempt(attempt_id, change)
+
+    async def record_result(
+        self, request_id: str, person_id: str, result: CallResult, note: str | None = None
+    ) -> CallbackRequest:
+        """What the caseworker says of the last conversation."""
+        person = self.person(person_id)
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            self._refuse_other(request, person)
+            if request.state is RequestState.CALLING:
+                raise DeskError("the call is not over yet; record the result when both have hung up")
+            event = RequestEvent.RESULT_RING_AGAIN
+            if result is CallResult.REACHED:
+                event = RequestEvent.RESULT_REACHED
+            next_state(request, event)
+            if request.state is RequestState.UNREACHABLE and request.attempts[-1].connected_at is None:
+                raise DeskError("there was no conversation to record a result of")
+            attempt = replace(request.attempts[-1], result=result)
+            after = _with_attempt(request, attempt)
+            again = None if result is CallResult.REACHED else self._plan(after)
+            return await self._apply_saved(
+                request, event, person_id, {"attempt": attempt.id, "result": result.value}, attempt=attempt,
+                claimed_by=None, claimed_at=None, next_attempt_at=again, note=note or request.note,
+            )  # fmt: skip
+
+        return await self._retrying(request_id, change)
+
+    # -- ending without a talk, and moving
+
+    async def withdraw(self, request_id: str, actor: str) -> CallbackRequest:
+        """The caller no longer wants to be rung."""
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            return await self._apply_saved(
+                request, RequestEvent.WITHDRAWN, actor, claimed_by=None, claimed_at=None, next_attempt_at=None
+            )
+
+        return await self._retrying(request_id, change)
+
+    async def decide(self, request_id: str, person_id: str, why: str, other_channel: str) -> CallbackRequest:
+        """A named person ends it: why, and which other channel was tried. Both go to the note; the ledger
+        only says that they were written (it never holds free text)."""
+        person = self.person(person_id)
+        if not why.strip() or not other_channel.strip():
+            raise MissingText("write why, and which other channel was tried (letter, visit, e-mail ...)")
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            self._refuse_other(request, person)
+            text = f"{why.strip()} ({other_channel.strip()})"
+            note = f"{request.note}\n{text}" if request.note else text
+            return await self._apply_saved(
+                request, RequestEvent.DECIDED, person_id, {"reason_written": True, "other_channel_written": True},
+                claimed_by=None, claimed_at=None, next_attempt_at=None, note=note,
+            )  # fmt: skip
+
+        return await self._retrying(request_id, change)
+
+    async def reassign(self, request_id: str, to_person_id: str, actor: str) -> CallbackRequest:
+        """Give the request to a colleague of the same office; place and clock stay."""
+        to = self.person(to_person_id)
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            if to.office_no != request.office_no:
+                raise UnknownPerson(f"{to.name} does not belong to office {request.office_no}")
+            if not request.is_open or request.state is RequestState.CALLING:
+                raise DeskError(f"a request that is {request.state} cannot be reassigned now")
+            moved = replace(request, assigned_to=to.id)
+            if request.state is RequestState.CLAIMED:
+                back = next_state(request, RequestEvent.RELEASED)
+                moved = replace(
+                    moved, state=back, claimed_by=None, claimed_at=None, next_attempt_at=self._plan(request)
+                )
+            elif request.claimed_by is not None:
+                moved = replace(moved, claimed_by=to.id)
+            entry = self._entry(moved, actor, "reassigned", request.state, to=to.id)
+            (saved,) = await self.store.save(Change(moved, (entry,)))
+            return saved
+
+        return await self._retrying(request_id, change)
+
+    # -- the sweep
+
+    async def sweep(self) -> int:
+        """Give back claims nobody acted on; returns how many requests were changed. A conversation
+        without a result stays `result_due` and on the list: only a person knows how it went."""
+        now = self.clock.now()
+        query = RequestQuery(states=frozenset({RequestState.CLAIMED}), due_before=now, limit=1000)
+        released = 0
+        for request in await self.store.find(query):
+            try:
+                await self.release(request.id, "service")
+                released += 1
+            except CallbackError as error:  # someone acted in between: theirs stands
+                log.debug("claim_not_released", request_id=request.id, why=str(error))
+        return released
+
+    # -- inner workings
+
+    def _refuse_other(self, request: CallbackRequest, person: Person) -> None:
+        if person.office_no not in (None, request.office_no):
+            raise UnknownPerson(f"{person.name} does not belong to office {request.office_no}")
+        if request.is_open and request.claimed_by not in (None, person.id):
+            holder = self.config.person(request.claimed_by or "")
+            raise HeldByOther(request.claimed_by or "", holder.name if holder else "someone")
+
+    def _plan(self, request: CallbackRequest) -> datetime:
+        history = [
+            PastAttempt(a.ended_at, (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value)
+            for a in request.attempts
+            if a.ended_at is not None
+        ]
+        calendar = self.calendar(request.office_no)
+        return next_attempt(history, self.config.settings.retry, calendar, self.clock.now()).at
+
+    async def _apply_saved(
+        self,
+        request: CallbackRequest,
+        event: RequestEvent,
+        actor: str,
+        details: dict[str, Any] | None = None,
+        *,
+        attempt: CallAttempt | None = None,
+        **fields: Any,
+    ) -> CallbackRequest:
+        after = replace(request, state=next_state(request, event), **fields)
+        entry = self._entry(after, actor, event.value, request.state, **(details or {}))
+        (saved,) = await self.store.save(Change(after, (entry,), attempt))
+        log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
+        return saved
+
+    async def _mark(self, attempt_id: str, event: str, **fields: datetime) -> None:
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            attempt = _attempt(request, attempt_id)
+            if attempt.ended_at is not None or all(getattr(attempt, name) for name in fields):
+                return request
+            entry = self._entry(request, "service", event, request.state, attempt=attempt_id)
+            (saved,) = await self.store.save(Change(request, (entry,), replace(attempt, **fields)))
+            return saved
+
+        await self._by_attempt(attempt_id, change)
+
+    async def _retrying(
+        self, request_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
+    ) -> CallbackRequest:
+        for attempt in range(_TRIES):
+            try:
+                return await change(await self.get(request_id))
+            except StaleRequest:
+                if attempt == _TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _by_attempt(
+        self, attempt_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
+    ) -> CallbackRequest:
+        request = await self.store.get_by_attempt(attempt_id)
+        if request is None:
+            raise UnknownRequest(f"no attempt {attempt_id!r}")
+        return await self._retrying(request.id, change)
+
+    def _entry(
+        self, after: CallbackRequest, actor: str, event: str, before: RequestState | None, **details: Any
+    ) -> LedgerEntry:
+        return LedgerEntry(after.id, self.clock.now(), actor, event, before, after.state, details)
+
+
+def _new_reference() -> str:
+    return f"{secrets.randbelow(900_000) + 100_000}"
+
+
+def _attempt(request: CallbackRequest, attempt_id: str) -> CallAttempt:
+    return next(a for a in request.attempts if a.id == attempt_id)
+
+
+def _with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:
+    return replace(
+        request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts)
+    )
+
+
+__all__ = ["OPEN", "Desk", "DeskError", "HasNoNumber", "HeldByOther", "MissingText", "Registration"]

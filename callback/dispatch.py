@@ -1,0 +1,71 @@
+"""Who is offered what, when. For now: a caseworker clicked "Ring". It never rings by itself."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import structlog
+
+from callback.desk import Desk, DeskError
+from callback.request import AttemptOutcome, CallAttempt, CallbackRequest
+from hardware.line import LineError, LineUnavailable
+from ivr.callback_call import CallbackFacts
+from ivr.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+
+class NoTelephone(DeskError):
+    """The caseworker has neither an extension nor a mobile in staff.toml."""
+
+
+class Dispatch:
+    """Starts callbacks on the line of the office."""
+
+    def __init__(self, desk: Desk, runner_for: Callable[[str], Runner]) -> None:
+        self._desk = desk
+        self._runner_for = runner_for
+
+    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
+        """Ring the caseworker; after their key press, the caller. The attempt is written before any
+        telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
+        person = self._desk.person(person_id)
+        telephone = person.extension or person.mobile
+        if telephone is None:
+            raise NoTelephone(f"{person.name} has neither an extension nor a mobile in staff.toml")
+        request = await self._desk.get(request_id)
+        runner = self._runner_for(request.office_no)
+        if not runner.line.status().up:
+            raise LineUnavailable(runner.line.status().detail)
+        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
+        office = self._desk.office(request.office_no)
+        facts = CallbackFacts(
+            attempt_id=attempt.id,
+            caseworker_number=telephone,
+            caller_number=attempt.phone or "",
+            office_number=office.public_number,
+            language=office.languages[0],
+            urgent=request.urgency.value == "urgent",
+            reason=request.reason.value,
+            registered_at=request.registered_at,
+            tried_before=len(request.attempts) > 1,
+            caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
+            caller_ring=self._desk.config.settings.calls.caller_ring,
+        )
+        try:
+            await runner.start_callback(facts, request.office_no)
+        except LineError:
+            await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
+            raise
+        return request, attempt
+
+
+async def end_orphans(desk: Desk, line: str) -> None:
+    """Attempts that no open call on the configured line carries have ended without us: our failure."""
+    calls = await desk.store.open_calls(line)
+    carried = {leg.removeprefix("tast1-") for call in calls for leg in call.legs}
+    for attempt in await desk.store.live_attempts():
+        if attempt.id not in carried:
+            log.warning("attempt_without_call", attempt=attempt.id)
+            await desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)

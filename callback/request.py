@@ -1,0 +1,239 @@
+"""A request to be talked to: its life cycle as one table, its attempts, its ledger. Pure.
+
+A request ends in three ways only: `reached`, `withdrawn` by the caller, or `decided` by a named person.
+Nothing here may ever change `registered_at`, `due_at` or `answer_by_date` of a request that exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+
+class CallbackError(Exception):
+    """Base of what the list refuses."""
+
+
+class IllegalTransition(CallbackError):
+    """This cannot happen to a request in this state; nothing was changed."""
+
+
+class RequestState(StrEnum):
+    WAITING = "waiting"
+    """On the list, not yet tried."""
+    CLAIMED = "claimed"
+    """A named caseworker has it and has not rung yet."""
+    CALLING = "calling"
+    """An attempt is under way: the caseworker's or the caller's phone rings, or they talk."""
+    RESULT_DUE = "result_due"
+    """They talked; the caseworker has not yet said how it went."""
+    UNREACHABLE = "unreachable"
+    """Tried and missed; keeps its place and its clock and has a next attempt."""
+    REACHED = "reached"
+    """Terminal: a human talked with the person."""
+    WITHDRAWN = "withdrawn"
+    """Terminal: the caller no longer wants it."""
+    DECIDED = "decided"
+    """Terminal: a named person ended it, wrote why, and tried another channel."""
+
+
+TERMINAL = frozenset({RequestState.REACHED, RequestState.WITHDRAWN, RequestState.DECIDED})
+OPEN = frozenset(RequestState) - TERMINAL
+
+
+class RequestEvent(StrEnum):
+    CLAIMED = "claimed"
+    RELEASED = "released"
+    CALL_STARTED = "call_started"
+    CALL_MISSED = "call_missed"
+    """The attempt ended and nobody talked."""
+    CALL_TALKED = "call_talked"
+    """The attempt ended after caller and caseworker were joined."""
+    RESULT_REACHED = "result_reached"
+    RESULT_RING_AGAIN = "result_ring_again"
+    """Wrong person, or please ring again."""
+    WITHDRAWN = "withdrawn"
+    DECIDED = "decided"
+
+
+_S, _E = RequestState, RequestEvent
+
+TRANSITIONS: dict[tuple[RequestState, RequestEvent], RequestState] = {
+    (_S.WAITING, _E.CLAIMED): _S.CLAIMED,
+    (_S.WAITING, _E.CALL_STARTED): _S.CALLING,
+    (_S.WAITING, _E.WITHDRAWN): _S.WITHDRAWN,
+    (_S.WAITING, _E.DECIDED): _S.DECIDED,
+    (_S.UNREACHABLE, _E.CLAIMED): _S.CLAIMED,
+    (_S.UNREACHABLE, _E.CALL_STARTED): _S.CALLING,
+    (_S.UNREACHABLE, _E.WITHDRAWN): _S.WITHDRAWN,
+    (_S.UNREACHABLE, _E.DECIDED): _S.DECIDED,
+    # A talk that our own line cut may still be recorded; the desk asks for a conversation first.
+    (_S.UNREACHABLE, _E.RESULT_REACHED): _S.REACHED,
+    (_S.CLAIMED, _E.RELEASED): _S.WAITING,  # UNREACHABLE if it was tried before, see `next_state`
+    (_S.CLAIMED, _E.CALL_STARTED): _S.CALLING,
+    (_S.CLAIMED, _E.WITHDRAWN): _S.WITHDRAWN,
+    (_S.CLAIMED, _E.DECIDED): _S.DECIDED,
+    (_S.CALLING, _E.CALL_MISSED): _S.UNREACHABLE,
+    (_S.CALLING, _E.CALL_TALKED): _S.RESULT_DUE,
+    (_S.RESULT_DUE, _E.RESULT_REACHED): _S.REACHED,
+    (_S.RESULT_DUE, _E.RESULT_RING_AGAIN): _S.UNREACHABLE,
+    (_S.RESULT_DUE, _E.CALL_STARTED): _S.CALLING,
+    (_S.RESULT_DUE, _E.WITHDRAWN): _S.WITHDRAWN,
+    (_S.RESULT_DUE, _E.DECIDED): _S.DECIDED,
+}
+
+
+class Urgency(StrEnum):
+    URGENT = "urgent"
+    ORDINARY = "ordinary"
+
+
+class Reason(StrEnum):
+    """Fixed list; the first four are urgent (Nav's own four)."""
+
+    NO_SHELTER = "no_shelter"
+    NO_FOOD = "no_food"
+    NO_POWER = "no_power"
+    EMERGENCY_HELP = "emergency_help"
+    FINANCIAL_ASSISTANCE = "financial_assistance"
+    TEMPORARY_HOUSING = "temporary_housing"
+    ADVICE = "advice"
+    DEBT_ADVICE = "debt_advice"
+    QUALIFICATION_PROGRAMME = "qualification_programme"
+    OTHER = "other"
+    UNSPECIFIED = "unspecified"
+    """The caller only pressed 1."""
+
+
+URGENT_REASONS = frozenset({Reason.NO_SHELTER, Reason.NO_FOOD, Reason.NO_POWER, Reason.EMERGENCY_HELP})
+
+
+class Origin(StrEnum):
+    """Where the request was born."""
+
+    PHONE = "phone"
+    STAFF = "staff"
+    CONTACT_CENTRE = "contact_centre"
+    API = "api"
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    ANSWERED = "answered"
+    """Caller and caseworker were joined."""
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    INVALID = "invalid"
+    CANCELLED = "cancelled"
+    """The caseworker did not press 1 or hung up first: the caller was not rung, or not long enough."""
+    LINE_FAILED = "line_failed"
+    """Our own failure; uses up nothing."""
+
+
+FREE_OUTCOMES = frozenset({AttemptOutcome.CANCELLED, AttemptOutcome.LINE_FAILED})
+"""Outcomes that do not count as an attempt to reach the person."""
+
+
+class CallResult(StrEnum):
+    """What the caseworker says of a conversation."""
+
+    REACHED = "reached"
+    WRONG_PERSON = "wrong_person"
+    RING_AGAIN = "ring_again"
+
+
+@dataclass(frozen=True, slots=True)
+class CallAttempt:
+    """One try to reach the person. Times are aware UTC."""
+
+    id: str
+    request_id: str
+    caseworker: str
+    """Person id."""
+    phone: str | None
+    """The number rung, E.164; None when erased."""
+    started_at: datetime
+    """The caseworker's phone was rung."""
+    ringing_at: datetime | None = None
+    """The caller's phone was rung: their time counts from here."""
+    connected_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    cause: int | None = None
+    """Q.850 hangup cause."""
+    result: CallResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """One person's request to one office. Times are aware UTC."""
+
+    id: str
+    reference: str
+    """Six digits, unique among open requests; can be read aloud."""
+    office_no: str
+    phone: str | None
+    """E.164; None while a withheld caller has not keyed one in, and after erasure."""
+    state: RequestState
+    urgency: Urgency
+    reason: Reason
+    language: str
+    origin: Origin
+    registered_at: datetime
+    due_at: datetime
+    answer_by_date: date
+    last_workable_at: datetime
+    """What the list sorts by: the last minute in phone hours at or before `due_at`."""
+    next_attempt_at: datetime | None
+    """When it is next to be rung or looked at; None only when it has ended."""
+    registered_by: str
+    """`caller` or the person id that registered it."""
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
+    assigned_to: str | None = None
+    """The caseworker it was reassigned to, if any."""
+    note: str | None = None
+    attempts: tuple[CallAttempt, ...] = field(default=())
+    version: int = 0
+    """Counts saves; a save with an old version is refused (compare and set)."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def live_attempt(self) -> CallAttempt | None:
+        """The attempt under way, if any."""
+        return next((a for a in self.attempts if a.ended_at is None), None)
+
+
+def next_state(request: CallbackRequest, event: RequestEvent) -> RequestState:
+    """The state after `event`; raises IllegalTransition naming state and event."""
+    try:
+        state = TRANSITIONS[request.state, event]
+    except KeyError:
+        raise IllegalTransition(f"a request that is {request.state} cannot be {event}") from None
+    if event is RequestEvent.RELEASED and request.attempts:
+        return RequestState.UNREACHABLE
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the append-only ledger: who did what, when. No number, name or note."""
+
+    request_id: str
+    at: datetime
+    actor: str
+    """A person id, `caller`, `service` or `token:<name>`."""
+    event: str
+    """`registered`, a RequestEvent, or an act on the request such as `number_changed`."""
+    from_state: str | None
+    to_state: str | None
+    details: dict[str, Any] = field(default_factory=dict)
+    seq: int = 0
+    """Given by the store, rising."""

@@ -1,0 +1,186 @@
+"""The Store port: what the list needs of a database. Two twins: `store_sqlite`, `store_memory`.
+
+Every method is atomic and durable when it returns. The database keeps what code cannot:
+* one open request per number and office,
+* a reference unique among open requests,
+* one live call per number, and one live call per caseworker,
+* an append-only ledger.
+Nothing of a database's own (rows, rowids, cursors, local time) passes this port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState
+
+
+class StoreError(CallbackError):
+    """Base of what a store refuses."""
+
+
+class StaleRequest(StoreError):
+    """Someone else changed the request in the meantime; read it again."""
+
+
+class NumberInCall(StoreError):
+    """There is a live call to this number already."""
+
+
+class CaseworkerInCall(StoreError):
+    """This caseworker is in a call already."""
+
+
+class NumberTaken(StoreError):
+    """Another open request of the office has this number. `request_id` says which."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"another open request has this number: {request_id}")
+        self.request_id = request_id
+
+
+class ReferenceTaken(StoreError):
+    """An open request has this reference; make another."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be written now (locked, full, failing). Nothing was changed; try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A request as it shall be after the save, with what is written beside it.
+
+    `request.version` is the version it was read with; the store saves version + 1.
+    Of `request.attempts` only `attempt` (if given) is written: inserted, or updated by id."""
+
+    request: CallbackRequest
+    entries: tuple[LedgerEntry, ...]
+    attempt: CallAttempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestQuery:
+    """Filters that all must hold; an empty one means any. Sorted urgent first, then by
+    `last_workable_at`, then `registered_at`, then id."""
+
+    phone: str | None = None
+    office_no: str | None = None
+    states: frozenset[RequestState] = frozenset()
+    reference: str | None = None
+    registered_by: str | None = None
+    due_before: datetime | None = None
+    """Only those with `next_attempt_at` at or before this."""
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call's machine, so that it can go on after a restart."""
+
+    id: str
+    machine: str
+    """`intake` or `callback_call`."""
+    line: str
+    """Name of the line that carries it."""
+    office_no: str
+    legs: tuple[str, ...]
+    """Ids of its legs."""
+    state: str | None
+    """The machine's state as JSON; None once the call has ended."""
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A bearer token; only its SHA-256 is kept."""
+
+    name: str
+    digest: str
+    role: str
+    office_no: str | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A logged-in browser; only the cookie's SHA-256 is kept."""
+
+    digest: str
+    person_id: str
+    csrf: str
+    expires_at: datetime
+
+
+class Store(Protocol):
+    async def open(self) -> None:
+        """Connect and migrate. Raises StoreUnavailable with what to do."""
+
+    async def close(self) -> None: ...
+
+    # -- requests
+
+    async def register(self, request: CallbackRequest, entry: LedgerEntry) -> tuple[CallbackRequest, bool]:
+        """Insert `request`, or return the open one with the same number and office: (request, created).
+        A request without a number is always inserted. An id that exists is returned unchanged (a
+        repeated call is no second request). `entry` is written only when created.
+        Raises ReferenceTaken, StoreUnavailable; ValueError for a request that has attempts already."""
+
+    async def save(self, *changes: Change) -> tuple[CallbackRequest, ...]:
+        """Write all changes or none; returns the requests as saved, attempts in the order they were made.
+        Raises StaleRequest, NumberInCall, CaseworkerInCall, NumberTaken, ReferenceTaken, StoreUnavailable;
+        ValueError for another `registered_at`, `due_at` or `answer_by_date` than was registered."""
+
+    async def get(self, request_id: str) -> CallbackRequest | None: ...
+
+    async def get_by_attempt(self, attempt_id: str) -> CallbackRequest | None: ...
+
+    async def find(self, query: RequestQuery) -> list[CallbackRequest]: ...
+
+    async def count_open(self, office_no: str | None = None) -> int: ...
+
+    async def live_attempts(self) -> list[CallAttempt]:
+        """Attempts that have not ended, oldest first."""
+
+    async def ledger(self, request_id: str) -> list[LedgerEntry]:
+        """In order of writing."""
+
+    # -- calls
+
+    async def save_call(self, record: CallRecord) -> None:
+        """Insert or replace by id."""
+
+    async def open_calls(self, line: str | None = None) -> list[CallRecord]:
+        """Calls that have not ended, oldest first."""
+
+    # -- access
+
+    async def set_password(self, person_id: str, password_hash: str) -> None: ...
+
+    async def get_password(self, person_id: str) -> str | None: ...
+
+    async def add_session(self, session: Session) -> None: ...
+
+    async def get_session(self, digest: str) -> Session | None:
+        """Also one that has expired: the caller looks at `expires_at`."""
+
+    async def delete_session(self, digest: str) -> None: ...
+
+    async def delete_sessions_before(self, now: datetime) -> None:
+        """Those that expired before `now`."""
+
+    async def add_token(self, token: ApiToken) -> None:
+        """Raises StoreError when an unrevoked token has the name."""
+
+    async def get_token(self, digest: str) -> ApiToken | None:
+        """Also a revoked one: the caller looks at `revoked_at`."""
+
+    async def list_tokens(self) -> list[ApiToken]:
+        """All, also revoked ones, oldest first."""
+
+    async def revoke_token(self, name: str, at: datetime) -> bool:
+        """False when no unrevoked token has the name."""

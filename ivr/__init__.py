@@ -1,0 +1,1 @@
+"""What callers and caseworkers hear and press: call machines, prompts and voices."""

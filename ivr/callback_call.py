@@ -1,0 +1,225 @@
+"""The `callback_call` machine: ring the caseworker, then the caller, and say how it went. Pure.
+
+The caller is rung only after the caseworker pressed 1. The attempt ends exactly once, and the caseworker
+is never left on a dead line: whatever happens to the caller's leg is said before their own is hung up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from hardware.line import (
+    Connected,
+    Dial,
+    DigitsEntered,
+    Hangup,
+    LegAnswered,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+    Originate,
+    Prompt,
+)
+from ivr.machine import AttemptEnded, Command, EndAttempt, Event, IllegalTransition, MarkConnected, MarkRinging
+from ivr.phrases import duration_items, when_items
+
+BRIEFINGS = 3
+"""How often the caseworker hears who it is about before the call is given up."""
+
+
+class Node(StrEnum):
+    RINGING_CASEWORKER = "ringing_caseworker"
+    BRIEFING = "briefing"
+    """The caseworker hears who it is about and may press 1."""
+    RINGING_CALLER = "ringing_caller"
+    TALKING = "talking"
+    ENDING = "ending"
+    """The desk is writing down how it went."""
+    CLOSING = "closing"
+    """The caseworker hears how it went."""
+    HANGING_UP = "hanging_up"
+    ENDED = "ended"
+    """Terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFacts:
+    """What the call is about; fixed when it starts."""
+
+    attempt_id: str
+    caseworker_number: str
+    """Extension or E.164."""
+    caller_number: str
+    """E.164."""
+    office_number: str
+    """E.164; shown to both."""
+    language: str
+    """What the caseworker hears."""
+    urgent: bool
+    reason: str
+    registered_at: datetime
+    tried_before: bool
+    caseworker_ring: timedelta
+    caller_ring: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackState:
+    node: Node
+    facts: CallbackFacts
+    leg: str
+    """The caseworker's."""
+    peer: str
+    """The caller's."""
+    briefings: int = 0
+    closing: str = ""
+    """Prompt that says how it went."""
+
+    @property
+    def ended(self) -> bool:
+        return self.node is Node.ENDED
+
+
+Step = tuple[CallbackState, tuple[Command, ...]]
+
+_OUTCOMES = {
+    LegOutcome.ENDED: "answered",
+    LegOutcome.BUSY: "busy",
+    LegOutcome.NO_ANSWER: "no_answer",
+    LegOutcome.DECLINED: "declined",
+    LegOutcome.INVALID: "invalid",
+    LegOutcome.CANCELLED: "cancelled",
+    LegOutcome.FAILED: "line_failed",
+}
+_OURS = frozenset({LegOutcome.FAILED, LegOutcome.INVALID})
+"""Ends of the caseworker's own leg that are our failure: no line, or a wrong extension in staff.toml."""
+
+
+def begin(facts: CallbackFacts) -> Step:
+    leg = f"tast1-{facts.attempt_id}"
+    state = CallbackState(Node.RINGING_CASEWORKER, facts, leg, f"{leg}-caller")
+    ring = Originate(leg, facts.caseworker_number, facts.caseworker_ring, facts.office_number)
+    return state, (ring,)
+
+
+def step(state: CallbackState, event: Event, now: datetime) -> Step:
+    """Raises IllegalTransition for an event this node does not know; the state is then unchanged."""
+    handler = _TABLE.get((state.node, type(event)))
+    if handler is None:
+        raise IllegalTransition(f"callback_call: {type(event).__name__} in {state.node}")
+    return handler(state, event, now)
+
+
+# ---- the caseworker's leg -----------------------------------------------------------------------
+
+
+def _caseworker_answered(state: CallbackState, event: LegAnswered, now: datetime) -> Step:
+    return _brief(state, now)
+
+
+def _brief(state: CallbackState, now: datetime) -> Step:
+    state = replace(state, node=Node.BRIEFING, briefings=state.briefings + 1)
+    return state, (Prompt(state.leg, _whisper(state.facts, now), digits=1),)
+
+
+def _whisper(facts: CallbackFacts, now: datetime) -> tuple[str, ...]:
+    ids = ["whisper.callback"]
+    if facts.urgent:
+        ids.append("whisper.urgent")
+    ids += [f"reason.{facts.reason}", "whisper.waited", *duration_items(now - facts.registered_at, facts.language)]
+    if facts.tried_before:
+        ids.append("whisper.attempt_before")
+    return _items(facts, *ids, "whisper.press_1")
+
+
+def _briefing_key(state: CallbackState, event: DigitsEntered, now: datetime) -> Step:
+    if event.digits != "1":
+        return _briefing_silence(state, event, now)
+    facts = state.facts
+    dial = Dial(state.leg, state.peer, facts.caller_number, facts.caller_ring, facts.office_number)
+    return replace(state, node=Node.RINGING_CALLER), (MarkRinging(facts.attempt_id), dial)
+
+
+def _briefing_silence(state: CallbackState, event: Event, now: datetime) -> Step:
+    if state.briefings < BRIEFINGS:
+        return _brief(state, now)
+    return _end(replace(state, closing="whisper.no_key"), Node.ENDING, "cancelled", None)
+
+
+def _caseworker_gone(state: CallbackState, event: LegEnded, now: datetime) -> Step:
+    outcome = "line_failed" if event.outcome in _OURS else "cancelled"
+    return _end(state, Node.ENDED, outcome, event.cause)
+
+
+# ---- the caller's leg ---------------------------------------------------------------------------
+
+
+def _connected(state: CallbackState, event: Connected, now: datetime) -> Step:
+    return replace(state, node=Node.TALKING), (MarkConnected(state.facts.attempt_id),)
+
+
+def _caller_leg_ended(state: CallbackState, event: LegEnded, now: datetime) -> Step:
+    """In RINGING_CALLER or TALKING. `LegEnded(leg)` without a `LegEnded(peer)` before it comes only after
+    a break in contact, and then tells of the caller's leg (see `Line.last_words`)."""
+    outcome = _OUTCOMES[event.outcome]
+    if outcome == "answered" and state.node is Node.RINGING_CALLER and not event.answered:
+        outcome = "cancelled"
+    elif state.node is Node.TALKING and event.outcome is not LegOutcome.FAILED:
+        outcome = "answered"
+    over = Node.ENDED if event.leg == state.leg else Node.ENDING
+    closing = "closing.over" if outcome == "answered" else f"closing.{outcome}"
+    return _end(replace(state, closing=closing), over, outcome, event.cause)
+
+
+def _end(state: CallbackState, node: Node, outcome: str, cause: int | None) -> Step:
+    return replace(state, node=node), (EndAttempt(state.facts.attempt_id, outcome, cause),)
+
+
+def _written_down(state: CallbackState, event: AttemptEnded, now: datetime) -> Step:
+    language = state.facts.language
+    ids = [state.closing]
+    if event.next_attempt_at is not None and state.closing != "closing.over":
+        ids += ["closing.next_attempt", *when_items(event.next_attempt_at, now, language)]
+    prompt = Prompt(state.leg, _items(state.facts, *ids), 0, timedelta(0))
+    return replace(state, node=Node.CLOSING), (prompt,)
+
+
+def _said(state: CallbackState, event: Event, now: datetime) -> Step:
+    return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
+
+
+def _leg_ended(state: CallbackState, event: LegEnded, now: datetime) -> Step:
+    if event.leg != state.leg:
+        return state, ()
+    return replace(state, node=Node.ENDED), ()
+
+
+def _nothing(state: CallbackState, event: Event, now: datetime) -> Step:
+    return state, ()
+
+
+def _items(facts: CallbackFacts, *ids: str) -> tuple[str, ...]:
+    return tuple(i if "/" in i else f"{facts.language}/{i}" for i in ids)
+
+
+_N = Node
+_TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
+    (_N.RINGING_CASEWORKER, LegAnswered): _caseworker_answered,
+    (_N.RINGING_CASEWORKER, LegEnded): _caseworker_gone,
+    (_N.BRIEFING, DigitsEntered): _briefing_key,
+    (_N.BRIEFING, NoInput): _briefing_silence,
+    (_N.BRIEFING, LegEnded): _caseworker_gone,
+    (_N.RINGING_CALLER, Connected): _connected,
+    (_N.RINGING_CALLER, LegEnded): _caller_leg_ended,
+    (_N.TALKING, LegEnded): _caller_leg_ended,
+    (_N.ENDING, AttemptEnded): _written_down,
+    (_N.ENDING, LegEnded): _leg_ended,
+    (_N.CLOSING, NoInput): _said,
+    (_N.CLOSING, DigitsEntered): _said,
+    (_N.CLOSING, LegEnded): _leg_ended,
+    (_N.HANGING_UP, LegEnded): _leg_ended,
+    (_N.ENDED, AttemptEnded): _nothing,
+}

@@ -1,0 +1,310 @@
+"""The runner: carries events to the call machines and their commands to the desk and the line.
+
+One asyncio task per call. For each event: step; desk commands at once (durable and idempotent, their
+answers stepped too); persist the state; then the line commands. A crash between any two of these is
+mended at `LineRestored`: what the exchange no longer carries has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import ModuleType
+from typing import Any, TypeVar
+
+import structlog
+from pydantic import TypeAdapter
+
+from callback.desk import Desk, Registration
+from callback.numbers import NumberRefused as NumberRefusedError
+from callback.numbers import check_number
+from callback.request import AttemptOutcome, CallbackRequest
+from callback.store import CallRecord, StoreUnavailable
+from hardware.line import (
+    Abandon,
+    CallOffered,
+    Dial,
+    LegEnded,
+    LegEvent,
+    LegOutcome,
+    Line,
+    LineError,
+    LineEvent,
+    LineLost,
+    LineRestored,
+)
+from ivr import callback_call, intake
+from ivr.callback_call import CallbackFacts, CallbackState
+from ivr.intake import IntakeState
+from ivr.machine import (
+    AttemptEnded,
+    CheckNumber,
+    Command,
+    DeskCommand,
+    DeskEvent,
+    EndAttempt,
+    Event,
+    IllegalTransition,
+    MarkConnected,
+    MarkRinging,
+    NumberAccepted,
+    NumberRefused,
+    NumberSet,
+    Register,
+    Registered,
+    SetNumber,
+)
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+State = IntakeState | CallbackState
+_MACHINES: dict[str, ModuleType] = {"intake": intake, "callback_call": callback_call}
+_STATES: dict[str, TypeAdapter[Any]] = {
+    "intake": TypeAdapter(IntakeState),
+    "callback_call": TypeAdapter(CallbackState),
+}
+_STORE_PATIENCE = (0.05, 0.2, 0.5, 1.0)
+"""Seconds between tries while the store is unavailable and a caller is waiting."""
+_STORE_PAUSE = 5.0
+"""Seconds between tries after that: what must be written is tried until it is."""
+
+
+@dataclass(eq=False, slots=True)
+class _Call:
+    record: CallRecord
+    state: State
+    inbox: asyncio.Queue[LegEvent] = field(default_factory=asyncio.Queue)
+    task: asyncio.Task[None] | None = None
+
+
+class Runner:
+    """Runs every call of one line."""
+
+    def __init__(self, line: Line, line_name: str, desk: Desk) -> None:
+        self.line = line
+        self._name = line_name
+        self._desk = desk
+        self._calls: dict[str, _Call] = {}
+        self._legs: dict[str, _Call] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    # -- life
+
+    async def start(self) -> None:
+        """Take up the calls that were open when the service last ended, then the line."""
+        for record in await self._desk.store.open_calls(self._name):
+            state = _STATES[record.machine].validate_json(record.state or "")
+            self._run(_Call(record, state))
+        await self.line.start(self._on_line_event)
+
+    async def stop(self) -> None:
+        """Stop taking part; calls that are up stay up and are taken up again at the next start."""
+        self._stopping = True
+        await self.line.stop()
+        tasks = [c.task for c in self._calls.values() if c.task] + list(self._chores)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def calls_up(self) -> int:
+        return len(self._calls)
+
+    def phase(self, attempt_id: str) -> str | None:
+        """Where the call of an attempt is just now, for the page that shows it."""
+        call = self._legs.get(f"tast1-{attempt_id}")
+        return call.state.node.value if call else None
+
+    async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
+        """Ring the caseworker for an attempt that the desk has started."""
+        state, commands = callback_call.begin(facts)
+        call = self._new_call("callback_call", office_no, (state.leg, state.peer), state)
+        await self._persist(call)
+        self._run(call)
+        await self._to_line(call, commands)
+
+    # -- events
+
+    def _on_line_event(self, event: LineEvent) -> None:
+        if self._stopping:
+            return
+        if isinstance(event, CallOffered):
+            self._chore(self._take_call(event))
+        elif isinstance(event, LineRestored):
+            gone = [c for c in self._calls.values() if c.record.legs[0] not in event.legs]
+            self._chore(self._reconcile(gone))
+        elif isinstance(event, LineLost):
+            log.warning("calls_out_of_sight", line=self._name, calls=len(self._calls))
+        else:
+            call = self._legs.get(event.leg)
+            if call is not None:
+                call.inbox.put_nowait(event)
+            elif not isinstance(event, LegEnded):
+                log.info("event_for_no_call", leg=event.leg, type=type(event).__name__)
+                self._chore(self._send(Abandon(event.leg)))  # a leg whose call is over must not hang in the air
+
+    async def _take_call(self, offered: CallOffered) -> None:
+        office = self._desk.config.office_of_number(offered.to)
+        if office is None:
+            log.warning("call_to_unknown_number", leg=offered.leg)
+            await self._send(Abandon(offered.leg))
+            return
+        wait = self._desk.config.settings.calls.menu_wait
+        state, commands = intake.begin(offered, office.office_no, office.languages[0], wait)
+        call = self._new_call("intake", office.office_no, (offered.leg,), state)
+        self._run(call)
+        try:
+            await self._persist(call)
+        except StoreUnavailable:
+            log.error("call_not_persisted", call=call.record.id)  # the caller comes first; go on
+        await self._to_line(call, commands)
+
+    async def _reconcile(self, gone: Iterable[_Call]) -> None:
+        """End what the exchange no longer carries, with its last words where they were kept."""
+        for call in gone:
+            leg = call.record.legs[0]
+            try:
+                words = await self.line.last_words(leg)
+            except LineError:
+                return  # lost again: the next LineRestored comes with a new list
+            call.inbox.put_nowait(words or LegEnded(leg, LegOutcome.FAILED))
+
+    # -- one call
+
+    def _new_call(self, machine: str, office_no: str, legs: tuple[str, ...], state: State) -> _Call:
+        now = self._desk.clock.now()
+        return _Call(CallRecord(uuid.uuid4().hex, machine, self._name, office_no, legs, None, now), state)
+
+    def _run(self, call: _Call) -> None:
+        self._calls[call.record.id] = call
+        for leg in call.record.legs:
+            self._legs[leg] = call
+        call.task = asyncio.get_running_loop().create_task(self._live(call))
+
+    async def _live(self, call: _Call) -> None:
+        try:
+            while not call.state.ended:
+                event = await call.inbox.get()
+                try:
+                    await self._advance(call, event)
+                except IllegalTransition as error:
+                    log.info("event_ignored", call=call.record.id, why=str(error))
+                except Exception:
+                    log.exception("call_step_failed", call=call.record.id, node=call.state.node)
+                    await self._send(Abandon(call.record.legs[0]))
+        finally:
+            if call.state.ended:
+                self._calls.pop(call.record.id, None)
+                for leg in call.record.legs:
+                    self._legs.pop(leg, None)
+
+    async def _advance(self, call: _Call, event: Event) -> None:
+        machine = _MACHINES[call.record.machine]
+        events: list[Event] = [event]
+        line_commands: list[Command] = []
+        while events:
+            state, commands = machine.step(call.state, events.pop(0), self._desk.clock.now())
+            log.debug("call_step", call=call.record.id, step=f"{call.state.node} -> {state.node}")
+            call.state = state
+            for command in commands:
+                if isinstance(command, DeskCommand):
+                    answer = await self._ask_desk(call, command)
+                    if answer is not None:
+                        events.append(answer)
+                else:
+                    line_commands.append(command)
+        await self._durably(call, lambda: self._persist(call))
+        await self._to_line(call, line_commands)
+
+    async def _persist(self, call: _Call) -> None:
+        store = self._desk.store
+        if call.state.ended:
+            ended = replace(call.record, state=None, ended_at=self._desk.clock.now())
+            await store.save_call(ended)
+            return
+        state = _STATES[call.record.machine].dump_json(call.state).decode()
+        await store.save_call(replace(call.record, state=state))
+
+    async def _to_line(self, call: _Call, commands: Iterable[Command]) -> None:
+        for command in commands:
+            try:
+                await self.line.send(command)  # type: ignore[arg-type]  # only line commands come here
+            except LineError as error:
+                log.warning("line_refused", call=call.record.id, type=type(command).__name__, why=str(error))
+                leg = command.peer if isinstance(command, Dial) else call.record.legs[0]
+                call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
+                return
+
+    async def _send(self, command: Abandon) -> None:
+        try:
+            await self.line.send(command)
+        except LineError as error:
+            log.warning("line_refused", leg=command.leg, type="Abandon", why=str(error))
+
+    # -- the desk
+
+    async def _ask_desk(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
+        return await self._durably(call, lambda: self._perform(call, command))
+
+    async def _durably(self, call: _Call, act: Callable[[], Awaitable[T]]) -> T:
+        """Do it, and while the store is unavailable do it again until it is done: nobody may be lost.
+        A caller does not wait for that: after a few seconds the exchange's fall-back takes the leg."""
+        tries = 0
+        while True:
+            try:
+                return await act()
+            except StoreUnavailable as error:
+                if tries == len(_STORE_PATIENCE) and call.record.machine == "intake":
+                    log.error("caller_sent_to_fallback", call=call.record.id, why=str(error))
+                    await self._send(Abandon(call.record.legs[0]))
+                await asyncio.sleep(_STORE_PATIENCE[tries] if tries < len(_STORE_PATIENCE) else _STORE_PAUSE)
+                tries += 1
+
+    async def _perform(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
+        desk = self._desk
+        match command:
+            case Register():
+                return await self._register(call, command)
+            case CheckNumber(digits):
+                try:
+                    return NumberAccepted(check_number(digits, desk.config.settings.numbers))
+                except NumberRefusedError as refused:
+                    return NumberRefused(refused.why)
+            case SetNumber(request_id, phone):
+                request = await desk.set_number(request_id, phone, "caller")
+                return NumberSet(request.id, request.reference, phone, request.answer_by_date)
+            case MarkRinging(attempt_id):
+                await desk.attempt_ringing(attempt_id)
+            case MarkConnected(attempt_id):
+                await desk.attempt_connected(attempt_id)
+            case EndAttempt(attempt_id, outcome, cause):
+                request = await desk.end_attempt(attempt_id, AttemptOutcome(outcome), cause)
+                return AttemptEnded(_next_attempt(request))
+        return None
+
+    async def _register(self, call: _Call, command: Register) -> Registered:
+        def registration(phone: str | None) -> Registration:
+            return Registration(
+                command.office_no, phone, language=command.language, request_id=call.record.id
+            )
+
+        try:
+            request, _ = await self._desk.register(registration(command.phone))
+        except NumberRefusedError:  # the caller's own number may not be rung: ask for another
+            request, _ = await self._desk.register(registration(None))
+        return Registered(request.id, request.reference, request.phone, request.answer_by_date)
+
+    def _chore(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+
+def _next_attempt(request: CallbackRequest) -> datetime | None:
+    talked = request.attempts[-1].outcome is AttemptOutcome.ANSWERED
+    return None if talked or not request.is_open else request.next_attempt_at

@@ -1,0 +1,309 @@
+"""The whole story over the simulated line: desk, dispatch, runner and machines together, without a browser.
+
+The same scenarios run on a real Asterisk with real telephones in tests/e2e/test_story.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+
+import pytest
+
+from callback.desk import Desk, HeldByOther
+from callback.dispatch import Dispatch, end_orphans
+from callback.request import AttemptOutcome, CallbackRequest, CallResult, RequestState
+from callback.store import RequestQuery, StoreUnavailable
+from callback.store_memory import MemoryStore
+from hardware.line import LineUnavailable, PromptInfo
+from hardware.simulated.line import SimulatedLine
+from hardware.simulated.phone import Behaviour
+from ivr.prompts import Catalogue
+from ivr.runner import Runner
+from scheduler.clock import ManualClock
+from tests.e2e.waiting import until
+from tests.offices import CALLER, MONDAY, PUBLIC, config
+
+CATALOGUE = Catalogue.load()
+OTHER = "+4790001234"
+
+
+class World:
+    """One office, its exchange (which outlives the service) and a service that can be killed."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(MONDAY)
+        self.store = MemoryStore()
+        self.line = SimulatedLine(
+            self.clock, lambda item: PromptInfo(CATALOGUE.text(item), timedelta(0)), timers=False
+        )
+        self.boot()
+
+    def boot(self) -> None:
+        self.desk = Desk(self.store, config(), self.clock)
+        self.runner = Runner(self.line, "simulated", self.desk)
+        self.dispatch = Dispatch(self.desk, lambda office_no: self.runner)
+
+    async def open(self) -> World:
+        await self.store.open()
+        await self.runner.start()
+        await until(lambda: self.line.status().up)
+        return self
+
+    async def kill(self) -> None:
+        """The service is gone between two steps: nothing of it runs any more, the exchange goes on."""
+        await self.runner.stop()
+
+    async def reboot(self) -> None:
+        self.boot()
+        await end_orphans(self.desk, "simulated")
+        await self.runner.start()
+
+    async def requests(self) -> list[CallbackRequest]:
+        return await self.desk.find(RequestQuery())
+
+    async def the_request(self) -> CallbackRequest:
+        (request,) = await self.requests()
+        return request
+
+    async def in_state(self, state: RequestState) -> CallbackRequest:
+        found: list[CallbackRequest] = []
+
+        async def look() -> bool:
+            found[:] = [r for r in await self.requests() if r.state is state]
+            return bool(found)
+
+        await settle(look)
+        return found[0]
+
+    async def hears(self, number: str, prompt_id: str) -> None:
+        await until(lambda: f"nb/{prompt_id}" in self.line.heard(number)[-12:], what=f"{prompt_id} at {number}")
+
+    async def presses(self, number: str, keys: str) -> None:
+        for key in keys:
+            self.line.press(number, key)
+
+    async def registers(self, number: str = CALLER) -> CallbackRequest:
+        self.line.dial(number, PUBLIC)
+        await self.hears(number, "intake.greeting")
+        self.line.press(number, "1")
+        await self.hears(number, "intake.confirm")
+        self.line.press(number, "1")
+        await self.hears(number, "intake.promise")
+        self.line.silence(number)
+        await until(lambda: self.line.leg_of(number) is None)
+        return (await self.desk.find(RequestQuery(phone=number)))[0]
+
+    async def ring(self, request: CallbackRequest, person: str = "kari", extension: str = "201") -> None:
+        """The caseworker clicks Ring, lifts the telephone and presses 1."""
+        self.line.behave(extension, Behaviour.ANSWER)
+        await self.dispatch.ring(request.id, person)
+        await self.hears(extension, "whisper.press_1")
+        self.line.press(extension, "1")
+
+
+async def settle(look: Callable[[], object]) -> None:
+    for _ in range(2000):
+        if await look():  # type: ignore[misc]
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not come to that")
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = await World().open()
+    yield world
+    await world.runner.stop()
+    await world.store.close()
+
+
+async def test_registered_called_back_reached(world: World) -> None:
+    """The caller presses 1, is promised a call, gets it, and the caseworker records that they were reached."""
+    request = await world.registers()
+    assert (request.phone, request.state) == (CALLER, RequestState.WAITING)
+    world.line.behave(CALLER, Behaviour.ANSWER)
+    await world.ring(request)
+    await world.in_state(RequestState.CALLING)
+    await until(lambda: world.line.leg_of(CALLER))
+    await until(lambda: world.runner.phase(attempt_id(world)) == "talking")
+    assert world.line.shown_to(CALLER) == PUBLIC
+    world.line.hang_up(CALLER)
+    await world.hears("201", "closing.over")
+    world.line.silence("201")
+    talked = await world.in_state(RequestState.RESULT_DUE)
+    assert talked.attempts[0].connected_at is not None
+    done = await world.desk.record_result(talked.id, "kari", CallResult.REACHED)
+    assert done.id == request.id
+    await until(lambda: world.runner.calls_up == 0)
+
+
+def attempt_id(world: World) -> str:
+    return next(leg for leg in world.runner._legs if leg.startswith("tast1-")).split("-")[1]
+
+
+async def test_hanging_up_right_after_1_is_registered(world: World) -> None:
+    """Whoever has pressed 1 is on the list, even when they hang up in the same second."""
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.greeting")
+    world.line.press(CALLER, "1")
+    world.line.hang_up(CALLER)
+    request = await world.in_state(RequestState.WAITING)
+    assert request.phone == CALLER
+
+
+async def test_no_answer_busy_then_answered(world: World) -> None:
+    """Three attempts, one request, the same clock; the caseworker hears each outcome."""
+    request = await world.registers()
+    for behaviour, words, outcome in (
+        (Behaviour.NO_ANSWER, "closing.no_answer", AttemptOutcome.NO_ANSWER),
+        (Behaviour.BUSY, "closing.busy", AttemptOutcome.BUSY),
+    ):
+        world.line.behave(CALLER, behaviour)
+        await world.ring(request)
+        await world.hears("201", words)
+        world.line.silence("201")
+        missed = await world.in_state(RequestState.UNREACHABLE)
+        assert missed.attempts[-1].outcome is outcome
+        assert missed.next_attempt_at is not None
+        await until(lambda: world.line.leg_of("201") is None)
+    world.line.behave(CALLER, Behaviour.ANSWER)
+    await world.ring(request)
+    await until(lambda: world.runner._legs and world.runner.phase(attempt_id(world)) == "talking")
+    world.line.hang_up("201")
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert [a.outcome for a in after.attempts] == ["no_answer", "busy", "answered"]
+    assert (after.id, after.registered_at, after.due_at) == (request.id, request.registered_at, request.due_at)
+
+
+async def test_a_withheld_caller_keys_in_a_number(world: World) -> None:
+    """Premium, foreign, short and emergency numbers are refused kindly; a real one is read back and kept."""
+    world.line.dial(CALLER, PUBLIC, withhold=True)
+    await world.hears(CALLER, "intake.greeting")
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.enter_number_withheld")
+    for keys, why in (("82000000", "premium"), ("112#", "emergency"), ("0046701#", "foreign")):
+        await world.presses(CALLER, keys)
+        await world.hears(CALLER, f"number.refused.{why}")
+    await world.presses(CALLER, "90001234")
+    await world.hears(CALLER, "intake.confirm_entered")
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.promise")
+    assert (await world.the_request()).phone == OTHER
+
+
+async def test_two_caseworkers_press_ring(world: World) -> None:
+    """One call; the other is told who has it."""
+    request = await world.registers()
+    results = await asyncio.gather(
+        world.dispatch.ring(request.id, "kari"), world.dispatch.ring(request.id, "ola"), return_exceptions=True
+    )
+    (refused,) = [r for r in results if isinstance(r, BaseException)]
+    assert isinstance(refused, HeldByOther)
+    assert len((await world.desk.get(request.id)).attempts) == 1
+
+
+async def test_killed_in_the_menu(world: World) -> None:
+    """A service that dies in the menu loses nobody who pressed 1, and starts clean."""
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.greeting")
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.confirm")
+    await world.kill()
+    await until(lambda: world.line.leg_of(CALLER) is None, what="the fall-back takes the caller")
+    await world.reboot()
+    assert (await world.the_request()).state is RequestState.WAITING
+    await until(lambda: world.runner.calls_up == 0)
+
+
+async def test_killed_while_the_caseworker_is_rung(world: World) -> None:
+    """The telephone goes on ringing; answered after the restart, the call goes on. No second call is placed."""
+    request = await world.registers()
+    world.line.behave("201", Behaviour.RING)
+    await world.dispatch.ring(request.id, "kari")
+    await until(lambda: world.line.is_ringing("201"))
+    await world.kill()
+    await world.reboot()
+    world.line.behave(CALLER, Behaviour.ANSWER)
+    world.line.answer("201")
+    await world.hears("201", "whisper.press_1")
+    world.line.press("201", "1")
+    await until(lambda: world.runner.phase(attempt_id(world)) == "talking")
+    assert len((await world.the_request()).attempts) == 1
+
+
+async def test_killed_in_the_conversation(world: World) -> None:
+    """They go on talking; the end is on the record after the restart."""
+    request = await world.registers()
+    world.line.behave(CALLER, Behaviour.ANSWER)
+    await world.ring(request)
+    await until(lambda: world.runner.phase(attempt_id(world)) == "talking")
+    await world.kill()
+    assert world.line.leg_of(CALLER)
+    await world.reboot()
+    assert (await world.the_request()).state is RequestState.CALLING
+    world.line.hang_up(CALLER)
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert [a.outcome for a in after.attempts] == ["answered"]
+
+
+async def test_a_conversation_that_ended_while_the_service_was_away(world: World) -> None:
+    """The exchange remembers how the call ended; the record is right and nobody is rung again."""
+    request = await world.registers()
+    world.line.behave(CALLER, Behaviour.ANSWER)
+    await world.ring(request)
+    await until(lambda: world.runner.phase(attempt_id(world)) == "talking")
+    await world.kill()
+    world.line.hang_up(CALLER)
+    await until(lambda: world.line.leg_of("201") is None)
+    await world.reboot()
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert [a.outcome for a in after.attempts] == ["answered"]
+
+
+async def test_killed_between_attempt_and_call(world: World) -> None:
+    """An attempt that was written but never reached the line is ended as our failure."""
+    request = await world.registers()
+    await world.desk.start_attempt(request.id, "kari", "a1")
+    await world.kill()
+    await world.reboot()
+    after = await world.in_state(RequestState.UNREACHABLE)
+    assert [a.outcome for a in after.attempts] == ["line_failed"]
+
+
+async def test_no_line_no_attempt(world: World) -> None:
+    """Without a line the click is refused and nothing is written; the list still works."""
+    request = await world.registers()
+    world.line.lose()
+    with pytest.raises(LineUnavailable):
+        await world.dispatch.ring(request.id, "kari")
+    assert (await world.the_request()).attempts == ()
+    world.line.restore()
+    await world.ring(request)
+
+
+async def test_silence_all_the_way_is_registered_and_promised(world: World) -> None:
+    """A caller who says and presses nothing hears the promise."""
+    world.line.dial(CALLER, PUBLIC)
+    for prompt in ("intake.greeting", "intake.greeting_again", "intake.confirm", "intake.confirm"):
+        await world.hears(CALLER, prompt)
+        before = len(world.line.heard(CALLER))
+        world.line.silence(CALLER)
+        await until(lambda before=before: len(world.line.heard(CALLER)) > before)  # type: ignore[misc]
+    await world.hears(CALLER, "intake.promise")
+    assert (await world.the_request()).phone == CALLER
+
+
+async def test_a_store_that_fails_for_a_moment_loses_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registration is tried again until it is written, while the caller waits."""
+    real, failures = world.store.register, [StoreUnavailable("locked"), StoreUnavailable("locked")]
+
+    async def flaky(*args: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.store, "register", flaky)
+    assert (await world.registers()).phone == CALLER
+    assert failures == []

@@ -1,0 +1,43 @@
+"""A small office for tests: built in code, so that a test does not depend on the demo files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings, WeekHours
+
+MONDAY = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
+"""Monday 23 November 2026, 09:05 in Oslo: open."""
+CALLER = "+4740001234"
+PUBLIC = "+4773000010"
+
+
+def settings() -> Settings:
+    return Settings(retry=RetrySettings(busy=timedelta(minutes=7)), calls=CallSettings())
+
+
+def config() -> Config:
+    hours = WeekHours.model_validate({day: "09:00-15:00" for day in ("mon", "tue", "wed", "thu", "fri")})
+    office = Office(
+        office_no="9001",
+        name="Lillevik",
+        municipality_no="9901",
+        municipality="Lillevik",
+        public_number=PUBLIC,
+        oncall_number="+4773000011",
+        fallback_number="+4740000001",
+        phone_hours=hours,
+        languages=("nb", "en"),
+    )
+    other = office.model_copy(
+        update={"office_no": "9002", "name": "Storvik", "public_number": "+4773000020", "oncall_number": None}
+    )
+    people = (
+        Person(id="kari", name="Kari", role=Role.CASEWORKER, office_no="9001", extension="201"),
+        Person(id="ola", name="Ola", role=Role.CASEWORKER, office_no="9001", extension="202"),
+        Person(id="liv", name="Liv", role=Role.LEADER, office_no="9001"),
+        Person(id="siv", name="Siv", role=Role.CASEWORKER, office_no="9002", extension="204"),
+        Person(id="nks", name="Kontaktsenteret", role=Role.CONTACT_CENTRE),
+        Person(id="admin", name="Drift", role=Role.ADMIN),
+    )
+    return Config(settings=settings(), offices=(office, other), people=people)

@@ -1,0 +1,202 @@
+"""The callback_call machine: the caseworker's leg, then the caller's, and how it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hardware.line import (
+    Connected,
+    Dial,
+    DigitsEntered,
+    Hangup,
+    LegAnswered,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+    Originate,
+    Prompt,
+)
+from ivr import callback_call
+from ivr.callback_call import CallbackFacts, CallbackState, Node
+from ivr.machine import AttemptEnded, EndAttempt, Event, IllegalTransition, MarkConnected, MarkRinging
+from ivr.prompts import Catalogue
+
+NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
+FACTS = CallbackFacts(
+    attempt_id="a1",
+    caseworker_number="201",
+    caller_number="+4740001234",
+    office_number="+4773000010",
+    language="nb",
+    urgent=False,
+    reason="financial_assistance",
+    registered_at=NOW - timedelta(hours=5),
+    tried_before=False,
+    caseworker_ring=timedelta(seconds=25),
+    caller_ring=timedelta(seconds=35),
+)
+LEG, PEER = "tast1-a1", "tast1-a1-caller"
+CATALOGUE = Catalogue.load()
+EVENTS: list[Event] = [
+    LegAnswered(LEG),
+    DigitsEntered(LEG, "1"),
+    NoInput(LEG),
+    Connected(LEG, PEER),
+    LegEnded(PEER, LegOutcome.BUSY, 17),
+    LegEnded(LEG, LegOutcome.ENDED),
+    AttemptEnded(NOW + timedelta(minutes=45)),
+]
+
+
+class Call:
+    def __init__(self) -> None:
+        self.state, self.commands = callback_call.begin(FACTS)
+        self.ended_with: list[EndAttempt] = []
+
+    def event(self, event: Event) -> Call:
+        self.state, self.commands = callback_call.step(self.state, event, NOW)
+        self.ended_with += [c for c in self.commands if isinstance(c, EndAttempt)]
+        return self
+
+    def to_briefing(self) -> Call:
+        return self.event(LegAnswered(LEG))
+
+    def to_ringing(self) -> Call:
+        return self.to_briefing().event(DigitsEntered(LEG, "1"))
+
+    def to_talking(self) -> Call:
+        return self.to_ringing().event(Connected(LEG, PEER))
+
+    @property
+    def said(self) -> list[str]:
+        return [CATALOGUE.text(i) for c in self.commands if isinstance(c, Prompt) for i in c.items]
+
+
+def test_the_caseworker_is_rung_first() -> None:
+    """Only the caseworker's phone rings, showing the office's public number."""
+    assert Call().commands == (Originate(LEG, "201", timedelta(seconds=25), "+4773000010"),)
+
+
+def test_the_whisper_says_who_it_is_about() -> None:
+    """The caseworker hears reason and waiting time before anyone else is rung."""
+    call = Call().to_briefing()
+    assert call.said == [
+        "Tilbakeringing.", "Økonomisk sosialhjelp.", "Har ventet", "fem timer", "Tast 1 for å ringe.",
+    ]  # fmt: skip
+
+
+def test_only_1_rings_the_caller() -> None:
+    """After 1 the caller is rung with the office's number, and their time counts from then."""
+    call = Call().to_ringing()
+    assert call.commands == (
+        MarkRinging("a1"),
+        Dial(LEG, PEER, "+4740001234", timedelta(seconds=35), "+4773000010"),
+    )
+
+
+@pytest.mark.parametrize("event", [NoInput(LEG), DigitsEntered(LEG, "2")], ids=["silence", "other key"])
+def test_without_1_the_caller_is_never_rung(event: Event) -> None:
+    """Voicemail or a hesitating caseworker: three briefings, then the attempt is cancelled and said so."""
+    call = Call().to_briefing()
+    for _ in range(callback_call.BRIEFINGS):
+        call.event(event)
+        assert not any(isinstance(c, Dial) for c in call.commands)
+    assert call.ended_with == [EndAttempt("a1", "cancelled", None)]
+    call.event(AttemptEnded(None))
+    assert "Du tastet ikke 1. Innringeren blir stående på listen." in call.said
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempt"),
+    [
+        (LegOutcome.BUSY, "cancelled"),
+        (LegOutcome.NO_ANSWER, "cancelled"),
+        (LegOutcome.DECLINED, "cancelled"),
+        (LegOutcome.ENDED, "cancelled"),
+        (LegOutcome.FAILED, "line_failed"),
+        (LegOutcome.INVALID, "line_failed"),
+    ],
+)
+def test_an_unanswered_caseworker_costs_the_caller_nothing(outcome: LegOutcome, attempt: str) -> None:
+    """However the caseworker's own leg ends, the attempt is one that does not count."""
+    call = Call().event(LegEnded(LEG, outcome, 17))
+    assert call.ended_with == [EndAttempt("a1", attempt, 17)]
+    assert call.state.ended
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempt", "words"),
+    [
+        (LegOutcome.BUSY, "busy", "Opptatt."),
+        (LegOutcome.NO_ANSWER, "no_answer", "Ingen svar."),
+        (LegOutcome.DECLINED, "declined", "Anropet ble avvist."),
+        (LegOutcome.INVALID, "invalid", "Nummeret er ikke i bruk."),
+        (LegOutcome.FAILED, "line_failed", "Vi fikk ikke linje. Det er vår feil, ikke innringerens."),
+    ],
+)
+def test_a_missed_caller_is_told_to_the_caseworker(outcome: LegOutcome, attempt: str, words: str) -> None:
+    """Busy, no answer, declined, invalid and our own failure are told apart, with the next attempt's time."""
+    call = Call().to_ringing().event(LegEnded(PEER, outcome, 17))
+    assert call.ended_with == [EndAttempt("a1", attempt, 17)]
+    call.event(AttemptEnded(datetime(2026, 11, 23, 13, 50, tzinfo=UTC)))
+    assert call.said[:3] == [words, "Neste forsøk", "i dag"]
+    assert call.event(NoInput(LEG)).commands == (Hangup(LEG),)
+    assert call.event(LegEnded(LEG, LegOutcome.ENDED)).state.ended
+
+
+def test_a_talk_ends_with_a_request_for_the_result() -> None:
+    """When the caller hangs up, the caseworker hears that it is over and that the result is wanted."""
+    call = Call().to_talking()
+    assert call.commands == (MarkConnected("a1"),)
+    call.event(LegEnded(PEER, LegOutcome.ENDED, 16, answered=True))
+    assert call.ended_with == [EndAttempt("a1", "answered", 16)]
+    assert call.event(AttemptEnded(None)).said == ["Samtalen er over. Skriv inn resultatet."]
+
+
+def test_the_caseworker_may_hang_up_first() -> None:
+    """The caller's end is reported, then the caseworker's; the attempt ends once, as answered."""
+    call = Call().to_talking().event(LegEnded(PEER, LegOutcome.ENDED, 16, answered=True))
+    call.event(AttemptEnded(None)).event(LegEnded(LEG, LegOutcome.ENDED))
+    assert call.ended_with == [EndAttempt("a1", "answered", 16)]
+    assert call.state.ended
+
+
+def test_hanging_up_while_the_caller_rings_does_not_count() -> None:
+    """A caseworker who gives up while it rings has not made an attempt."""
+    call = Call().to_ringing().event(LegEnded(PEER, LegOutcome.CANCELLED))
+    assert call.ended_with == [EndAttempt("a1", "cancelled", None)]
+
+
+@pytest.mark.parametrize("reach", [Call.to_briefing, Call.to_ringing, Call.to_talking])
+def test_a_lost_line_is_our_failure(reach: object) -> None:
+    """An exchange that restarted in any phase uses up no attempt."""
+    call = Call()
+    reach(call)  # type: ignore[operator]
+    call.event(LegEnded(LEG, LegOutcome.FAILED))
+    assert call.ended_with == [EndAttempt("a1", "line_failed", None)]
+    assert call.state.ended
+
+
+def test_last_words_after_a_restart_tell_of_the_caller() -> None:
+    """Contact was lost while it rang; the exchange remembers that they talked."""
+    call = Call().to_ringing().event(LegEnded(LEG, LegOutcome.ENDED, 16, answered=True))
+    assert call.ended_with == [EndAttempt("a1", "answered", 16)]
+    assert call.state.ended
+
+
+@pytest.mark.parametrize("node", list(Node))
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
+def test_every_node_takes_or_refuses_every_event(node: Node, event: Event) -> None:
+    """Each event is either in the table, or raises IllegalTransition and changes nothing."""
+    state = CallbackState(node, FACTS, LEG, PEER, closing="closing.busy")
+    if (node, type(event)) in callback_call._TABLE:
+        after, commands = callback_call.step(state, event, NOW)
+        assert isinstance(after, CallbackState)
+        for command in commands:
+            if isinstance(command, Prompt):
+                assert all(CATALOGUE.text(item) for item in command.items)
+    else:
+        with pytest.raises(IllegalTransition):
+            callback_call.step(state, event, NOW)
