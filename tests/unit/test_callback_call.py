@@ -130,7 +130,7 @@ def test_an_unanswered_caseworker_costs_the_caller_nothing(outcome: LegOutcome, 
     ("outcome", "attempt", "words"),
     [
         (LegOutcome.BUSY, "busy", "Opptatt."),
-        (LegOutcome.NO_ANSWER, "no_answer", "Ingen svar."),
+        (LegOutcome.NO_ANSWER, "no_answer", "Ingen svarte."),
         (LegOutcome.DECLINED, "declined", "Anropet ble avvist."),
         (LegOutcome.INVALID, "invalid", "Nummeret er ikke i bruk."),
         (LegOutcome.FAILED, "line_failed", "Vi fikk ikke linje. Det er vår feil, ikke innringerens."),

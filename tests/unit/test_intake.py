@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callback.numbers import Refusal
 from hardware.line import Answer, CallOffered, DigitsEntered, Hangup, LegEnded, LegOutcome, NoInput, Prompt
 from ivr import intake
 from ivr.intake import IntakeState, Node
@@ -19,7 +20,6 @@ from ivr.machine import (
     NumberAccepted,
     NumberRefused,
     NumberSet,
-    Refusal,
     Register,
     Registered,
     SetNumber,

@@ -1,0 +1,54 @@
+"""Prints the configuration as it works, defaults filled in, in the form of the files it came from.
+
+It must never print a secret: only whether it is set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from config.model import Config, Secrets
+from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE
+
+
+def effective(config: Config, secrets: Secrets) -> str:
+    """The whole configuration as text, file by file; each file's part is TOML again.
+
+    Keys that are not set are left out, except those whose default is worked out (comments say it)."""
+    settings = config.settings.model_dump(mode="json")
+    service = config.settings.service
+    lines = [f"# {SETTINGS_FILE}"]
+    for name, section in settings.items():
+        lines += ["", f"[{name}]", *_keys(section)]
+        if name == "service" and service.public_url is None:
+            lines.append(f"# public_url is not set: http://{service.host}:{service.port} is used")
+    lines += ["", f"# {OFFICES_FILE}"]
+    for office in config.offices:
+        lines += ["", "[[office]]", *_office(office.model_dump(mode="json"))]
+    lines += ["", f"# {STAFF_FILE}"]
+    for person in config.people:
+        lines += ["", "[[person]]", *_keys(person.model_dump(mode="json"))]
+    lines += ["", "# environment"]
+    lines += [f"# TAST1_{name.upper()}: {'set' if value else 'not set'}" for name, value in secrets]
+    return "\n".join(lines) + "\n"
+
+
+def _office(office: dict[str, Any]) -> Iterator[str]:
+    hours, special_days = office.pop("phone_hours"), office.pop("special_days")
+    yield from _keys(office)
+    yield "[office.phone_hours]"
+    yield from _keys(hours)
+    for day in special_days:
+        yield "[[office.special_days]]"
+        yield from _keys(day)
+
+
+def _keys(table: Mapping[str, Any]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in table.items() if value is not None]
+
+
+def _value(value: Any) -> str:
+    # JSON's strings, numbers, booleans and lists are TOML's too, but for DEL, which TOML wants escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,171 @@
+"""Reads an office's configuration folder and reports every error in it at once. It must never change one.
+
+One broken file, table or key must never hide the errors of another: each table is checked on its own, and
+the rules that compare keys and tables (rules_service.py, rules_office.py) look at whatever could be read.
+Secrets come from the environment only.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from config import rules_office, rules_service
+from config.model import (
+    AsteriskSettings,
+    CallSettings,
+    Config,
+    NumberSettings,
+    Office,
+    Person,
+    RetrySettings,
+    Secrets,
+    ServiceSettings,
+    Settings,
+)
+from config.problems import (
+    OFFICES_FILE,
+    SETTINGS_FILE,
+    STAFF_FILE,
+    ConfigError,
+    Draft,
+    Problem,
+    Table,
+)
+
+__all__ = ["ConfigError", "Problem", "load", "load_secrets"]
+
+M = TypeVar("M", bound=BaseModel)
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "service": ServiceSettings,
+    "retry": RetrySettings,
+    "calls": CallSettings,
+    "numbers": NumberSettings,
+    "asterisk": AsteriskSettings,
+}
+"""The sections of tast1.toml: the fields of `Settings`."""
+
+_PLAIN = {
+    "extra_forbidden": "unknown key; check the spelling, or remove it",
+    "missing": "missing: this key must be set",
+    "model_type": "must be a table",
+}
+"""pydantic's error types in words for the person who edits the file."""
+
+
+def load(
+    folder: Path, environ: Mapping[str, str], *, line: str | None = None, port: int | None = None
+) -> Config:
+    """The configuration in `folder` (tast1.toml, offices.toml, staff.toml), checked as a whole.
+
+    `line` and `port` stand in for `service.line` and `service.port` of the file: the command line wins.
+    `environ` is only asked which secrets are set. Raises ConfigError with every problem."""
+    draft = Draft()
+    overrides = {key: value for key, value in (("line", line), ("port", port)) if value is not None}
+    settings = _read_settings(folder / SETTINGS_FILE, overrides, draft)
+    offices, draft.offices = _read_list(folder / OFFICES_FILE, "office", Office, draft)
+    people, draft.people = _read_list(folder / STAFF_FILE, "person", Person, draft)
+    rules_service.check_settings(draft)
+    rules_office.check_offices(draft)
+    rules_office.check_people(draft)
+    rules_service.check_secrets(draft, environ)
+    if draft.problems or settings is None:
+        raise ConfigError(tuple(draft.problems))
+    return Config(settings=settings, offices=tuple(offices), people=tuple(people))
+
+
+def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
+    """The secrets this configuration needs, from the environment. An empty variable is not set.
+
+    A local PBX on loopback gets the published default. Raises ConfigError for a missing or unusable one."""
+    settings = config.settings
+    draft = Draft(sections={"service": settings.service, "asterisk": settings.asterisk})
+    rules_service.check_secrets(draft, environ)
+    if draft.problems:
+        raise ConfigError(tuple(draft.problems))
+    default = rules_service.LOCAL_PBX_SECRET if rules_service.is_local_pbx(settings.asterisk) else None
+    return Secrets(
+        ami_secret=environ.get(rules_service.AMI_SECRET) or default,
+        fastagi_token=environ.get(rules_service.FASTAGI_TOKEN) or default,
+        demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,
+    )
+
+
+def _read_settings(path: Path, overrides: Table, draft: Draft) -> Settings | None:
+    table = _read_toml(path, draft)
+    if table is None:
+        return None
+    for name in sorted(table.keys() - _SECTIONS.keys()):
+        known = ", ".join(f"[{section}]" for section in _SECTIONS)
+        draft.add(path.name, name, f"unknown section or key; the sections are {known}")
+    for name, model in _SECTIONS.items():
+        values = table.get(name, {})
+        if name == "service" and isinstance(values, dict):
+            values = {**values, **overrides}
+        section = _validate(model, values, path.name, name, draft)
+        if section is not None:
+            draft.sections[name] = section
+    if draft.sections.keys() != _SECTIONS.keys():
+        return None
+    return Settings.model_validate(draft.sections)
+
+
+def _read_list(path: Path, name: str, model: type[M], draft: Draft) -> tuple[list[M], list[Table] | None]:
+    """The good tables as models, and all tables as read (None when they could not be read)."""
+    document = _read_toml(path, draft)
+    if document is None:
+        return [], None
+    for key in sorted(document.keys() - {name}):
+        draft.add(path.name, key, f"unknown key; this file holds [[{name}]] tables only")
+    raw = document.get(name)
+    if not isinstance(raw, list) or not raw or not all(isinstance(item, dict) for item in raw):
+        draft.add(
+            path.name, name, f"write a [[{name}]] table, in two brackets, for each; at least one is needed"
+        )
+        return [], None
+    models = [_validate(model, item, path.name, f"{name}[{n}]", draft) for n, item in enumerate(raw, start=1)]
+    return [item for item in models if item is not None], raw
+
+
+def _read_toml(path: Path, draft: Draft) -> Table | None:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # -sig: Notepad's byte order mark
+    except FileNotFoundError:
+        draft.add(path.name, "", f"missing; it was expected at {path}")
+    except OSError as error:
+        draft.add(path.name, "", f"cannot be read: {error.strerror}")
+    except UnicodeDecodeError as error:
+        draft.add(path.name, f"byte {error.start + 1}", "not UTF-8; save the file as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        draft.add(path.name, *_syntax_words(str(error)))
+    return None
+
+
+def _syntax_words(message: str) -> tuple[str, str]:
+    """tomllib's `... (at line 3, column 5)` as (`line 3`, the rest)."""
+    match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
+    if match is None:
+        return "last line", f"not TOML: {message}"
+    return f"line {match[2]}", f"not TOML: {match[1]} (column {match[3]})"
+
+
+def _validate(model: type[M], table: object, file: str, prefix: str, draft: Draft) -> M | None:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        draft.problems.extend(_problems(error, file, prefix))
+        return None
+
+
+def _problems(error: ValidationError, file: str, prefix: str) -> Iterator[Problem]:
+    for item in error.errors(include_input=False, include_url=False):
+        key = prefix
+        for part in item["loc"]:
+            key += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+        yield Problem(file, key, _PLAIN.get(item["type"], item["msg"].removeprefix("Value error, ")))

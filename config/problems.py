@@ -1,0 +1,70 @@
+"""What is wrong with a configuration, and what could be read of it. Pure data for load.py and its rules.
+
+The value of a secret must never stand in a problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+SETTINGS_FILE = "tast1.toml"
+OFFICES_FILE = "offices.toml"
+STAFF_FILE = "staff.toml"
+ENVIRONMENT = "environment"
+"""Stands where the file name stands when a variable is at fault."""
+
+Table = dict[str, Any]
+"""One TOML table as read, not yet checked."""
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error: where it is and what to do. `str()` gives `file: key: message`."""
+
+    file: str
+    key: str
+    """`office[1].phone_hours.mon`; tables are counted from 1. Empty when the whole file is meant."""
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `problems` holds every error that was found."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class Draft:
+    """What could be read, and what is wrong with it so far."""
+
+    problems: list[Problem] = field(default_factory=list)
+    sections: dict[str, BaseModel] = field(default_factory=dict)
+    """tast1.toml by section name; a section with an error in it is missing."""
+    offices: list[Table] | None = None
+    """[[office]] as read, broken ones too; None when the file could not be read."""
+    people: list[Table] | None = None
+    """[[person]] likewise."""
+
+    def add(self, file: str, key: str, message: str) -> None:
+        self.problems.append(Problem(file, key, message))
+
+    def section(self, kind: type[S]) -> S | None:
+        """The section of this type, if it was sound."""
+        return next((section for section in self.sections.values() if isinstance(section, kind)), None)
+
+
+def numbered(tables: list[Table] | None, name: str) -> Iterator[tuple[str, Table]]:
+    """(`office[1]`, table), (`office[2]`, table), ..."""
+    for count, table in enumerate(tables or (), start=1):
+        yield f"{name}[{count}]", table

@@ -1,0 +1,266 @@
+"""The sound of every prompt: a recording where there is one, else speech made once and kept on disk.
+
+It must never fail towards a call: what cannot be played is None, and `problems()` says why.
+Recordings are `<recordings>/<language>/<prompt id>.wav` and may be added, changed or taken away at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from hardware.line import PromptInfo
+from ivr.prompts import BASE_LANGUAGE, Catalogue, UnknownPrompt, pause_after, split_item
+from ivr.sound import SoundError, wav_duration
+from ivr.voice import Voice, VoiceError
+
+log = structlog.get_logger(__name__)
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_PER_CHARACTER = timedelta(milliseconds=70)
+"""Speech as long as this per character, for prompts that were not made yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class WavFile:
+    """One prompt as telephone sound."""
+
+    body: bytes
+    etag: str
+    """Strong, with its quotes; another sound has another etag."""
+    duration: timedelta
+    path: Path | None
+    """The recording or the cached file; None when the cache could not be written."""
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A sound in memory, and how its recording looked on disk when read (None: speech)."""
+
+    wav: WavFile
+    stamp: tuple[int, int] | None
+
+
+class PromptLibrary:
+    """Finds, makes and keeps the sound of prompts. Safe from any thread."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        cache_dir: Path,
+        recordings_dir: Path | None = None,
+        voice: Voice | None = None,
+    ) -> None:
+        self.catalogue = catalogue
+        self._cache_dir = cache_dir
+        self._recordings_dir = recordings_dir
+        self._voice = voice
+        self._kept: dict[str, _Kept] = {}
+        self._bad_recordings: dict[Path, tuple[tuple[int, int], str]] = {}
+        self._failures: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    # ---- for calls ------------------------------------------------------------------------------
+
+    async def wav(self, item: str) -> WavFile | None:
+        """The sound of an item, made now if need be; None if there is none or no such prompt. Never raises."""
+        kept = self._fresh(item)
+        return kept if kept is not None else await asyncio.to_thread(self.load, item)
+
+    async def wav_path(self, item: str) -> Path | None:
+        """A file with the sound of an item. Never raises."""
+        wav = await self.wav(item)
+        return wav.path if wav else None
+
+    def info(self, item: str) -> PromptInfo:
+        """Words and length; the length is a guess for what was not made yet. Raises UnknownPrompt."""
+        text = self.catalogue.text(item)
+        kept = self._fresh(item)
+        return PromptInfo(text=text, duration=kept.duration if kept else len(text) * _PER_CHARACTER)
+
+    # ---- making sounds --------------------------------------------------------------------------
+
+    def load(self, item: str) -> WavFile | None:
+        """As `wav`, but blocks."""
+        with self._lock:
+            kept = self._fresh(item)
+            if kept is not None:
+                return kept
+            for candidate in self._candidates(item):
+                known = self._kept.get(candidate) if self._fresh(candidate) else None
+                found = known or self._recording(candidate) or self._speech(candidate)
+                if found is not None:
+                    self._kept[candidate] = self._kept[item] = found  # one copy for all that fall back to it
+                    return found.wav
+        return None
+
+    async def warm(self, languages: Iterable[str]) -> None:
+        """Make every prompt of these languages, one by one in a thread; sentences before small words."""
+        for language in languages:
+            for prompt_id in sorted(self.catalogue.ids, key=lambda prompt_id: prompt_id[-1].isdigit()):
+                await self.wav(f"{language}/{prompt_id}")
+
+    def _candidates(self, item: str) -> Iterator[str]:
+        try:
+            language, prompt_id = split_item(item)
+        except UnknownPrompt:
+            return
+        if prompt_id not in self.catalogue or not _LANGUAGE.fullmatch(language):
+            return
+        yield item
+        if language != BASE_LANGUAGE:
+            yield f"{BASE_LANGUAGE}/{prompt_id}"
+
+    def _fresh(self, item: str) -> WavFile | None:
+        """The sound in memory, unless a recording has come, changed or gone since."""
+        kept = self._kept.get(item)
+        if kept is None:
+            return None
+        return kept.wav if kept.stamp == self._stamp_now(item) else None
+
+    def _stamp_now(self, item: str) -> tuple[int, int] | None:
+        """How the recording that should be playing now looks on disk; None if speech should be."""
+        for candidate in self._candidates(item):
+            path = self._recording_path(candidate)
+            stamp = _stamp(path)
+            if path is not None and stamp is not None and self._bad_recordings.get(path, (None,))[0] != stamp:
+                return stamp
+            if self._can_say(candidate):
+                return None
+        return None
+
+    def _recording_path(self, item: str) -> Path | None:
+        if self._recordings_dir is None:
+            return None
+        language, prompt_id = split_item(item)
+        return self._recordings_dir / language / f"{prompt_id}.wav"
+
+    def _recording(self, item: str) -> _Kept | None:
+        path = self._recording_path(item)
+        stamp = _stamp(path)
+        if path is None or stamp is None:
+            return None
+        if self._bad_recordings.get(path, (None,))[0] == stamp:
+            return None
+        try:
+            wav = _wav_file(path.read_bytes(), path, recorded=True)
+        except (OSError, SoundError) as error:
+            self._bad_recordings[path] = (stamp, f"the recording {path} {error}")
+            log.warning("recording_refused", prompt=item, why=str(error))
+            return None
+        self._bad_recordings.pop(path, None)
+        return _Kept(wav, stamp)
+
+    def _can_say(self, item: str) -> bool:
+        language, _ = split_item(item)
+        has_text = self.catalogue.resolve(*split_item(item)) == item
+        return (
+            has_text
+            and self._voice is not None
+            and self._voice.speaks(language)
+            and item not in self._failures
+        )
+
+    def _speech(self, item: str) -> _Kept | None:
+        if not self._can_say(item) or self._voice is None:
+            return None
+        language, prompt_id = split_item(item)
+        text = self.catalogue.text(item)
+        pause = pause_after(prompt_id, text)
+        key = hashlib.sha256(f"{self._voice.settings(language)}\n{pause}\n{text}".encode()).hexdigest()[:16]
+        path = self._cache_dir / language / f"{prompt_id}.{key}.wav"
+        try:
+            return _Kept(_wav_file(path.read_bytes(), path, recorded=False), None)
+        except (OSError, SoundError):
+            pass  # not made yet, or damaged: make it
+        try:
+            body = self._voice.render(language, text, pause)
+        except VoiceError as error:
+            self._failures[item] = str(error)
+            log.warning("prompt_not_spoken", prompt=item, why=str(error))
+            return None
+        return _Kept(_wav_file(body, self._write(path, body), recorded=False), None)
+
+    def _write(self, path: Path, body: bytes) -> Path | None:
+        """Whole or not at all: a reader never sees half a file."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(body)
+                Path(name).replace(path)
+            except OSError:
+                Path(name).unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            self._failures["cache"] = f"made prompts cannot be kept in {self._cache_dir}: {error}"
+            log.warning("prompt_not_cached", path=str(path), why=str(error))
+            return None
+        self._failures.pop("cache", None)
+        return path
+
+    # ---- for the check --------------------------------------------------------------------------
+
+    def synthetic(self, language: str) -> list[str]:
+        """Items that `language` has no usable recording of. Blocks: it reads every recording."""
+        items = (f"{language}/{prompt_id}" for prompt_id in self.catalogue.ids)
+        with self._lock:
+            return [item for item in items if self._recording(item) is None]
+
+    def problems(self, languages: Iterable[str] = (BASE_LANGUAGE,)) -> list[str]:
+        """What callers in these languages would miss, one sentence each. Blocks: it reads every recording."""
+        found = [problem for language in dict.fromkeys(languages) for problem in self._problems_of(language)]
+        found += [why for path, (stamp, why) in list(self._bad_recordings.items()) if _stamp(path) == stamp]
+        return found + self._stray_recordings() + list(self._failures.values())
+
+    def _problems_of(self, language: str) -> Iterator[str]:
+        unrecorded = self.synthetic(language)
+        silent = [item for item in unrecorded if not self._can_say(item)]
+        if not silent:
+            return
+        if self._voice is None:
+            why = "there is no speech on this machine"
+        elif not self._voice.speaks(language):
+            why = f"no synthetic voice speaks {language}"
+        else:
+            why = "they have no text or could not be spoken"
+        instead = "are silent" if language == BASE_LANGUAGE else f"are heard in {BASE_LANGUAGE}, if at all"
+        yield f"{len(silent)} prompts in {language} {instead}: they are not recorded and {why} (first: {silent[0]})"
+
+    def _stray_recordings(self) -> list[str]:
+        if self._recordings_dir is None:
+            return []
+        files = sorted(self._recordings_dir.glob("*/*.wav"))
+        return [
+            f"{file} is never played: no prompt has that id"
+            for file in files
+            if file.stem not in self.catalogue
+        ]
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    if path is None:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _wav_file(body: bytes, path: Path | None, *, recorded: bool) -> WavFile:
+    """Raises SoundError."""
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return WavFile(body, etag, wav_duration(body), path, recorded)

@@ -1,0 +1,124 @@
+"""The prompt catalogue: which prompts there are and what they say in each language.
+
+Pure, apart from `Catalogue.load` reading the texts that ship with the package. It never makes or finds sound.
+An *id* is `intake.greeting`; an *item* is `language/id`, as `hardware.line.Prompt` wants it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib import resources
+from typing import Any
+
+from ivr.atoms import atoms
+
+BASE_LANGUAGE = "nb"
+"""The complete language; the others fall back to it, sentence by sentence."""
+
+_SPELLED_OUT = ("number.", "digit.", "hour.")
+_ENDS_A_PHRASE = ("month.", "minutes.", "hours.", "days.", "whisper.less_than_minute")
+
+
+class PromptError(Exception):
+    """Base of what can be wrong with prompts."""
+
+
+class UnknownPrompt(PromptError):
+    """There is no such prompt in any language."""
+
+
+def split_item(item: str) -> tuple[str, str]:
+    """`nb/intake.greeting` -> (`nb`, `intake.greeting`). Raises UnknownPrompt."""
+    language, slash, prompt_id = item.partition("/")
+    if not (language and slash and prompt_id):
+        raise UnknownPrompt(f"not a prompt item: {item!r}; it is written language/prompt_id")
+    return language, prompt_id
+
+
+class Catalogue:
+    """Texts by language and prompt id."""
+
+    def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
+        """`texts`: language -> prompt id -> words. Bokmål must be there and decides which ids exist."""
+        if BASE_LANGUAGE not in texts:
+            raise PromptError(f"no texts in {BASE_LANGUAGE!r}, which all languages fall back to")
+        self._texts = {language: dict(prompts) for language, prompts in texts.items()}
+
+    @classmethod
+    def load(cls) -> Catalogue:
+        """The texts and atoms that ship with the package."""
+        texts: dict[str, dict[str, str]] = {}
+        for file in resources.files("ivr").joinpath("texts").iterdir():
+            language, dot, ending = file.name.partition(".")
+            if dot and ending == "toml":
+                texts[language] = atoms(language) | _flatten(
+                    tomllib.loads(file.read_text("utf-8")), file.name
+                )
+        return cls(texts)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Languages that have texts, bokmål first."""
+        others = sorted(language for language in self._texts if language != BASE_LANGUAGE)
+        return (BASE_LANGUAGE, *others)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every prompt id there is, in the order of the texts."""
+        return tuple(self._texts[BASE_LANGUAGE])
+
+    def __contains__(self, prompt_id: object) -> bool:
+        return prompt_id in self._texts[BASE_LANGUAGE]
+
+    def resolve(self, language: str, prompt_id: str) -> str:
+        """The item to play: `language/prompt_id`, or the bokmål one where that language lacks it.
+
+        Raises UnknownPrompt."""
+        if prompt_id not in self:
+            raise UnknownPrompt(f"no prompt has the id {prompt_id!r}")
+        has_it = prompt_id in self._texts.get(language, {})
+        return f"{language if has_it else BASE_LANGUAGE}/{prompt_id}"
+
+    def text(self, item: str) -> str:
+        """What an item says, in bokmål if its language lacks it. Raises UnknownPrompt."""
+        language, prompt_id = split_item(self.resolve(*split_item(item)))
+        return self._texts[language][prompt_id]
+
+    def missing(self, language: str) -> tuple[str, ...]:
+        """Ids that bokmål has and `language` has not."""
+        own = self._texts.get(language, {})
+        return tuple(prompt_id for prompt_id in self.ids if prompt_id not in own)
+
+    def stray(self, language: str) -> tuple[str, ...]:
+        """Ids that `language` has and bokmål has not: misspelled, and never played."""
+        return tuple(prompt_id for prompt_id in self._texts.get(language, {}) if prompt_id not in self)
+
+    def all_items(self, language: str) -> tuple[str, ...]:
+        """The items that `language` has a text of its own for."""
+        own = self._texts.get(language, {})
+        return tuple(f"{language}/{prompt_id}" for prompt_id in self.ids if prompt_id in own)
+
+
+def pause_after(prompt_id: str, text: str) -> timedelta:
+    """The silence that follows a prompt, so that what is said next neither runs into it nor drags."""
+    if text.endswith((".", "?", "!")):
+        return timedelta(milliseconds=250)
+    if prompt_id.startswith(_ENDS_A_PHRASE):
+        return timedelta(milliseconds=200)
+    if text.endswith((":", ",")) or prompt_id.startswith(_SPELLED_OUT):
+        return timedelta(milliseconds=150)
+    return timedelta(milliseconds=40)
+
+
+def _flatten(table: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            texts |= _flatten(value, source, f"{prefix}{key}.")
+        elif isinstance(value, str) and value.strip():
+            texts[prefix + key] = value.strip()
+        else:
+            raise PromptError(f"{source}: {prefix}{key} must be a text, not {value!r}")
+    return texts

@@ -1,0 +1,261 @@
+"""Loading the configuration: what is accepted, and that every error is told with its place."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from config.load import ConfigError, Problem, load
+from config.model import LineName, Role
+from config.rules_office import known_languages
+
+DEMO = Path(__file__).parents[2] / "config" / "demo"
+FILES = ("tast1.toml", "offices.toml", "staff.toml")
+
+Edit = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the demo configuration."""
+    for name in FILES:
+        shutil.copy(DEMO / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def edit(folder: Path) -> Edit:
+    """Replaces the first occurrence of a text in a file, which must be there."""
+
+    def replace(file: str, old: str, new: str) -> None:
+        text = (folder / file).read_text(encoding="utf-8")
+        assert old in text
+        (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return replace
+
+
+def problems(folder: Path) -> list[Problem]:
+    try:
+        load(folder, {})
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def places(folder: Path) -> set[str]:
+    return {f"{problem.file}: {problem.key}" for problem in problems(folder)}
+
+
+def test_demo_is_sound() -> None:
+    """The demo configuration loads and holds the two offices of the local exchange."""
+    config = load(DEMO, {})
+    assert config.settings.service.line is LineName.SIMULATED
+    lillevik, storvik = config.offices
+    assert (lillevik.office_no, lillevik.municipality_no, lillevik.public_number, lillevik.oncall_number) == (
+        "9001", "9901", "+4773000010", "+4773000011",
+    )  # fmt: skip
+    assert (storvik.office_no, storvik.municipality_no, storvik.public_number, storvik.oncall_number) == (
+        "9002", "9902", "+4773000020", "+4773000021",
+    )  # fmt: skip
+    extensions = {
+        person.extension: (person.id, person.office_no) for person in config.people if person.extension
+    }
+    assert {extensions["201"], extensions["202"], extensions["203"]} == {
+        ("kari", "9001"), ("ola", "9001"), ("sami", "9001"),
+    }  # fmt: skip
+    assert (extensions["204"][1], extensions["205"][1]) == ("9002", "9002")
+    assert [person.mobile for person in config.people if person.role is Role.LEADER] == ["+4740000003"]
+    assert {person.role for person in config.people} == set(Role)
+
+
+def test_command_line_wins_over_the_file() -> None:
+    """`line` and `port` given to load stand in for the file's, and are checked like them."""
+    config = load(DEMO, {}, line="asterisk", port=9600)
+    assert (config.settings.service.line, config.settings.service.port) == (LineName.ASTERISK, 9600)
+    with pytest.raises(ConfigError) as error:
+        load(DEMO, {}, line="pigeon", port=4573)
+    assert {problem.key for problem in error.value.problems} == {"service.line"}
+
+
+ONE_ERROR = [
+    # what, file, text in the demo, what stands there instead, key of the problem, word in its message
+    ("unknown key", "tast1.toml", "port = 8600", "prot = 8600", "service.prot", "unknown key"),
+    ("unknown section", "tast1.toml", "[retry]", "[retrie]", "retrie", "[retry]"),
+    ("wrong type", "tast1.toml", "port = 8600", 'port = "many"', "service.port", "integer"),
+    ("bad duration", "tast1.toml", '"7m"', '"7 minutes"', "retry.busy", '"45m"'),
+    ("endless duration", "tast1.toml", '"7m"', '"99999999999d"', "retry.busy", "too long"),
+    ("no duration", "tast1.toml", 'caller_ring = "35s"', 'caller_ring = "0s"', "calls.caller_ring", "longer"),
+    ("no back-off", "tast1.toml", 'line_failed = "1m"', 'line_failed = "0s"', "retry.line_failed", "longer"),
+    ("small maximum", "tast1.toml", '"10m"', '"30s"', "retry.line_failed_max", "shorter"),
+    ("port clash", "tast1.toml", "port = 8600", "port = 4573", "asterisk.fastagi_port", "service.port"),
+    ("ami clash", "tast1.toml", "ami_port = 5038", "ami_port = 4573", "asterisk.fastagi_port", "ami_port"),
+    ("impossible port", "tast1.toml", "ami_port = 5038", "ami_port = 0", "asterisk.ami_port", "65535"),
+    ("bad address", "tast1.toml", '["127.0.0.1"]', '["the pbx"]', "asterisk.fastagi_allow[1]", "IP address"),
+    ("bad user", "tast1.toml", '"tast1"', '"tast1\\r\\nX: y"', "asterisk.ami_user", "letters"),
+    ("far local pbx", "tast1.toml", 'ami_host = "127.0.0.1"', 'ami_host = "10.0.0.9"', "asterisk.local_pbx", "loopback"),
+    ("bad url", "tast1.toml", "# public_url = ", "public_url = 'tast1:80' # ", "service.public_url", "http://"),
+    ("url port", "tast1.toml", "# public_url = ", "public_url = 'http://a:x' # ", "service.public_url", "http://"),
+    ("no country", "tast1.toml", "[47]", "[47, 4747]", "numbers.country_codes[2]", "4747"),
+    ("allow bare", "tast1.toml", "allow = []", 'allow = ["02800"]', "numbers.allow[1]", "+4702800"),
+    ("allow emergency", "tast1.toml", "allow = []", 'allow = ["+47113"]', "numbers.allow[1]", "emergency"),
+    ("bad hours", "offices.toml", 'mon = "09:00-15:00"', 'mon = "9-15"', "office[1].phone_hours.mon", "09:00-15:00"),
+    ("hours turned", "offices.toml", 'tue = "10:00-14:00"', 'tue = "14:00-10:00"', "office[2].phone_hours.tue", "later"),
+    ("impossible hour", "offices.toml", 'mon = "09:00-15:00"', 'mon = "09:00-25:00"', "office[1].phone_hours.mon", "hour"),
+    ("hours as table", "offices.toml", 'mon = "09:00-15:00"', "mon = {opens = 15:00:00, closes = 09:00:00}",
+     "office[1].phone_hours.mon", "as text"),
+    ("no number", "offices.toml", '"+4773000010"', '"73000010"', "office[1].public_number", "+47"),
+    ("premium number", "offices.toml", '"+4773000020"', '"+4782012345"', "office[2].public_number", "8xx"),
+    ("foreign fall-back", "offices.toml", '"+4740000002"', '"+46701234567"', "office[2].fallback_number", "foreign"),
+    ("fall-back loop", "offices.toml", '"+4740000001"', '"+4773000010"', "office[1].fallback_number", "telephone"),
+    ("fall-back next door", "offices.toml", '"+4740000001"', '"+4773000021"', "office[1].fallback_number", "telephone"),
+    ("same office_no", "offices.toml", '"9002"', '"9001"', "office[2].office_no", "office[1].office_no"),
+    ("same number", "offices.toml", '"+4773000020"', '"+4773000010"', "office[2].public_number", "office[1].public_number"),
+    ("number is on-call", "offices.toml", '"+4773000021"', '"+4773000010"', "office[2].oncall_number", "office[1].public"),
+    ("office_no", "offices.toml", '"9901"', '"99"', "office[1].municipality_no", "pattern"),
+    ("language", "offices.toml", '["nb", "en"]', '["nb", "tlh"]', "office[1].languages[2]", "tlh"),
+    ("no language", "offices.toml", '["nb", "en"]', "[]", "office[1].languages", "at least one"),
+    ("language twice", "offices.toml", '["nb", "en"]', '["nb", "nb"]', "office[1].languages[2]", "languages[1]"),
+    ("special day twice", "offices.toml", "2026-12-31", '"2026-12-24"', "office[1].special_days[2].date", "special_days[1]"),
+    ("no urgent limit", "offices.toml", '"2h"', '"0m"', "office[1].urgent_limit", "longer"),
+    ("same person", "staff.toml", 'id = "ola"', 'id = "kari"', "person[2].id", "person[1].id"),
+    ("same extension", "staff.toml", '"203"', '"201"', "person[3].extension", "person[1].extension"),
+    ("unknown role", "staff.toml", '"contact_centre"', '"boss"', "person[7].role", "caseworker"),
+    ("unknown office", "staff.toml", 'office_no = "9001"', 'office_no = "9009"', "person[1].office_no", "9009"),
+    ("no office", "staff.toml", 'office_no = "9001"', "", "person[1].office_no", "belongs"),
+    ("bad mobile", "staff.toml", '"+4740000003"', '"+47112"', "person[4].mobile", "emergency"),
+    ("bad id", "staff.toml", 'id = "ola"', 'id = "Ola Berg"', "person[2].id", "pattern"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "key", "word"), [row[1:] for row in ONE_ERROR], ids=[r[0] for r in ONE_ERROR]
+)
+def test_each_error_is_told_once_with_its_place(
+    folder: Path, edit: Edit, file: str, old: str, new: str, key: str, word: str
+) -> None:
+    """One mistake gives one problem, with file and key, that says what to write."""
+    edit(file, old, new)
+    found = [problem for problem in problems(folder) if (problem.file, problem.key) == (file, key)]
+    assert len(found) == 1
+    assert word in found[0].message
+    lost_office = {"staff.toml: person[5].office_no", "staff.toml: person[6].office_no"}
+    assert places(folder) - {f"{file}: {key}"} == (lost_office if key == "office[2].office_no" else set())
+
+
+def test_office_without_any_hours_is_refused(folder: Path) -> None:
+    """An office that never answers could keep no promise."""
+    text = (folder / "offices.toml").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith(("mon", "tue", "wed", "thu", "fri"))]
+    (folder / "offices.toml").write_text("\n".join(lines), encoding="utf-8")
+    assert places(folder) == {"offices.toml: office[1].phone_hours", "offices.toml: office[2].phone_hours"}
+
+
+def test_syntax_error_gives_its_line_and_hides_nothing(folder: Path, edit: Edit) -> None:
+    """A file that is no TOML is told with the line, and the other files' errors beside it."""
+    edit("offices.toml", 'name = "Nav Lillevik"', 'name = "Nav Lillevik')
+    edit("staff.toml", '"203"', '"201"')
+    edit("tast1.toml", "port = 8600", "port = -1")
+    line = (folder / "offices.toml").read_text(encoding="utf-8").split("Nav Lillevik")[0].count("\n") + 1
+    assert places(folder) == {
+        f"offices.toml: line {line}",
+        "staff.toml: person[3].extension",
+        "tast1.toml: service.port",
+    }
+
+
+def test_many_errors_in_one_table_are_all_told(folder: Path, edit: Edit) -> None:
+    """A broken office does not hide its own further errors, nor those of the one it is compared with."""
+    edit("offices.toml", 'urgent_limit = "2h"', 'urgent_limit = "soon"\nspeed = 3')
+    edit("offices.toml", '"+4773000020"', '"+4773000010"')
+    edit("offices.toml", '["nb", "en"]', '["tlh"]')
+    assert places(folder) == {
+        "offices.toml: office[1].urgent_limit",
+        "offices.toml: office[1].speed",
+        "offices.toml: office[1].languages[1]",
+        "offices.toml: office[2].public_number",
+    }
+
+
+def test_missing_files_are_all_told(tmp_path: Path) -> None:
+    """An empty folder lacks three files."""
+    assert places(tmp_path) == {"tast1.toml: ", "offices.toml: ", "staff.toml: "}
+    assert all("missing" in problem.message for problem in problems(tmp_path))
+
+
+def test_broken_file_end_is_told(folder: Path) -> None:
+    """An array that is never closed is told at the end of the file."""
+    (folder / "staff.toml").write_text("person = [", encoding="utf-8")
+    assert places(folder) == {"staff.toml: last line"}
+
+
+def test_file_in_another_encoding_is_told(folder: Path) -> None:
+    """Latin-1 is refused with what to do; Notepad's byte order mark is not."""
+    (folder / "staff.toml").write_bytes("# Bj\u00f8rn".encode("latin-1"))
+    assert [problem.message for problem in problems(folder)] == ["not UTF-8; save the file as UTF-8"]
+    (folder / "staff.toml").write_bytes(b"\xef\xbb\xbf" + (DEMO / "staff.toml").read_bytes())
+    assert problems(folder) == []
+
+
+@pytest.mark.parametrize("text", ["", "[office]\noffice_no = '9001'", "office = [1]", "office = []"])
+def test_offices_must_be_a_list_of_tables(folder: Path, text: str) -> None:
+    """One bracket instead of two, or nothing at all, is told with what to write."""
+    (folder / "offices.toml").write_text(text, encoding="utf-8")
+    assert [(problem.key, "[[office]]" in problem.message) for problem in problems(folder)] == [
+        ("office", True)
+    ]
+
+
+def test_unknown_key_beside_the_tables_is_told(folder: Path, edit: Edit) -> None:
+    """A misspelt table name is told, not ignored."""
+    edit("staff.toml", '[[person]]\nid = "ola"', '[[persn]]\nid = "ola"')
+    assert places(folder) == {"staff.toml: persn"}
+
+
+def test_every_key_of_tast1_toml_has_a_default(folder: Path) -> None:
+    """The demo's tast1.toml shows the defaults: an empty one gives the same, but for the local exchange."""
+    shown = load(folder, {}).settings
+    (folder / "tast1.toml").write_text("[asterisk]\nlocal_pbx = true\n", encoding="utf-8")
+    assert load(folder, {}).settings == shown
+
+
+def test_error_text_is_file_key_message(tmp_path: Path) -> None:
+    """The exception's own text is what the check prints."""
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {})
+    assert (
+        str(Problem("offices.toml", "office[1].name", "missing")) == "offices.toml: office[1].name: missing"
+    )
+    assert str(error.value).splitlines()[0].startswith("tast1.toml: missing")
+
+
+def test_norwegian_and_english_are_known() -> None:
+    """The two languages of the demo have prompts."""
+    assert {"nb", "en"} <= known_languages()
+
+
+VALUES = st.sampled_from(
+    ["1", "true", '""', '"x"', "[]", "[1]", '["x"]', "{}", "[{}]", "{x = 1}", "2026-01-01", "nan"]
+)
+LINES = [(name, number) for name in FILES for number, line in enumerate((DEMO / name).read_text(encoding="utf-8").splitlines())
+         if " = " in line and not line.startswith("#")]  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(LINES), VALUES), max_size=3))
+def test_whatever_stands_in_the_files_is_loaded_or_reported(
+    folder: Path, edits: list[tuple[tuple[str, int], str]]
+) -> None:
+    """Values of any type in any key give a configuration or problems, never another exception."""
+    for name in FILES:
+        lines = (DEMO / name).read_text(encoding="utf-8").splitlines()
+        for (file, number), value in edits:
+            if file == name:
+                lines[number] = f"{lines[number].split(' = ')[0]} = {value}"
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    assert all(problem.message for problem in problems(folder))

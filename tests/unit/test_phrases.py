@@ -1,0 +1,208 @@
+"""Dates, times, numbers and durations said as people say them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from ivr.phrases import (
+    clock_items,
+    date_items,
+    duration_items,
+    phone_items,
+    reference_items,
+    when_items,
+)
+from ivr.prompts import Catalogue
+from scheduler.clock import from_local
+
+CATALOGUE = Catalogue.load()
+LANGUAGES = CATALOGUE.languages
+
+
+def said(items: tuple[str, ...]) -> str:
+    return " ".join(CATALOGUE.text(item) for item in items)
+
+
+def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return from_local(datetime(year, month, day, hour, minute))  # noqa: DTZ001 - the office's wall clock
+
+
+@pytest.mark.parametrize(
+    ("day", "nb", "en"),
+    [
+        (date(2026, 11, 25), "onsdag tjuefemte november", "Wednesday the twenty-fifth of November"),
+        (date(2026, 12, 28), "mandag tjueåttende desember", "Monday the twenty-eighth of December"),
+        (date(2027, 5, 19), "onsdag nittende mai", "Wednesday the nineteenth of May"),
+        (date(2026, 3, 31), "tirsdag trettiførste mars", "Tuesday the thirty-first of March"),
+        (date(2026, 8, 30), "søndag trettiende august", "Sunday the thirtieth of August"),
+        (date(2027, 1, 1), "fredag første januar", "Friday the first of January"),
+        (date(2028, 2, 29), "tirsdag tjueniende februar", "Tuesday the twenty-ninth of February"),
+    ],
+)
+def test_dates(day: date, nb: str, en: str) -> None:
+    """A date is its weekday, day and month, without the year."""
+    assert said(date_items(day, "nb")) == nb
+    assert said(date_items(day, "en")) == en
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_day_of_a_leap_year_can_be_said_and_told_apart(language: str) -> None:
+    """Each date is said in the language itself, and no two dates of a year sound the same."""
+    days = [date(2028, 1, 1) + timedelta(days=n) for n in range(366)]
+    own = set(CATALOGUE.all_items(language))
+    assert all(own.issuperset(date_items(day, language)) for day in days)
+    assert len({said(date_items(day, language)) for day in days}) == 366
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "nb", "en"),
+    [
+        (10, 0, "klokka ti", "at ten"),
+        (14, 30, "klokka halv tre", "at half past two"),
+        (15, 10, "klokka ti over tre", "at ten past three"),
+        (10, 15, "klokka kvart over ti", "at quarter past ten"),
+        (9, 20, "klokka tjue over ni", "at twenty past nine"),
+        (9, 25, "klokka fem på halv ti", "at twenty-five past nine"),
+        (9, 35, "klokka fem over halv ti", "at twenty-five to ten"),
+        (11, 40, "klokka tjue på tolv", "at twenty to twelve"),
+        (12, 45, "klokka kvart på ett", "at quarter to one"),
+        (12, 0, "klokka tolv", "at twelve"),
+        (12, 30, "klokka halv ett", "at half past twelve"),
+        (13, 0, "klokka ett", "at one"),
+        (10, 23, "klokka ti tjuetre", "at ten twenty-three"),
+        (15, 3, "klokka femten null tre", "at fifteen zero three"),
+        (18, 0, "klokka seks om kvelden", "at six in the evening"),
+        (23, 55, "klokka fem på tolv om kvelden", "at five to twelve in the evening"),
+        (0, 0, "klokka tolv om natta", "at twelve at night"),
+        (5, 30, "klokka halv seks om morgenen", "at half past five in the morning"),
+    ],
+)
+def test_clock_times(hour: int, minute: int, nb: str, en: str) -> None:
+    """A time of day is said as people say it, in the office's own time."""
+    at = local(2026, 11, 25, hour, minute)
+    assert said(clock_items(at, "nb")) == nb
+    assert said(clock_items(at, "en")) == en
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_time_of_day_can_be_said_and_told_apart(language: str) -> None:
+    """Each of the 1440 times is said in the language itself, and no two sound the same."""
+    times = [local(2026, 11, 25) + timedelta(minutes=n) for n in range(1440)]
+    own = set(CATALOGUE.all_items(language))
+    assert all(own.issuperset(clock_items(at, language)) for at in times)
+    assert len({said(clock_items(at, language)) for at in times}) == 1440
+
+
+def test_times_follow_summer_time() -> None:
+    """The same UTC hour is an hour later on the wall in summer."""
+    assert said(clock_items(datetime(2026, 7, 1, 8, tzinfo=UTC), "nb")) == "klokka ti"
+    assert said(clock_items(datetime(2026, 12, 1, 8, tzinfo=UTC), "nb")) == "klokka ni"
+
+
+def test_a_naive_time_is_refused() -> None:
+    """A time without a time zone is an error, not a guess."""
+    with pytest.raises(ValueError, match="naive"):
+        clock_items(datetime(2026, 11, 25, 10), "nb")  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (local(2026, 11, 23, 10, 15), "i dag klokka kvart over ti"),
+        (local(2026, 11, 24, 9, 0), "i morgen klokka ni"),
+        (local(2026, 11, 22, 14, 30), "i går klokka halv tre"),
+        (local(2026, 11, 25, 14, 30), "onsdag tjuefemte november klokka halv tre"),
+    ],
+)
+def test_a_moment_is_said_from_where_we_are(at: datetime, expected: str) -> None:
+    """Today, tomorrow and yesterday have their own words; other days are dates."""
+    assert said(when_items(at, local(2026, 11, 23, 23, 30), "nb")) == expected
+
+
+def test_today_is_the_office_s_today() -> None:
+    """Just after midnight in Oslo it is a new day, though not yet in UTC."""
+    now = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)
+    assert said(when_items(local(2026, 7, 1, 9), now, "nb")) == "i dag klokka ni"
+
+
+@pytest.mark.parametrize(
+    ("span", "nb", "en"),
+    [
+        (timedelta(seconds=-5), "mindre enn ett minutt", "less than a minute"),
+        (timedelta(seconds=59), "mindre enn ett minutt", "less than a minute"),
+        (timedelta(minutes=1), "ett minutt", "one minute"),
+        (timedelta(minutes=9, seconds=29), "ni minutter", "nine minutes"),
+        (timedelta(minutes=12), "ti minutter", "ten minutes"),
+        (timedelta(minutes=22), "tjue minutter", "twenty minutes"),
+        (timedelta(minutes=57), "femtifem minutter", "fifty-five minutes"),
+        (timedelta(minutes=58), "én time", "one hour"),
+        (timedelta(minutes=74), "én time", "one hour"),
+        (timedelta(minutes=75), "halvannen time", "an hour and a half"),
+        (timedelta(minutes=105), "to timer", "two hours"),
+        (timedelta(hours=5), "fem timer", "five hours"),
+        (timedelta(hours=21, minutes=10), "tjueen timer", "twenty-one hours"),
+        (timedelta(hours=47), "førtisju timer", "forty-seven hours"),
+        (timedelta(hours=48), "to dager", "two days"),
+        (timedelta(days=3, hours=11), "tre dager", "three days"),
+        (timedelta(days=90), "mer enn en måned", "more than a month"),
+    ],
+)
+def test_durations(span: timedelta, nb: str, en: str) -> None:
+    """A duration is rounded and said as a person would."""
+    assert said(duration_items(span, "nb")) == nb
+    assert said(duration_items(span, "en")) == en
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_duration_up_to_two_months_can_be_said(language: str) -> None:
+    """There is a prompt in the language for any waiting time, to the quarter of a minute on the first day."""
+    own = set(CATALOGUE.all_items(language))
+    spans = [timedelta(seconds=15 * n) for n in range(4 * 1440)]
+    spans += [timedelta(minutes=20 * n) for n in range(3 * 24 * 60)]
+    assert all(own.issuperset(duration_items(span, language)) for span in spans)
+
+
+@pytest.mark.parametrize(
+    ("phone", "nb"),
+    [
+        ("+4740000001", "førti null null null null null en"),
+        ("+4791234567", "nittien tjuetre førtifem sekstisju"),
+        ("+4722070912", "tjueto null sju null ni tolv"),
+        ("+46701234567", "landkode fire seks sju null en to tre fire fem seks sju"),
+        ("+3584012", "landkode tre fem åtte fire null en to"),
+        ("+4702345", "null to tre fire fem"),
+        ("201", "to null en"),
+    ],
+)
+def test_phone_numbers(phone: str, nb: str) -> None:
+    """Norwegian numbers are said in pairs, foreign ones digit by digit after their country code."""
+    assert said(phone_items(phone, "nb")) == nb
+
+
+def test_phone_number_in_english() -> None:
+    """English has the same pairs."""
+    assert said(phone_items("+4740050121", "en")) == "forty zero five zero one twenty-one"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_pair_can_be_said_and_told_apart(language: str) -> None:
+    """All hundred pairs are said in the language itself and differently."""
+    pairs = [phone_items(f"+479000{pair:02}00", language) for pair in range(100)]
+    assert set(CATALOGUE.all_items(language)).issuperset(item for items in pairs for item in items)
+    assert len({said(items) for items in pairs}) == 100
+
+
+@pytest.mark.parametrize("phone", ["", "+", "anonymous", "+47 40000001", "+47400000O1", "٤٠"])
+def test_what_is_no_phone_number_is_refused(phone: str) -> None:
+    """Only digits are read aloud."""
+    with pytest.raises(ValueError, match="digits"):
+        phone_items(phone, "nb")
+
+
+def test_references_are_said_digit_by_digit() -> None:
+    """A reference is read one digit at a time."""
+    assert said(reference_items("240761", "nb")) == "to fire null sju seks en"
+    with pytest.raises(ValueError, match="digits"):
+        reference_items("24-61", "nb")

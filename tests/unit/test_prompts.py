@@ -1,0 +1,116 @@
+"""The prompt catalogue, and the texts that ship with it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from callback.numbers import Refusal
+from callback.request import AttemptOutcome, Reason
+from ivr.prompts import Catalogue, PromptError, UnknownPrompt, pause_after, split_item
+
+SHIPPED = Catalogue.load()
+SMALL = Catalogue(
+    {
+        "nb": {"intake.greeting": "Hei.", "intake.goodbye": "Ha det bra."},
+        "en": {"intake.greeting": "Hello.", "intake.misspelled": "Oops."},
+    }
+)
+
+
+def test_text_of_an_item() -> None:
+    """An item says its text."""
+    assert SMALL.text("nb/intake.greeting") == "Hei."
+    assert SMALL.text("en/intake.greeting") == "Hello."
+
+
+def test_a_sentence_a_language_lacks_is_said_in_bokmal() -> None:
+    """A language falls back to bokmål sentence by sentence, also when it has no texts at all."""
+    assert SMALL.resolve("en", "intake.greeting") == "en/intake.greeting"
+    assert SMALL.resolve("en", "intake.goodbye") == "nb/intake.goodbye"
+    assert SMALL.resolve("sma", "intake.goodbye") == "nb/intake.goodbye"
+    assert SMALL.text("en/intake.goodbye") == "Ha det bra."
+
+
+def test_missing_and_stray_ids_are_told() -> None:
+    """The catalogue knows which ids a language lacks and which it misspelled."""
+    assert SMALL.missing("en") == ("intake.goodbye",)
+    assert SMALL.missing("pl") == ("intake.greeting", "intake.goodbye")
+    assert SMALL.missing("nb") == ()
+    assert SMALL.stray("en") == ("intake.misspelled",)
+    assert SMALL.all_items("en") == ("en/intake.greeting",)
+    assert SMALL.languages == ("nb", "en")
+
+
+@pytest.mark.parametrize(
+    "item", ["nb/intake.nothing", "en/intake.misspelled", "intake.greeting", "nb/", "/x", "", "nb/../nb.toml"]
+)
+def test_an_unknown_prompt_is_refused_by_name(item: str) -> None:
+    """An item that does not exist raises UnknownPrompt and nothing else."""
+    with pytest.raises(UnknownPrompt):
+        SMALL.text(item)
+
+
+def test_a_catalogue_without_bokmal_is_refused() -> None:
+    """There must be a language to fall back to."""
+    with pytest.raises(PromptError, match="nb"):
+        Catalogue({"en": {"intake.greeting": "Hello."}})
+
+
+def test_the_greeting_is_the_one_people_know() -> None:
+    """The Norwegian greeting is Nav's own, word for word."""
+    assert SHIPPED.text("nb/intake.greeting") == (
+        "Hei, og velkommen til Nav. Gjelder det økonomisk sosialhjelp, midlertidig botilbud "
+        "eller andre sosiale tjenester, tast 1."
+    )
+
+
+def test_english_is_complete() -> None:
+    """English lacks no prompt and has none of its own."""
+    assert SHIPPED.languages == ("nb", "en")
+    assert SHIPPED.missing("en") == ()
+    assert SHIPPED.stray("en") == ()
+
+
+@pytest.mark.parametrize(
+    "prompt_id",
+    [
+        *(f"number.refused.{why}" for why in Refusal),
+        *(f"reason.{reason}" for reason in Reason),
+        *(f"closing.{outcome}" for outcome in AttemptOutcome if outcome is not AttemptOutcome.ANSWERED),
+    ],
+)
+def test_everything_the_list_can_answer_has_words(prompt_id: str) -> None:
+    """Each refusal, reason and outcome has a prompt."""
+    assert prompt_id in SHIPPED
+
+
+@pytest.mark.parametrize("language", SHIPPED.languages)
+def test_texts_are_fit_to_be_spoken_and_to_name_a_file(language: str) -> None:
+    """Ids are plain file names; texts have no markup, stray spaces or abbreviations."""
+    for item in SHIPPED.all_items(language):
+        assert re.fullmatch(r"[a-z]+(\.[a-z0-9_]+)+", split_item(item)[1]), item
+        text = SHIPPED.text(item)
+        assert re.fullmatch(r"[\w ,.:?'-]+", text), item
+        assert text == text.strip(), item
+        assert "  " not in text, item
+        assert not re.search(r"\b(kl|nr|ca|f\.eks)\b", text), item
+
+
+@pytest.mark.parametrize("language", SHIPPED.languages)
+def test_the_words_for_our_own_failure_promise_nothing(language: str) -> None:
+    """Someone who may not be registered is never told that they are on the list."""
+    text = SHIPPED.text(f"{language}/intake.closed_error")
+    assert "Du står på listen" not in text
+    assert "You are on the list" not in text
+
+
+def test_the_pause_after_a_prompt_follows_its_place_in_the_sentence() -> None:
+    """A sentence ends with more silence than a number in a row, and that with more than a word before another."""
+    sentence = pause_after("intake.goodbye", "Ha det bra.")
+    spelled = pause_after("number.40", "førti")
+    word = pause_after("weekday.3", "onsdag")
+    assert sentence > spelled > word > timedelta(0)
+    assert pause_after("month.11", "november") > word
