@@ -1,0 +1,220 @@
+"""The command `tast1`. Reads arguments and prints; what it does lives in the rooms it calls."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import config as config_package
+from callback import cli_access, cli_pbx, cli_policy
+from callback.logs import configure_logging
+from callback.request import CallbackError
+from callback.service import prompt_url, serve
+from callback.store import Store
+from callback.store_sqlite import SqliteStore
+from config.load import ConfigError, load, load_secrets
+from config.model import Config, LineName, Role, Secrets
+from scheduler.clock import SystemClock
+
+DEMO_CONFIG = Path(config_package.__file__).parent / "demo"
+T = TypeVar("T")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when it went well, 1 when something is wrong (said on stderr), 2 for wrong arguments."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except ConfigError as error:
+        print(f"The configuration in {options.config} cannot be used:", file=sys.stderr)
+        for problem in error.problems:
+            print(f"  {problem}", file=sys.stderr)
+    except (CallbackError, ValueError, OSError) as error:
+        print(f"tast1: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    folders = argparse.ArgumentParser(add_help=False)
+    folders.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("TAST1_CONFIG", DEMO_CONFIG)),
+        metavar="DIR",
+        help="configuration folder (default: $TAST1_CONFIG, else the demo offices)",
+    )
+    folders.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("TAST1_DATA", "var/demo")),
+        metavar="DIR",
+        help="data folder (default: $TAST1_DATA, else var/demo)",
+    )
+    parser = argparse.ArgumentParser(prog="tast1", description="Callback and queue management for Nav's tast 1.")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def verb(
+        under: argparse._SubParsersAction[argparse.ArgumentParser],
+        name: str,
+        what: str,
+        run: Callable[[argparse.Namespace], int],
+    ) -> argparse.ArgumentParser:
+        added = under.add_parser(name, parents=[folders], help=what, description=what)
+        added.set_defaults(run=run)
+        return added
+
+    start = verb(verbs, "serve", "run the service", _serve)
+    _line_option(start)
+    start.add_argument("--port", type=int, help="port of the pages (default: from tast1.toml)")
+    check = verb(verbs, "check", "print every configuration error, or the effective configuration", _check)
+    check.set_defaults(config_only=True)
+    when = verb(verbs, "deadline", "when a request must be answered, and why", _deadline)
+    when.add_argument("office_no", metavar="OFFICE_NO")
+    when.add_argument("when", metavar="WHEN", help="local time, ISO: 2026-12-23T14:50")
+    when.add_argument("--urgent", action="store_true")
+    when.add_argument("--json", action="store_true")
+
+    token = verbs.add_parser("token", help="bearer tokens for the API").add_subparsers(required=True)
+    create = verb(token, "create", "make a token and print it once", _token_create)
+    create.add_argument("--role", required=True, choices=[role.value for role in Role])
+    create.add_argument("--office", metavar="OFFICE_NO", help="limits a caseworker's or leader's token")
+    create.add_argument("--name", required=True, help="who or what uses it")
+    verb(token, "list", "names, roles and dates of the tokens", _token_list)
+    revoke = verb(token, "revoke", "refuse a token from now on", _token_revoke)
+    revoke.add_argument("name")
+
+    password = verb(verbs, "password", "set a person's password (asked for, or from standard input)", _password)
+    password.add_argument("person", help="id in staff.toml")
+
+    pbx = verbs.add_parser("pbx", help="what Asterisk needs").add_subparsers(required=True)
+    files = verb(pbx, "config", "print the files an Asterisk needs, secrets included", _pbx_config)
+    files.add_argument("--local", action="store_true", help="the files of the local PBX of `make pbx`")
+    files.add_argument("--write", type=Path, metavar="DIR", help="write them, and the fall-back sounds, to DIR")
+    files.add_argument(
+        "--sounds", default="/var/lib/asterisk/sounds/tast1", metavar="DIR", help="where the PBX has the sounds"
+    )
+    verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
+    return parser
+
+
+def _line_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--line", choices=[line.value for line in LineName], help="default: from tast1.toml")
+
+
+# ---- serve, check, deadline ---------------------------------------------------------------------
+
+
+def _serve(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, line=options.line, port=options.port)
+    secrets = load_secrets(os.environ, config)
+    configure_logging(config.settings.service.log_level)
+    asyncio.run(serve(config, secrets, options.data, _announcement(config, secrets)))
+    return 0
+
+
+def _announcement(config: Config, secrets: Secrets) -> str:
+    lines = ["", "Tast 1 is ready: {url}"]
+    if config.settings.service.line is LineName.SIMULATED:
+        lines.append("A telephone in the browser: {url}/phone")
+    if secrets.demo_password:
+        people = ", ".join(f"{person.id} ({person.role})" for person in config.people)
+        lines += [f"Demo accounts: {people}", f"Password for all of them: {secrets.demo_password}"]
+    return "\n".join([*lines, ""])
+
+
+def _check(options: argparse.Namespace) -> int:
+    code, text = cli_policy.check_command(options.config, os.environ)
+    print(text)
+    return code
+
+
+def _deadline(options: argparse.Namespace) -> int:
+    config, _ = _load(options)
+    print(cli_policy.deadline_command(config, options.office_no, options.when, options.urgent, options.json))
+    return 0
+
+
+def _load(options: argparse.Namespace) -> tuple[Config, Secrets]:
+    config = load(options.config, os.environ)
+    return config, load_secrets(os.environ, config)
+
+
+# ---- tokens and passwords -----------------------------------------------------------------------
+
+
+def _token_create(options: argparse.Namespace) -> int:
+    config, _ = _load(options)
+    make = _with_store(
+        options,
+        lambda store: cli_access.create_token(
+            store, config, SystemClock(), options.name, options.role, options.office
+        ),
+    )
+    print(make)
+    return 0
+
+
+def _token_list(options: argparse.Namespace) -> int:
+    print(_with_store(options, cli_access.list_tokens))
+    return 0
+
+
+def _token_revoke(options: argparse.Namespace) -> int:
+    print(_with_store(options, lambda store: cli_access.revoke_token(store, SystemClock(), options.name)))
+    return 0
+
+
+def _password(options: argparse.Namespace) -> int:
+    config, _ = _load(options)
+    secret = getpass.getpass("New password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    print(
+        _with_store(
+            options,
+            lambda store: cli_access.set_password(store, config, SystemClock(), options.person, secret),
+        )
+    )
+    return 0
+
+
+def _with_store(options: argparse.Namespace, work: Callable[[Store], Coroutine[None, None, T]]) -> T:
+    async def run() -> T:
+        store = SqliteStore(options.data / "tast1.sqlite3")
+        await store.open()
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+# ---- the PBX ------------------------------------------------------------------------------------
+
+
+def _pbx_config(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, line=LineName.ASTERISK)
+    secrets = load_secrets(os.environ, config)
+    print(cli_pbx.config_command(config, secrets, options.sounds, options.write, local=options.local))
+    return 0
+
+
+def _pbx_check(options: argparse.Namespace) -> int:
+    config = load(options.config, os.environ, line=LineName.ASTERISK)
+    secrets = load_secrets(os.environ, config)
+    patience = timedelta(seconds=10)
+    code, text = asyncio.run(cli_pbx.check_command(config, secrets, prompt_url(config), patience))
+    print(text)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""The service: builds everything and keeps it running. The only place that knows all parts.
+
+It starts with what it has: a missing PBX shows on the status page and is tried again; the list works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from callback.access import Access
+from callback.desk import Desk
+from callback.dispatch import Dispatch, end_orphans
+from callback.store import Store
+from callback.store_sqlite import SqliteStore
+from callback.web.app import build_app
+from callback.web.context import PhoneExchange, Services
+from config.model import Config, LineName, Secrets
+from hardware.asterisk.line import AsteriskLine
+from hardware.line import Line
+from hardware.simulated.line import SimulatedLine
+from ivr.library import PromptLibrary
+from ivr.prompts import Catalogue
+from ivr.runner import Runner
+from ivr.voice import Voice, VoiceUnavailable
+from scheduler.alarm import Alarm
+from scheduler.clock import Clock, SystemClock
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that is up, for tests and for what comes after `ready`."""
+
+    config: Config
+    services: Services
+    store: Store
+    desk: Desk
+    runner: Runner
+    line: Line
+    url: str
+
+
+@contextlib.asynccontextmanager
+async def running(
+    config: Config, secrets: Secrets, data: Path, *, clock: Clock | None = None, line: Line | None = None
+) -> AsyncIterator[Running]:
+    """Everything up, in order; everything down again, in reverse. `line` replaces the configured one.
+
+    Raises StoreUnavailable when the data folder cannot be used, OSError when the port is taken."""
+    clock = clock or SystemClock()
+    started_at = clock.now()
+    async with AsyncExitStack() as stack:
+        store = SqliteStore(data / "tast1.sqlite3")
+        await store.open()
+        stack.push_async_callback(store.close)
+        library = _library(data)
+        line = line or _line(config, secrets, clock, library)
+        desk = Desk(store, config, clock)
+        runner = Runner(line, config.settings.service.line.value, desk)
+        await end_orphans(desk, config.settings.service.line.value)
+        alarm = Alarm(_sweeper(desk), clock)
+        access = Access(store, config, clock)
+        if secrets.demo_password:
+            await access.give_demo_passwords(secrets.demo_password)
+        services = Services(
+            config=config,
+            clock=clock,
+            desk=desk,
+            access=access,
+            ringer=Dispatch(desk, lambda office_no: runner),
+            library=library,
+            heartbeat=alarm,
+            lines=(line,),
+            exchange=line if isinstance(line, PhoneExchange) else None,
+            call_phase=runner.phase,
+            started_at=started_at,
+            version=version("tast1"),
+        )
+        url = await _serve_web(stack, services)
+        await runner.start()
+        stack.push_async_callback(runner.stop)
+        alarm.start()
+        stack.push_async_callback(alarm.stop)
+        warming = asyncio.create_task(library.warm(_languages(config)))
+        stack.callback(warming.cancel)
+        log.info("ready", url=url, line=config.settings.service.line.value)
+        yield Running(config, services, store, desk, runner, line, url)
+
+
+async def serve(config: Config, secrets: Secrets, data: Path, announce: str = "") -> None:
+    """Run until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with running(config, secrets, data) as service:
+        if announce:
+            print(announce.format(url=service.url), flush=True)
+        await stop.wait()
+        log.info("stopping", calls_up=service.runner.calls_up)
+
+
+def _library(data: Path) -> PromptLibrary:
+    try:
+        voice = Voice()
+    except VoiceUnavailable as error:
+        log.warning("voice_unavailable", why=str(error))
+        voice = None
+    return PromptLibrary(Catalogue.load(), data / "prompts", data / "recordings", voice)
+
+
+def _line(config: Config, secrets: Secrets, clock: Clock, library: PromptLibrary) -> Line:
+    if config.settings.service.line is LineName.ASTERISK:
+        return AsteriskLine(config.settings.asterisk, secrets, prompt_url(config), clock)
+    return SimulatedLine(clock, library.info)
+
+
+def prompt_url(config: Config) -> str:
+    """Where the PBX fetches prompts."""
+    service = config.settings.service
+    return (service.public_url or f"http://{service.host}:{service.port}").rstrip("/")
+
+
+def _languages(config: Config) -> list[str]:
+    return sorted({language for office in config.offices for language in office.languages})
+
+
+def _sweeper(desk: Desk) -> Callable[[], Awaitable[None]]:
+    async def sweep() -> None:
+        await desk.sweep()
+        await desk.store.delete_sessions_before(desk.clock.now())
+
+    return sweep
+
+
+async def _serve_web(stack: AsyncExitStack, services: Services) -> str:
+    settings = services.config.settings.service
+    web_runner = web.AppRunner(build_app(services), access_log=None)
+    await web_runner.setup()
+    stack.push_async_callback(web_runner.cleanup)
+    site = web.TCPSite(web_runner, settings.host, settings.port)
+    await site.start()
+    port = web_runner.addresses[0][1]
+    return f"http://{settings.host}:{port}"
+
