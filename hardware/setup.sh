@@ -40,8 +40,8 @@ venv() {
         "$python" -m venv .venv
     fi
     echo "Setting up .venv from $lock (once) ..."
-    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$lock"
-    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r "$lock"
+    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>.venv/build.log || { cat .venv/build.log >&2; exit 1; }
 }
 
 case ${1:-} in

@@ -33,6 +33,7 @@ LIFE_CYCLE = {
         E.CALL_STARTED: S.CALLING,
         E.WITHDRAWN: S.WITHDRAWN,
         E.DECIDED: S.DECIDED,
+        E.RESULT_REACHED: S.REACHED,  # a talk that our own line cut
     },
     S.CLAIMED: {
         E.RELEASED: S.WAITING,

@@ -1,0 +1,256 @@
+"""The transactions of the SQLite store: plain functions `fn(db, ...)` that run in a worker's thread.
+
+None of them begins, commits or rolls back; one that raises leaves nothing behind, the worker sees to that.
+"""
+
+# ruff: noqa: S608 - the SQL is put together from this file's own words; every value is bound
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry
+from callback.store import (
+    CaseworkerInCall,
+    Change,
+    NumberInCall,
+    NumberTaken,
+    ReferenceTaken,
+    RequestQuery,
+    StaleRequest,
+    StoreError,
+)
+from callback.store_rows import (
+    ATTEMPT_COLUMNS,
+    CALL_COLUMNS,
+    CHANGING_COLUMNS,
+    CLOCK_COLUMNS,
+    ENTRY_COLUMNS,
+    REQUEST_COLUMNS,
+    Row,
+    attempt_from,
+    attempt_row,
+    changing_row,
+    clock_row,
+    entry_from,
+    entry_row,
+    request_from,
+    to_text,
+)
+from callback.store_schema import OPEN_REQUEST, Database
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+def _upsert(table: str, columns: Sequence[str]) -> str:
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "id")
+    return f"{_insert(table, columns)} ON CONFLICT (id) DO UPDATE SET {sets}"
+
+
+_REQUEST = f"SELECT {', '.join(REQUEST_COLUMNS)} FROM request"
+_ATTEMPT = f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt"
+_ENTRY = f"SELECT seq, {', '.join(ENTRY_COLUMNS)} FROM ledger WHERE request_id = ? ORDER BY seq"
+_INSERT_REQUEST = _insert("request", REQUEST_COLUMNS)
+_INSERT_ENTRY = _insert("ledger", ENTRY_COLUMNS)
+_UPDATE_REQUEST = (
+    f"UPDATE request SET {', '.join(f'{name} = ?' for name in CHANGING_COLUMNS)}"
+    f" WHERE id = ? AND version = ? AND {' AND '.join(f'{name} = ?' for name in CLOCK_COLUMNS)}"
+)
+_UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = excluded.request_id"
+UPSERT_CALL = _upsert("call", CALL_COLUMNS)
+
+
+# -- writing
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A Change as rows, made before it is queued: what cannot be written is refused at the caller."""
+
+    request: CallbackRequest
+    update: Row
+    attempt: CallAttempt | None
+    attempt_row: Row | None
+    entries: tuple[Row, ...]
+
+
+def rows_of(change: Change) -> Rows:
+    """Raises ValueError for a naive time, TypeError for details that JSON cannot hold."""
+    request, attempt = change.request, change.attempt
+    return Rows(
+        request,
+        (*changing_row(request, request.version + 1), request.id, request.version, *clock_row(request)),
+        attempt,
+        None if attempt is None else attempt_row(attempt),
+        tuple(entry_row(entry) for entry in change.entries),
+    )
+
+
+def register(db: Database, request: CallbackRequest, row: Row, entry: Row) -> tuple[CallbackRequest, bool]:
+    """See Store.register. Inserts first and asks afterwards: almost every call is a new request."""
+    conn = db.conn
+    try:
+        conn.execute(_INSERT_REQUEST, row)
+    except sqlite3.IntegrityError as error:
+        known = get(db, request.id) or _open_with_number(db, request)
+        if known is not None:
+            return known, False
+        raise _refused(error) from error
+    conn.execute(_INSERT_ENTRY, entry)
+    return request, True
+
+
+def save(db: Database, changes: Iterable[Rows]) -> tuple[CallbackRequest, ...]:
+    """See Store.save."""
+    return tuple(_save(db, change) for change in changes)
+
+
+def _save(db: Database, change: Rows) -> CallbackRequest:
+    conn, request = db.conn, change.request
+    try:
+        found = conn.execute(_UPDATE_REQUEST, change.update).rowcount
+    except sqlite3.IntegrityError as error:
+        other = _open_with_number(db, request)
+        if other is not None and other.id != request.id:
+            raise NumberTaken(other.id) from error
+        raise _refused(error) from error
+    if not found:
+        raise _not_found(conn, request)
+    if change.attempt is not None and change.attempt_row is not None:
+        _write_attempt(conn, change.attempt, change.attempt_row)
+    for entry in change.entries:
+        conn.execute(_INSERT_ENTRY, entry)
+    return replace(request, version=request.version + 1, attempts=_attempts(conn, request.id))
+
+
+def _write_attempt(conn: sqlite3.Connection, attempt: CallAttempt, row: Row) -> None:
+    try:
+        written = conn.execute(_UPSERT_ATTEMPT, row).rowcount
+    except sqlite3.IntegrityError as error:
+        if "attempt." not in str(error):
+            raise
+        live = "SELECT 1 FROM attempt WHERE ended_at IS NULL AND phone = ? AND id != ?"
+        if conn.execute(live, (attempt.phone, attempt.id)).fetchone():
+            raise NumberInCall from error
+        raise CaseworkerInCall from error
+    if not written:
+        raise ValueError(f"attempt {attempt.id} belongs to another request")
+
+
+def _not_found(conn: sqlite3.Connection, request: CallbackRequest) -> Exception:
+    row = conn.execute("SELECT version FROM request WHERE id = ?", (request.id,)).fetchone()
+    if row == (request.version,):
+        return ValueError("the clock of a request never changes")
+    return StaleRequest()
+
+
+def _refused(error: sqlite3.IntegrityError) -> StoreError:
+    if "request.reference" in str(error):
+        return ReferenceTaken()
+    return StoreError(f"the database refused this: {error}")
+
+
+def add_unique(db: Database, table: str, columns: Sequence[str], row: Row, refusal: str) -> None:
+    """Insert a row; raises StoreError with `refusal` when an index says that it is there."""
+    try:
+        db.table(table).insert(dict(zip(columns, row, strict=True)))
+    except sqlite3.IntegrityError as error:
+        raise StoreError(refusal) from error
+
+
+# -- reading
+
+
+def get(db: Database, request_id: str) -> CallbackRequest | None:
+    conn = db.conn
+    row = conn.execute(f"{_REQUEST} WHERE id = ?", (request_id,)).fetchone()
+    return None if row is None else request_from(row, _attempts(conn, request_id))
+
+
+def get_by_attempt(db: Database, attempt_id: str) -> CallbackRequest | None:
+    row = db.conn.execute("SELECT request_id FROM attempt WHERE id = ?", (attempt_id,)).fetchone()
+    return None if row is None else get(db, row[0])
+
+
+def _open_with_number(db: Database, request: CallbackRequest) -> CallbackRequest | None:
+    sql = f"SELECT id FROM request WHERE phone = ? AND office_no = ? AND {OPEN_REQUEST}"
+    row = db.conn.execute(sql, (request.phone, request.office_no)).fetchone()
+    return None if row is None else get(db, row[0])
+
+
+def _attempts(conn: sqlite3.Connection, request_id: str) -> tuple[CallAttempt, ...]:
+    rows = conn.execute(f"{_ATTEMPT} WHERE request_id = ? ORDER BY seq", (request_id,))
+    return tuple(map(attempt_from, rows))
+
+
+def find(db: Database, query: RequestQuery) -> list[CallbackRequest]:
+    """See RequestQuery."""
+    sql, values = find_sql(query)
+    rows = db.conn.execute(sql, values).fetchall()
+    attempts: dict[str, list[CallAttempt]] = {row[-1]: [] for row in rows}
+    of_these = f"{_ATTEMPT} WHERE request_id IN (SELECT value FROM json_each(?)) ORDER BY seq"
+    for row in db.conn.execute(of_these, (json.dumps(list(attempts)),)):
+        attempt = attempt_from(row)
+        attempts[attempt.request_id].append(attempt)
+    return [request_from(row, tuple(attempts[row[-1]])) for row in rows]
+
+
+def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
+    """The SELECT of a query and its values."""
+    wanted = {
+        "phone = ?": query.phone,
+        "office_no = ?": query.office_no,
+        "reference = ?": query.reference,
+        "registered_by = ?": query.registered_by,
+        "next_attempt_at <= ?": None if query.due_before is None else to_text(query.due_before),
+    }
+    terms = [term for term, value in wanted.items() if value is not None]
+    values: list[str | int] = [value for value in wanted.values() if value is not None]
+    if query.states:
+        terms.append(f"state IN ({', '.join('?' * len(query.states))})")
+        values += [state.value for state in query.states]
+        if not query.states & TERMINAL:
+            terms.append(OPEN_REQUEST)
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    order = " ORDER BY urgency DESC, last_workable_at, registered_at, id LIMIT ?"
+    return f"{_REQUEST}{where}{order}", [*values, max(query.limit, 0)]
+
+
+def count_open(db: Database, office_no: str | None) -> int:
+    # SQLite would choose an index that lacks office_no and read every row.
+    sql = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {OPEN_REQUEST}"
+    if office_no is None:
+        return int(db.conn.execute(sql).fetchone()[0])
+    return int(db.conn.execute(f"{sql} AND office_no = ?", (office_no,)).fetchone()[0])
+
+
+def live_attempts(db: Database) -> list[CallAttempt]:
+    rows = db.conn.execute(f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY started_at, seq")
+    return list(map(attempt_from, rows))
+
+
+def ledger(db: Database, request_id: str) -> list[LedgerEntry]:
+    return list(map(entry_from, db.conn.execute(_ENTRY, (request_id,))))
+
+
+def open_calls(db: Database, line: str | None) -> list[Row]:
+    sql = f"SELECT {', '.join(CALL_COLUMNS)} FROM call WHERE ended_at IS NULL AND line = coalesce(?, line)"
+    return db.conn.execute(f"{sql} ORDER BY started_at, id", (line,)).fetchall()
+
+
+def one_row(db: Database, table: str, columns: Sequence[str], digest: str) -> Row | None:
+    """The row of `session` or `token` with this digest."""
+    sql = f"SELECT {', '.join(columns)} FROM {table} WHERE digest = ?"
+    row: Row | None = db.conn.execute(sql, (digest,)).fetchone()
+    return row
+
+
+def revoke_token(db: Database, name: str, at: datetime) -> bool:
+    sql = "UPDATE token SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
+    return db.conn.execute(sql, (to_text(at), name)).rowcount == 1

@@ -1,0 +1,287 @@
+"""The Store in memory, for tests and for lists that may be thrown away: same rules, same errors, no disk.
+
+It must never be given to an office: everything is gone when the process ends.
+No method awaits, so each is atomic on its event loop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+
+from callback.request import CallAttempt, CallbackRequest, LedgerEntry, Urgency
+from callback.store import (
+    ApiToken,
+    CallRecord,
+    CaseworkerInCall,
+    Change,
+    NumberInCall,
+    NumberTaken,
+    ReferenceTaken,
+    RequestQuery,
+    Session,
+    StaleRequest,
+    StoreError,
+    StoreUnavailable,
+)
+from callback.store_rows import (
+    attempt_from,
+    attempt_row,
+    call_from,
+    call_row,
+    check_change,
+    check_new,
+    clock_row,
+    details_text,
+    request_from,
+    request_row,
+    session_from,
+    session_row,
+    token_from,
+    token_row,
+)
+from scheduler.clock import aware_utc
+
+
+class MemoryStore:
+    """See callback.store.Store. What is written is kept from open to open."""
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._requests: dict[str, CallbackRequest] = {}  # without their attempts
+        self._attempts: dict[str, CallAttempt] = {}
+        self._ledger: dict[str, list[LedgerEntry]] = {}
+        self._seq = count(1)
+        self._calls: dict[str, CallRecord] = {}
+        self._passwords: dict[str, str] = {}
+        self._sessions: dict[str, Session] = {}
+        self._tokens: dict[str, ApiToken] = {}
+
+    async def open(self) -> None:
+        self._is_open = True
+
+    async def close(self) -> None:
+        self._is_open = False
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise StoreUnavailable("the list's database is not open")
+
+    # -- requests
+
+    async def register(self, request: CallbackRequest, entry: LedgerEntry) -> tuple[CallbackRequest, bool]:
+        check_new(request, entry)
+        request, entry = _normal(request), _normal_entry(entry)
+        self._check_open()
+        known = self._requests.get(request.id) or self._open_with_number(request)
+        if known is not None:
+            return self._whole(known), False
+        self._check_reference(request)
+        self._requests[request.id] = request
+        self._write_entry(entry)
+        return request, True
+
+    async def save(self, *changes: Change) -> tuple[CallbackRequest, ...]:
+        for change in changes:
+            check_change(change)
+        normal = [_normal_change(change) for change in changes]
+        self._check_open()
+        requests, attempts = dict(self._requests), dict(self._attempts)
+        try:
+            saved = tuple(self._save(change) for change in normal)
+        except Exception:
+            self._requests, self._attempts = requests, attempts
+            raise
+        for change in normal:
+            for entry in change.entries:
+                self._write_entry(entry)
+        return saved
+
+    def _save(self, change: Change) -> CallbackRequest:
+        request = change.request
+        self._check_version(request)
+        if request.is_open:
+            other = self._open_with_number(request)
+            if other is not None and other.id != request.id:
+                raise NumberTaken(other.id)
+            self._check_reference(request)
+        self._requests[request.id] = replace(request, version=request.version + 1)
+        if change.attempt is not None:
+            self._write_attempt(change.attempt)
+        return self._whole(self._requests[request.id])
+
+    def _check_version(self, request: CallbackRequest) -> None:
+        now = self._requests.get(request.id)
+        if now is None or now.version != request.version:
+            raise StaleRequest
+        if clock_row(now) != clock_row(request):
+            raise ValueError("the clock of a request never changes")
+
+    def _check_reference(self, request: CallbackRequest) -> None:
+        others = (other for other in self._open() if other.id != request.id)
+        if request.is_open and any(other.reference == request.reference for other in others):
+            raise ReferenceTaken
+
+    def _write_attempt(self, attempt: CallAttempt) -> None:
+        before = self._attempts.get(attempt.id)
+        if before is not None and before.request_id != attempt.request_id:
+            raise ValueError(f"attempt {attempt.id} belongs to another request")
+        if attempt.ended_at is None:
+            live = [a for a in self._attempts.values() if a.ended_at is None and a.id != attempt.id]
+            if attempt.phone is not None and any(a.phone == attempt.phone for a in live):
+                raise NumberInCall
+            if any(a.caseworker == attempt.caseworker for a in live):
+                raise CaseworkerInCall
+        self._attempts[attempt.id] = attempt
+
+    def _write_entry(self, entry: LedgerEntry) -> None:
+        self._ledger.setdefault(entry.request_id, []).append(replace(entry, seq=next(self._seq)))
+
+    def _open(self) -> Iterator[CallbackRequest]:
+        return (request for request in self._requests.values() if request.is_open)
+
+    def _open_with_number(self, request: CallbackRequest) -> CallbackRequest | None:
+        if request.phone is None or not request.is_open:
+            return None
+        number = (request.phone, request.office_no)
+        return next((other for other in self._open() if (other.phone, other.office_no) == number), None)
+
+    def _whole(self, request: CallbackRequest) -> CallbackRequest:
+        attempts = tuple(a for a in self._attempts.values() if a.request_id == request.id)
+        return replace(request, attempts=attempts)
+
+    async def get(self, request_id: str) -> CallbackRequest | None:
+        self._check_open()
+        request = self._requests.get(request_id)
+        return None if request is None else self._whole(request)
+
+    async def get_by_attempt(self, attempt_id: str) -> CallbackRequest | None:
+        self._check_open()
+        attempt = self._attempts.get(attempt_id)
+        return None if attempt is None else self._whole(self._requests[attempt.request_id])
+
+    async def find(self, query: RequestQuery) -> list[CallbackRequest]:
+        self._check_open()
+        if query.due_before is not None:
+            query = replace(query, due_before=aware_utc(query.due_before))
+        found = sorted((r for r in self._requests.values() if _matches(r, query)), key=_order)
+        return [self._whole(request) for request in found[: max(query.limit, 0)]]
+
+    async def count_open(self, office_no: str | None = None) -> int:
+        self._check_open()
+        return sum(office_no in (None, request.office_no) for request in self._open())
+
+    async def live_attempts(self) -> list[CallAttempt]:
+        self._check_open()
+        live = (attempt for attempt in self._attempts.values() if attempt.ended_at is None)
+        return sorted(live, key=lambda attempt: attempt.started_at)
+
+    async def ledger(self, request_id: str) -> list[LedgerEntry]:
+        self._check_open()
+        return [_copied(entry) for entry in self._ledger.get(request_id, [])]
+
+    # -- calls
+
+    async def save_call(self, record: CallRecord) -> None:
+        record = call_from(call_row(record))
+        self._check_open()
+        self._calls[record.id] = record
+
+    async def open_calls(self, line: str | None = None) -> list[CallRecord]:
+        self._check_open()
+        calls = (c for c in self._calls.values() if c.ended_at is None and line in (None, c.line))
+        return sorted(calls, key=lambda call: (call.started_at, call.id))
+
+    # -- access
+
+    async def set_password(self, person_id: str, password_hash: str) -> None:
+        self._check_open()
+        self._passwords[person_id] = password_hash
+
+    async def get_password(self, person_id: str) -> str | None:
+        self._check_open()
+        return self._passwords.get(person_id)
+
+    async def add_session(self, session: Session) -> None:
+        session = session_from(session_row(session))
+        self._check_open()
+        if session.digest in self._sessions:
+            raise StoreError("there is a session with this digest")
+        self._sessions[session.digest] = session
+
+    async def get_session(self, digest: str) -> Session | None:
+        self._check_open()
+        return self._sessions.get(digest)
+
+    async def delete_session(self, digest: str) -> None:
+        self._check_open()
+        self._sessions.pop(digest, None)
+
+    async def delete_sessions_before(self, now: datetime) -> None:
+        until = aware_utc(now)
+        self._check_open()
+        self._sessions = {d: s for d, s in self._sessions.items() if s.expires_at >= until}
+
+    async def add_token(self, token: ApiToken) -> None:
+        token = token_from(token_row(token))
+        self._check_open()
+        unrevoked = {t.name for t in self._tokens.values() if t.revoked_at is None}
+        if token.digest in self._tokens or (token.revoked_at is None and token.name in unrevoked):
+            raise StoreError(f"there is a token named {token.name!r}: revoke it or choose another name")
+        self._tokens[token.digest] = token
+
+    async def get_token(self, digest: str) -> ApiToken | None:
+        self._check_open()
+        return self._tokens.get(digest)
+
+    async def list_tokens(self) -> list[ApiToken]:
+        self._check_open()
+        return sorted(self._tokens.values(), key=lambda token: (token.created_at, token.name, token.digest))
+
+    async def revoke_token(self, name: str, at: datetime) -> bool:
+        at = aware_utc(at)
+        self._check_open()
+        for token in self._tokens.values():
+            if token.name == name and token.revoked_at is None:
+                self._tokens[token.digest] = replace(token, revoked_at=at)
+                return True
+        return False
+
+
+def _normal(request: CallbackRequest) -> CallbackRequest:
+    """Times in UTC, attempts apart; refuses what the database would refuse."""
+    return request_from(request_row(request), ())
+
+
+def _normal_entry(entry: LedgerEntry) -> LedgerEntry:
+    return replace(_copied(entry), at=aware_utc(entry.at))
+
+
+def _normal_change(change: Change) -> Change:
+    attempt = None if change.attempt is None else attempt_from(attempt_row(change.attempt))
+    return Change(_normal(change.request), tuple(map(_normal_entry, change.entries)), attempt)
+
+
+def _copied(entry: LedgerEntry) -> LedgerEntry:
+    """Details go through JSON: nobody can change what is written, and they read back as from a file."""
+    return replace(entry, details=json.loads(details_text(entry.details)))
+
+
+def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
+    due, at = query.due_before, request.next_attempt_at
+    return (
+        query.phone in (None, request.phone)
+        and query.office_no in (None, request.office_no)
+        and query.reference in (None, request.reference)
+        and query.registered_by in (None, request.registered_by)
+        and (not query.states or request.state in query.states)
+        and (due is None or (at is not None and at <= due))
+    )
+
+
+def _order(request: CallbackRequest) -> tuple[bool, datetime, datetime, str]:
+    urgent = request.urgency is Urgency.URGENT
+    return not urgent, request.last_workable_at, request.registered_at, request.id

@@ -1,0 +1,171 @@
+"""The Store in one SQLite file, for one service and its command line on one machine.
+
+One thread writes and one reads, each with its own connection; readers never wait for writers.
+Registrations that come at the same time share one commit. Nothing is answered before it is on the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from callback import store_jobs as jobs
+from callback.request import CallAttempt, CallbackRequest, LedgerEntry
+from callback.store import ApiToken, CallRecord, Change, RequestQuery, Session, StoreUnavailable
+from callback.store_rows import (
+    SESSION_COLUMNS,
+    TOKEN_COLUMNS,
+    call_from,
+    call_row,
+    check_change,
+    check_new,
+    entry_row,
+    request_row,
+    session_from,
+    session_row,
+    to_text,
+    token_from,
+    token_row,
+)
+from callback.store_schema import Database, connect_reader, connect_writer
+from callback.store_worker import Worker
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """See callback.store.Store. `busy_timeout` is how long a write waits while another program holds the
+    file before it raises StoreUnavailable."""
+
+    def __init__(self, path: Path, *, busy_timeout: timedelta = timedelta(seconds=5)) -> None:
+        self._path = path
+        self._busy_timeout = busy_timeout
+        self._writer: Worker | None = None
+        self._reader: Worker | None = None
+
+    async def open(self) -> None:
+        if self._writer is not None:
+            return
+        writer = await self._start(connect_writer, "BEGIN IMMEDIATE", savepoints=True)
+        try:
+            self._reader = await self._start(connect_reader, "BEGIN", savepoints=False)
+        except BaseException:
+            await writer.stop()
+            raise
+        self._writer = writer
+
+    async def _start(
+        self, connect: Callable[[Path, timedelta], Database], begin: str, *, savepoints: bool
+    ) -> Worker:
+        connected = partial(connect, self._path, self._busy_timeout)
+        worker = Worker(self._path, connected, begin=begin, savepoints=savepoints)
+        await worker.start()
+        return worker
+
+    async def close(self) -> None:
+        """What was asked for before is still done. Closing twice is harmless."""
+        reader, writer = self._reader, self._writer
+        self._reader = self._writer = None
+        try:
+            if reader is not None:
+                await reader.stop()
+        finally:
+            if writer is not None:
+                await writer.stop()
+
+    async def write(self, job: Callable[[Database], T]) -> T:
+        """Run a plain function in the writer's thread, alone in its savepoint; durable when this returns."""
+        if self._writer is None:
+            raise StoreUnavailable("the list's database is not open")
+        return await self._writer.submit(job)
+
+    async def read(self, job: Callable[[Database], T]) -> T:
+        """Run a plain function that only reads, on one snapshot of the database."""
+        if self._reader is None:
+            raise StoreUnavailable("the list's database is not open")
+        return await self._reader.submit(job)
+
+    # -- requests
+
+    async def register(self, request: CallbackRequest, entry: LedgerEntry) -> tuple[CallbackRequest, bool]:
+        check_new(request, entry)
+        row, entry_values = request_row(request), entry_row(entry)
+        return await self.write(lambda db: jobs.register(db, request, row, entry_values))
+
+    async def save(self, *changes: Change) -> tuple[CallbackRequest, ...]:
+        for change in changes:
+            check_change(change)
+        rows = [jobs.rows_of(change) for change in changes]
+        return await self.write(lambda db: jobs.save(db, rows))
+
+    async def get(self, request_id: str) -> CallbackRequest | None:
+        return await self.read(lambda db: jobs.get(db, request_id))
+
+    async def get_by_attempt(self, attempt_id: str) -> CallbackRequest | None:
+        return await self.read(lambda db: jobs.get_by_attempt(db, attempt_id))
+
+    async def find(self, query: RequestQuery) -> list[CallbackRequest]:
+        return await self.read(lambda db: jobs.find(db, query))
+
+    async def count_open(self, office_no: str | None = None) -> int:
+        return await self.read(lambda db: jobs.count_open(db, office_no))
+
+    async def live_attempts(self) -> list[CallAttempt]:
+        return await self.read(jobs.live_attempts)
+
+    async def ledger(self, request_id: str) -> list[LedgerEntry]:
+        return await self.read(lambda db: jobs.ledger(db, request_id))
+
+    # -- calls
+
+    async def save_call(self, record: CallRecord) -> None:
+        row = call_row(record)
+        await self.write(lambda db: db.conn.execute(jobs.UPSERT_CALL, row).rowcount)
+
+    async def open_calls(self, line: str | None = None) -> list[CallRecord]:
+        return list(map(call_from, await self.read(lambda db: jobs.open_calls(db, line))))
+
+    # -- access
+
+    async def set_password(self, person_id: str, password_hash: str) -> None:
+        row = {"person_id": person_id, "password_hash": password_hash}
+        await self.write(lambda db: db.table("password").upsert(row, pk="person_id"))
+
+    async def get_password(self, person_id: str) -> str | None:
+        rows = await self.read(lambda db: list(db.table("password").rows_where("person_id = ?", [person_id])))
+        return str(rows[0]["password_hash"]) if rows else None
+
+    async def add_session(self, session: Session) -> None:
+        row, refusal = session_row(session), "there is a session with this digest"
+        await self.write(lambda db: jobs.add_unique(db, "session", SESSION_COLUMNS, row, refusal))
+
+    async def get_session(self, digest: str) -> Session | None:
+        row = await self.read(lambda db: jobs.one_row(db, "session", SESSION_COLUMNS, digest))
+        return None if row is None else session_from(row)
+
+    async def delete_session(self, digest: str) -> None:
+        await self.write(lambda db: db.table("session").delete_where("digest = ?", [digest]))
+
+    async def delete_sessions_before(self, now: datetime) -> None:
+        until = to_text(now)
+        await self.write(lambda db: db.table("session").delete_where("expires_at < ?", [until]))
+
+    async def add_token(self, token: ApiToken) -> None:
+        row = token_row(token)
+        refusal = f"there is a token named {token.name!r}: revoke it or choose another name"
+        await self.write(lambda db: jobs.add_unique(db, "token", TOKEN_COLUMNS, row, refusal))
+
+    async def get_token(self, digest: str) -> ApiToken | None:
+        row = await self.read(lambda db: jobs.one_row(db, "token", TOKEN_COLUMNS, digest))
+        return None if row is None else token_from(row)
+
+    async def list_tokens(self) -> list[ApiToken]:
+        order = "created_at, name, digest"
+        rows = await self.read(lambda db: list(db.table("token").rows_where(order_by=order)))
+        return [token_from(tuple(row[name] for name in TOKEN_COLUMNS)) for row in rows]
+
+    async def revoke_token(self, name: str, at: datetime) -> bool:
+        return await self.write(lambda db: jobs.revoke_token(db, name, at))

@@ -1,0 +1,179 @@
+"""A thread that owns one SQLite connection and commits many jobs at once.
+
+A job is a plain function `fn(db)`. It must never await, begin, commit or roll back, and its answer never
+leaves here before the transaction it was part of is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from callback.store import StoreError, StoreUnavailable
+from callback.store_schema import Database, unavailable
+
+T = TypeVar("T")
+Job = Callable[[Database], Any]
+Waiting = tuple[Job, "asyncio.Future[Any]"]
+Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
+
+BATCH_LIMIT = 200
+
+
+class Worker:
+    """Runs jobs in the order they came. `begin` is the statement that starts a transaction; with `savepoints`
+    a job that fails undoes only what it did itself."""
+
+    def __init__(self, path: Path, connect: Callable[[], Database], *, begin: str, savepoints: bool) -> None:
+        self._path = path
+        self._connect = connect
+        self._begin = begin
+        self._savepoints = savepoints
+        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._live, name=f"store: {begin}", daemon=True)
+
+    async def start(self) -> None:
+        """Raises what `connect` raises."""
+        self._thread.start()
+        try:
+            await asyncio.shield(self._opened)
+        except BaseException:
+            self._queue.put(None)
+            raise
+
+    async def stop(self) -> None:
+        """Finish what was submitted, then close the connection. Submit nothing after this."""
+        self._queue.put(None)
+        await asyncio.shield(self._ended)
+        self._thread.join()  # it has nothing left to do but return
+
+    def submit(self, fn: Callable[[Database], T]) -> asyncio.Future[T]:
+        """Queue a job; the future has its answer once that is durable."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._queue.put((fn, future))
+        return future
+
+    # -- in the thread
+
+    def _live(self) -> None:
+        try:
+            db = self._connect()
+        except Exception as error:  # noqa: BLE001 - told to the one who opens
+            self._answer([(self._opened, None, error)])
+            return
+        self._answer([(self._opened, None, None)])
+        try:
+            while self._work(db):
+                pass
+        finally:
+            with suppress(sqlite3.Error):
+                db.close()
+            self._answer([(self._ended, None, None)])
+
+    def _work(self, db: Database) -> bool:
+        """One batch; False when told to stop."""
+        first = self._queue.get()
+        if first is None:
+            return False
+        batch = [first]
+        try:
+            db.conn.execute(self._begin)
+        except sqlite3.Error as error:
+            # Whoever came while we waited for the lock would only wait as long again.
+            go_on = self._drain(batch, self._queue.qsize())
+            self._answer(self._all_failed(batch, error))
+            return go_on
+        go_on = self._drain(batch, BATCH_LIMIT)
+        self._answer(self._perform(db, batch))
+        return go_on
+
+    def _drain(self, batch: list[Waiting], limit: int) -> bool:
+        """Add what is queued now, at most `limit`; False when told to stop."""
+        for _ in range(limit):
+            try:
+                waiting = self._queue.get_nowait()
+            except Empty:
+                return True
+            if waiting is None:
+                return False
+            batch.append(waiting)
+        return True
+
+    def _perform(self, db: Database, batch: list[Waiting]) -> list[Outcome]:
+        savepoints = self._savepoints and len(batch) > 1
+        try:
+            outcomes = [(future, *self._run(db, job, savepoints)) for job, future in batch]
+            if self._savepoints and not savepoints and outcomes[0][2] is not None:
+                db.conn.execute("ROLLBACK")
+            else:
+                db.conn.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
+            with suppress(sqlite3.Error):
+                if db.conn.in_transaction:
+                    db.conn.execute("ROLLBACK")
+            return self._all_failed(batch, error)
+        return outcomes
+
+    def _run(self, db: Database, job: Job, savepoint: bool) -> tuple[Any, Exception | None]:
+        conn = db.conn
+        if savepoint:
+            conn.execute("SAVEPOINT job")
+        result, failure = None, None
+        try:
+            result = job(db)
+        except Exception as error:  # noqa: BLE001 - told to the one who asked
+            failure = error
+        if not conn.in_transaction:
+            # SQLite ended it by itself (a full disk, an I/O error): the whole batch is undone.
+            raise failure or sqlite3.OperationalError("the transaction was lost")
+        if savepoint:
+            if failure is not None:
+                conn.execute("ROLLBACK TO job")
+            conn.execute("RELEASE job")
+        return result, None if failure is None else self._translated(failure)
+
+    def _all_failed(self, batch: list[Waiting], error: Exception) -> list[Outcome]:
+        return [(future, None, self._failure(error)) for _, future in batch]
+
+    def _failure(self, error: Exception) -> StoreUnavailable:
+        """One exception for each who waits: a shared one would collect the tracebacks of all."""
+        if isinstance(error, sqlite3.Error):
+            failure = unavailable(error, self._path)
+        else:
+            failure = StoreUnavailable(f"nothing was written to {self._path}: {error}")
+        failure.__cause__ = error
+        return failure
+
+    def _translated(self, error: Exception) -> Exception:
+        """What a job raised, in the port's words; a mistake in our own code stays as it is."""
+        if isinstance(error, sqlite3.IntegrityError):
+            refused = StoreError(f"the database refused this: {error}")
+            refused.__cause__ = error
+            return refused
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError):
+            return self._failure(error)
+        return error
+
+    def _answer(self, outcomes: list[Outcome]) -> None:
+        # The loop may be gone at the end of the program; then nobody waits.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_settle, outcomes)
+
+
+def _settle(outcomes: list[Outcome]) -> None:
+    for future, result, error in outcomes:
+        if future.done():  # the one who waited was cancelled
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
