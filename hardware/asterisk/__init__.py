@@ -1,0 +1,1 @@
+"""The Asterisk line: AMI for control, FastAGI for the menu, and the files a PBX needs."""

@@ -1,0 +1,300 @@
+"""One call under our control: port commands in, AGI commands out, port events back. One at a time.
+
+It must never leave a call it has finished with unmarked (`TAST1_DONE`), and never mark one it has not: the dialplan
+plays the fall-back exactly when the mark is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from hardware.asterisk import outcomes
+from hardware.asterisk.fastagi import DEAD_CHANNEL, AgiGone, AgiReply, AgiSession
+from hardware.asterisk.leg import Dialling, Leg
+from hardware.asterisk.pbx_config import AFTER_CONTEXT, DONE_VARIABLE, PEER_VARIABLE
+from hardware.line import (
+    Answer,
+    Connected,
+    Dial,
+    DigitsEntered,
+    Hangup,
+    LegEnded,
+    LegEvent,
+    LegOutcome,
+    NoInput,
+    Prompt,
+)
+
+log = structlog.get_logger(__name__)
+
+KEYS_VARIABLE: Final = "TAST1_KEYS"
+_KEYS: Final = "0123456789*#"
+_CHANNEL_NAME: Final = re.compile(r"[A-Za-z0-9/@+._-]{1,150}")
+_UP: Final = "6"
+
+CallCommand = Answer | Prompt | Dial | Hangup
+
+
+@dataclass(frozen=True, slots=True)
+class CallSetup:
+    """What every call needs to know."""
+
+    prompt_url: Callable[[str], str]
+    """`nb/intake.greeting` -> where the PBX fetches it."""
+    destination: Callable[[str], str]
+    """E.164 or extension -> what `Dial` rings."""
+    emit: Callable[[LegEvent], None]
+
+
+class AgiCall:
+    """Works for one leg until the caller is gone, we hung up, or the connection is lost."""
+
+    def __init__(self, leg: Leg, session: AgiSession, setup: CallSetup) -> None:
+        self._leg = leg
+        self._session = session
+        self._setup = setup
+        self._queue: deque[CallCommand] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self._ahead = ""
+        self._over = False
+        self.busy = False
+        """An AGI command is running: a hang-up has to come from outside."""
+        self.abandoned = False
+        """The connection broke in the middle of a `Dial`: the conversation may be going on."""
+        session.on_change = self._stir
+
+    def put(self, command: CallCommand) -> None:
+        """Carry this out after what is under way. After a `Hangup` nothing else is done."""
+        if isinstance(command, Hangup):
+            self._queue.clear()
+        elif self._leg.cancelled:
+            return
+        self._queue.append(command)
+        self._stir()
+
+    async def run(self) -> None:
+        """Until the end of the call; its `LegEnded` has been emitted then (except when `abandoned`)."""
+        try:
+            while not self._over:
+                command = await self._next()
+                if command is None:
+                    await self._caller_left()
+                    break
+                self.busy = True
+                await self._carry_out(command)
+                self.busy = False
+        except AgiGone:
+            self._lost()
+        finally:
+            self._session.close()
+
+    async def _next(self) -> CallCommand | None:
+        """The next command; None when the caller is gone."""
+        while True:
+            if self._session.hung_up:
+                return None
+            if self._session.closed:
+                raise AgiGone
+            if self._queue:
+                return self._queue.popleft()
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+
+    def abandon(self) -> None:
+        """Give the call back to the dialplan, which goes on to its fall-back. A conversation is not disturbed."""
+        if self._leg.dialling is None and not self._over:
+            self._end(LegOutcome.ENDED if self._leg.answered else LegOutcome.FAILED)
+        self._session.close()
+
+    def _stir(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def _carry_out(self, command: CallCommand) -> None:
+        match command:
+            case Answer():
+                await self._answer()
+            case Prompt():
+                await self._prompt(command)
+            case Dial():
+                await self._dial(command)
+            case Hangup():
+                await self._hang_up()
+
+    # ---- the end -----------------------------------------------------------------------------------------------
+
+    async def _hang_up(self) -> None:
+        await self._session.set_variable(DONE_VARIABLE, "1")
+        self._end(LegOutcome.ENDED if self._leg.answered else LegOutcome.CANCELLED)
+        await self._quietly("HANGUP")
+
+    async def _caller_left(self) -> None:
+        self._end(LegOutcome.ENDED if self._leg.answered else LegOutcome.CANCELLED)
+        await self._quietly(f'SET VARIABLE {DONE_VARIABLE} "1"')
+
+    async def _quietly(self, command: str) -> None:
+        """The call is over for us: that the PBX is faster is no news."""
+        try:
+            await self._session.command(command)
+        except AgiGone:
+            log.debug("agi_gone_at_the_end", leg=self._leg.id)
+
+    def _lost(self) -> None:
+        """The connection ended without a hang-up: the PBX died, or the network between us."""
+        if self._over:
+            return
+        if self._session.hung_up or self._leg.cancelled:
+            self._end(LegOutcome.ENDED if self._leg.answered else LegOutcome.CANCELLED)
+        elif self._leg.dialling is not None:
+            self.abandoned = True
+        else:
+            self._end(LegOutcome.FAILED)
+
+    def _end(self, outcome: LegOutcome) -> None:
+        self._over = True
+        cause = outcomes.NORMAL_CLEARING if outcome is LegOutcome.ENDED else None
+        self._setup.emit(LegEnded(self._leg.id, outcome, cause, self._leg.answered))
+
+    async def _is_gone(self, reply: AgiReply) -> bool:
+        """Whether a failed reply means that the caller hung up. The HANGUP line may lag some 40 ms behind it."""
+        if not reply.failed and not self._session.hung_up:
+            return False
+        if reply.code != DEAD_CHANNEL and not self._session.hung_up:
+            state = await self._session.command("CHANNEL STATUS")
+            if state.result == _UP and not self._session.hung_up:
+                return False
+        self._session.hung_up = True
+        return True
+
+    # ---- answer and prompts ------------------------------------------------------------------------------------
+
+    async def _answer(self) -> None:
+        reply = await self._session.command("ANSWER")
+        self._leg.answered = not reply.failed
+        await self._is_gone(reply)
+
+    async def _prompt(self, prompt: Prompt) -> None:
+        if prompt.digits == 0:
+            for item in prompt.items:
+                if not await self._play(self._setup.prompt_url(item)):
+                    return
+            self._tell(NoInput(prompt.leg))
+            return
+        entered = self._take_ahead(prompt.digits)
+        if entered is not None:
+            self._tell(DigitsEntered(prompt.leg, entered))
+            return
+        await self._collect(prompt)
+
+    def _take_ahead(self, digits: int) -> str | None:
+        """Keys pressed ahead, if they are enough; else they stay in `_ahead`."""
+        wanted, end, _ = self._ahead.partition("#")
+        if len(wanted) < digits and not end:
+            return None
+        entered = wanted[:digits]
+        self._ahead = (
+            self._ahead[len(entered) :] if len(wanted) >= digits else self._ahead[len(entered) + 1 :]
+        )
+        return entered
+
+    async def _collect(self, prompt: Prompt) -> None:
+        """Play and read. Keys pressed ahead have stopped the playing already."""
+        ahead, self._ahead = self._ahead, ""
+        urls = "" if ahead else "&".join(self._setup.prompt_url(item) for item in prompt.items)
+        outcome = await self._read(urls, prompt.digits - len(ahead), prompt.timeout.total_seconds())
+        if outcome is not None and outcome[0] == "ERROR":
+            log.warning("prompt_not_played", leg=prompt.leg, item=prompt.items[-1] if prompt.items else "")
+            outcome = await self._read("", prompt.digits - len(ahead), prompt.timeout.total_seconds())
+        if outcome is None:
+            return
+        status, keys = outcome
+        if status == "OK" or ahead or keys:
+            self._tell(DigitsEntered(prompt.leg, ahead + keys))
+        else:
+            self._tell(NoInput(prompt.leg))
+
+    async def _read(self, urls: str, digits: int, seconds: float) -> tuple[str, str] | None:
+        """(READSTATUS, keys); None when the caller hung up before they had pressed all.
+        ERROR: the last item could not be fetched."""
+        # 0 would mean Asterisk's own default of 10 s.
+        reply = await self._session.execute(
+            "Read", f"{KEYS_VARIABLE},{urls},{digits},,1,{max(seconds, 0.001):g}"
+        )
+        gone = await self._is_gone(reply)
+        if reply.code == DEAD_CHANNEL:
+            return None
+        # Also when they are gone: whoever pressed 1 and hung up in the same moment has pressed 1.
+        values = await self._session.evaluate(f"${{READSTATUS}},${{{KEYS_VARIABLE}}}")
+        status, _, keys = values.partition(",")
+        keys = "".join(key for key in keys if key in _KEYS)
+        if (gone or status == "HANGUP") and len(keys) < digits:
+            self._session.hung_up = True
+            return None
+        return status, keys
+
+    async def _play(self, url: str) -> bool:
+        """Play to the end; keys pressed meanwhile are kept. False when the caller hung up."""
+        offset = 0
+        while True:
+            reply = await self._session.command(f'STREAM FILE {url} "{_KEYS}" {offset}')
+            if await self._is_gone(reply):
+                return False
+            if reply.failed:
+                log.warning("prompt_not_played", leg=self._leg.id)
+                return True
+            if reply.result == "0":
+                return True
+            self._ahead = (self._ahead + chr(outcomes.number(reply.result) or ord("#")))[-40:]
+            offset = outcomes.number_at(reply.data, "endpos=") or offset
+
+    def _tell(self, event: LegEvent) -> None:
+        if not self._leg.cancelled:
+            self._setup.emit(event)
+
+    # ---- dialling ----------------------------------------------------------------------------------------------
+
+    async def _dial(self, dial: Dial) -> None:
+        dialling = self._leg.dialling = Dialling(dial.peer)
+        await self._session.set_variable(PEER_VARIABLE, dial.peer)
+        await self._session.set_variable("CALLERID(all)", f"<{dial.caller_id}>")
+        await self._session.set_variable("CALLERID(pres)", "allowed")
+        seconds = max(dial.ring_timeout.total_seconds(), 1)
+        arguments = f"{self._setup.destination(dial.to)},{seconds:g},gF({AFTER_CONTEXT}^s^1)"
+        reply = await self._session.execute("Dial", arguments)
+        await self._report_peer(dialling)
+        await self._is_gone(reply)
+
+    async def _report_peer(self, dialling: Dialling) -> None:
+        values = await self._session.evaluate(
+            "${DIALSTATUS},${HANGUPCAUSE},${ANSWEREDTIME},${HANGUPCAUSE_KEYS()}"
+        )
+        status, _, rest = values.partition(",")
+        cause_text, _, rest = rest.partition(",")
+        _, _, keys = rest.partition(",")
+        cause = outcomes.number(cause_text)
+        answered = status == "ANSWER"
+        sip = None if answered or cause in outcomes.CLEAR_CAUSES else await self._sip_code(keys)
+        outcome = outcomes.dialled(status, cause, sip)
+        if dialling.cancelled and not answered:
+            outcome = LegOutcome.CANCELLED
+        self._leg.dialling = None
+        if answered and not dialling.told_joined:
+            self._setup.emit(Connected(self._leg.id, dialling.peer))
+        self._setup.emit(LegEnded(dialling.peer, outcome, outcomes.dial_cause(status, cause), answered))
+
+    async def _sip_code(self, keys: str) -> int | None:
+        """The SIP code of the leg that failed, out of all channels Asterisk remembers for this call."""
+        names = [name for name in keys.split(",") if _CHANNEL_NAME.fullmatch(name)]
+        if not names:
+            return None
+        answer = await self._session.evaluate(
+            "/".join(f"${{HANGUPCAUSE({name},tech)}}" for name in names[:8])
+        )
+        return outcomes.failure_code(answer)

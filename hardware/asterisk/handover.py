@@ -1,0 +1,43 @@
+"""From settings and the PBX's own words to ours: where it is, what opens it, the call it hands over,
+and which of our commands may reach its dialplan. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from config.model import AsteriskSettings, Secrets
+from hardware.asterisk import pbx_numbers
+from hardware.asterisk.ami import AmiAddress
+from hardware.asterisk.local_pbx_config import LOCAL_PBX_SECRET
+from hardware.line import Answer, CallOffered, Dial, LineRejected, Prompt
+
+_ITEM: Final = re.compile(r"[a-z]{2,3}/[A-Za-z0-9._-]{1,100}")
+
+
+def ami_address(settings: AsteriskSettings, secrets: Secrets) -> AmiAddress:
+    secret = secrets.ami_secret or (LOCAL_PBX_SECRET if settings.local_pbx else "")
+    return AmiAddress(settings.ami_host, settings.ami_port, settings.ami_user, secret, settings.ami_tls)
+
+
+def fastagi_token(settings: AsteriskSettings, secrets: Secrets) -> str:
+    return secrets.fastagi_token or (LOCAL_PBX_SECRET if settings.local_pbx else "")
+
+
+def offer(leg_id: str, env: Mapping[str, str]) -> CallOffered:
+    """The display name is not read at all: the caller writes it."""
+    to = pbx_numbers.called(env.get("agi_extension", ""), env.get("agi_dnid", ""))
+    return CallOffered(
+        leg_id, to, pbx_numbers.caller(env.get("agi_callerid", ""), env.get("agi_callingpres", ""))
+    )
+
+
+def check_command(command: Answer | Prompt | Dial) -> None:
+    """Raises LineRejected for what must not reach the dialplan."""
+    if isinstance(command, Prompt):
+        for item in command.items:
+            if _ITEM.fullmatch(item) is None:
+                raise LineRejected("not a prompt item: language/prompt_id is")
+        if not 0 <= command.digits <= 32:
+            raise LineRejected("a prompt collects 0 to 32 keys")

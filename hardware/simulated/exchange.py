@@ -1,0 +1,210 @@
+"""The exchange of the simulated network: who rings whom, who hears what, and how calls end. In memory.
+
+It must never wait: everything happens in the call that causes it, or in a timer of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from hardware.line import (
+    Connected,
+    Dial,
+    DigitsEntered,
+    LegAnswered,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+    Originate,
+    Prompt,
+    PromptLookup,
+)
+from hardware.simulated.leg import CAUSES, Happening, Leg, LegState, Playing
+from hardware.simulated.phone import Behaviour, Telephone, is_number
+
+_AT_ONCE: Final = {
+    Behaviour.BUSY: LegOutcome.BUSY,
+    Behaviour.INVALID: LegOutcome.INVALID,
+    Behaviour.FAIL: LegOutcome.FAILED,
+}
+"""What a call comes to without the telephone ever ringing."""
+
+_BROWSER_GRACE: Final = timedelta(seconds=4)
+"""How much later than the items' own length a browser may report that it has played them."""
+
+
+class Exchange(ABC):
+    """Telephones, legs and what goes on between them. A telephone exists as soon as it is named."""
+
+    def __init__(self, prompt_info: PromptLookup, *, timers: bool) -> None:
+        self._prompt_info = prompt_info
+        self._timers = timers
+        self._phones: dict[str, Telephone] = {}
+        self._legs: dict[str, Leg] = {}
+        self._prompt_numbers = itertools.count(1)
+
+    @abstractmethod
+    def _emit(self, happening: Happening) -> None:
+        """Tell the service, now or when it is back."""
+
+    @abstractmethod
+    def _attended(self) -> bool:
+        """Whether a service is there to take a call."""
+
+    @abstractmethod
+    def _served(self) -> bool:
+        """Whether a service is there, even if the line to it is lost at the moment."""
+
+    # ---- legs
+
+    def _pick_up(self, leg: Leg) -> None:
+        """We answer a call that was offered."""
+        if leg.state is LegState.OFFERED:
+            leg.state, leg.answered = LegState.UP, True
+            leg.phone.tell("answered")
+
+    def _ring(self, command: Originate | Dial, dialler: Leg | None = None) -> None:
+        """Ring a telephone as a new leg."""
+        phone = self._phone(command.to) if is_number(command.to) else Telephone(command.to)
+        leg_id = command.peer if isinstance(command, Dial) else command.leg
+        leg = Leg(leg_id, phone, LegState.RINGING, shown=command.caller_id, dialler=dialler)
+        self._legs[leg.id] = leg
+        if dialler is not None:
+            dialler.peer = leg
+            dialler.phone.tell("ringback", to=command.to)
+        if not is_number(command.to):
+            self._end(leg, LegOutcome.INVALID)
+        elif phone.leg is not None:
+            self._end(leg, LegOutcome.BUSY)
+        else:
+            self._ring_phone(leg, command.ring_timeout)
+
+    def _ring_phone(self, leg: Leg, ring_timeout: timedelta) -> None:
+        behaviour = leg.phone.next_behaviour()
+        if behaviour in _AT_ONCE:
+            self._end(leg, _AT_ONCE[behaviour])
+            return
+        leg.phone.leg = leg
+        leg.phone.tell("ringing", **{"from": leg.shown})
+        if behaviour is Behaviour.ANSWER:
+            self._picked_up(leg)
+        elif behaviour is Behaviour.DECLINE:
+            self._end(leg, LegOutcome.DECLINED)
+        elif behaviour is Behaviour.NO_ANSWER and not self._timers:
+            self._end(leg, LegOutcome.NO_ANSWER)
+        else:
+            self._later(leg, ring_timeout, lambda: self._end(leg, LegOutcome.NO_ANSWER))
+
+    def _picked_up(self, leg: Leg) -> None:
+        leg.stop_timer()
+        leg.state, leg.answered = LegState.UP, True
+        if leg.dialler is not None:
+            leg.dialler.phone.tell("connected", to=leg.phone.number)
+            leg.phone.tell("connected", **{"with": leg.shown})
+            self._emit(Happening(Connected(leg.dialler.id, leg.id), leg.dialler.id))
+            return
+        leg.phone.tell("answered")
+        self._emit(Happening(LegAnswered(leg.id), leg.id))
+        self._fall_back(leg)
+
+    def _end(self, leg: Leg, outcome: LegOutcome) -> None:
+        """The leg is over; the peer it had goes first."""
+        if self._legs.get(leg.id) is not leg:
+            return
+        if leg.peer is not None:
+            self._end_one(leg.peer, LegOutcome.ENDED if leg.peer.answered else LegOutcome.CANCELLED)
+        self._end_one(leg, outcome)
+        if leg.dialler is not None:
+            leg.dialler.phone.tell("peer_ended", outcome=outcome.value)
+            self._fall_back(leg.dialler)
+
+    def _end_one(self, leg: Leg, outcome: LegOutcome) -> None:
+        leg.stop_timer()
+        del self._legs[leg.id]
+        if leg.phone.leg is leg:
+            leg.phone.leg = None
+            leg.phone.tell("ended", outcome=outcome.value)
+        end = LegEnded(leg.id, outcome, CAUSES[outcome], leg.answered)
+        words = replace(leg.peer_end, leg=leg.id) if leg.peer_end else end
+        if leg.dialler is not None:
+            leg.dialler.peer, leg.dialler.peer_end = None, end
+        self._emit(Happening(end, leg.dialler.id if leg.dialler else leg.id, words))
+
+    def _fall_back(self, leg: Leg) -> None:
+        """What a real exchange does with a leg in a menu when the service is gone."""
+        if leg.in_menu and not self._served():
+            self._abandon(leg)
+
+    def _abandon(self, leg: Leg) -> None:
+        """The office's recorded message, then goodbye. This network has no fall-back number to ring."""
+        if leg.state is LegState.RINGING:
+            self._end(leg, LegOutcome.CANCELLED)
+            return
+        leg.phone.tell("fallback")
+        self._end(leg, LegOutcome.ENDED if leg.answered else LegOutcome.FAILED)
+
+    # ---- prompts
+
+    def _play(self, leg: Leg, prompt: Prompt) -> None:
+        playing = leg.playing = Playing(prompt, next(self._prompt_numbers))
+        while prompt.digits and leg.ahead:
+            if self._take_key(leg, playing, leg.ahead.popleft()):
+                return
+        if playing.keys:
+            return
+        infos = [(item, self._prompt_info(item)) for item in prompt.items]
+        length = sum((info.duration for _, info in infos), timedelta())
+        leg.phone.heard.extend(prompt.items)
+        items = [
+            {
+                "item": item,
+                "text": info.text,
+                "url": f"/prompts/{item}.wav",
+                "seconds": info.duration.total_seconds(),
+            }
+            for item, info in infos
+        ]
+        leg.phone.tell("prompt", items=items, digits=prompt.digits, prompt=playing.number)
+        grace = _BROWSER_GRACE if leg.phone.feed is not None and prompt.items else timedelta()
+        self._prompt_ends_in(leg, length + grace + self._silence_of(prompt))
+
+    def _take_key(self, leg: Leg, playing: Playing, key: str) -> bool:
+        """True when this key ended the prompt."""
+        if playing.press(key):
+            self._prompt_over(leg, pressed=True)
+            return True
+        self._prompt_ends_in(leg, playing.prompt.timeout)
+        return False
+
+    def _prompt_over(self, leg: Leg, *, pressed: bool = False) -> None:
+        playing, leg.playing = leg.playing, None
+        leg.stop_timer()
+        if playing is not None:
+            entered = pressed or playing.keys
+            event = DigitsEntered(leg.id, playing.keys) if entered else NoInput(leg.id)
+            self._emit(Happening(event, leg.id))
+
+    def _silence_of(self, prompt: Prompt) -> timedelta:
+        """How long to listen after the last item: a prompt that wants no keys does not wait for any."""
+        return prompt.timeout if prompt.digits else timedelta()
+
+    def _prompt_ends_in(self, leg: Leg, wait: timedelta) -> None:
+        self._later(leg, wait, lambda: self._prompt_over(leg))
+
+    # ---- small things
+
+    def _later(self, leg: Leg, wait: timedelta, act: Callable[[], None]) -> None:
+        leg.stop_timer()
+        if self._timers:
+            leg.timer = asyncio.get_running_loop().call_later(wait.total_seconds(), act)
+
+    def _phone(self, number: str) -> Telephone:
+        if not is_number(number):
+            raise ValueError("neither a telephone number in E.164 nor an extension")
+        return self._phones.setdefault(number, Telephone(number))
