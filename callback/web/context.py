@@ -1,0 +1,83 @@
+"""What the pages and the API are given by the composition root. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+from aiohttp import web
+
+from callback.access import Access
+from callback.desk import Desk
+from callback.request import CallAttempt, CallbackRequest
+from config.model import Config
+from hardware.line import LineStatus
+from ivr.library import PromptLibrary
+from scheduler.clock import Clock
+
+
+class Ringer(Protocol):
+    """Starts callbacks (`callback.dispatch.Dispatch`)."""
+
+    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
+        """Ring the caseworker, then the caller. Raises what `Desk.start_attempt` raises, NoTelephone when
+        the caseworker has none, LineUnavailable when no line is up (nothing was changed)."""
+
+
+@runtime_checkable
+class PhoneExchange(Protocol):
+    """The simulated telephone network, as the telephone in the browser sees it."""
+
+    def plug_in(self, number: str) -> AsyncIterator[dict[str, Any]]:
+        """Attach a telephone with this number (E.164 or extension). Yields what happens to it as JSON-ready
+        dicts; closing the iterator unplugs it (a call that is up is hung up). Raises ValueError when the
+        number is plugged in already."""
+
+    def dial(self, number: str, to: str, *, withhold: bool = False) -> None: ...
+
+    def answer(self, number: str) -> None: ...
+
+    def press(self, number: str, key: str) -> None: ...
+
+    def hang_up(self, number: str) -> None:
+        """Hang up, or decline while it rings."""
+
+    def prompt_finished(self, number: str) -> None:
+        """The browser has played all items of the last `prompt` event."""
+
+
+class Heartbeat(Protocol):
+    """The sweep (`scheduler.alarm.Alarm`)."""
+
+    @property
+    def last_sweep(self) -> datetime | None: ...
+
+    @property
+    def last_error(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    config: Config
+    clock: Clock
+    desk: Desk
+    access: Access
+    ringer: Ringer
+    library: PromptLibrary
+    heartbeat: Heartbeat
+    lines: Sequence[LineStatusSource]
+    exchange: PhoneExchange | None
+    """Present when the simulated line runs; then /phone is served."""
+    call_phase: Callable[[str], str | None]
+    """Attempt id -> where its call is just now (a node of the `callback_call` machine)."""
+    started_at: datetime
+    version: str
+
+
+class LineStatusSource(Protocol):
+    def status(self) -> LineStatus: ...
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

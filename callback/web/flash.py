@@ -1,0 +1,38 @@
+"""One message to show on the next page. Never text: a cookie holds a code, and at most an id to look up.
+
+So nothing personal travels, and a forged cookie can only show one of our own sentences.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from callback.web.words import Words
+
+COOKIE = "tast1_flash"
+GOOD = frozenset({"ringing", "result", "withdrawn", "decided", "reassigned", "logged_out"})
+_PLAIN = (GOOD - {"reassigned"}) | {
+    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "line_down", "not_possible",
+}  # fmt: skip
+_WITH_PERSON = frozenset({"held", "held_now", "reassigned"})
+
+
+def set_flash(response: web.StreamResponse, code: str, person_id: str = "") -> None:
+    value = f"{code}.{person_id}" if person_id else code
+    response.set_cookie(COOKIE, value, max_age=60, httponly=True, samesite="Lax", path="/")
+
+
+def read_flash(request: web.Request, words: Words) -> tuple[str, str] | None:
+    """(`good` or `bad`, sentence), or None."""
+    code, _, person_id = request.cookies.get(COOKIE, "").partition(".")
+    if code in _WITH_PERSON:
+        text = words.t(f"flash.{code}", name=words.person(person_id))
+    elif code in _PLAIN:
+        text = words.t(f"flash.{code}")
+    else:
+        return None
+    return ("good" if code in GOOD else "bad"), text
+
+
+def clear_flash(response: web.StreamResponse) -> None:
+    response.del_cookie(COOKIE, path="/")

@@ -1,0 +1,188 @@
+"""The API's bodies and answers. The OpenAPI document is generated from these, so they are the contract.
+
+An unknown key in a body is an error. Times are UTC with Z; `phone` is E.164. A note goes in and never out.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from callback.access import Viewer
+from callback.request import (
+    FREE_OUTCOMES,
+    AttemptOutcome,
+    CallAttempt,
+    CallbackRequest,
+    CallResult,
+    Origin,
+    Reason,
+    RequestState,
+    Urgency,
+)
+
+MAX_NOTE = 2000
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NOTE)]
+
+
+class Body(BaseModel):
+    """What is sent in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RegisterBody(Body):
+    office_no: str = Field(pattern=r"^\d{4}$")
+    phone: Text = Field(description="8 digits or E.164")
+    reason: Reason = Reason.UNSPECIFIED
+    urgency: Urgency | None = Field(
+        default=None, description="Left out: urgent exactly for the four urgent reasons"
+    )
+    language: str = Field(default="nb", pattern=r"^[a-z]{2,3}$")
+    note: Note | None = None
+
+
+class CallBody(Body):
+    caseworker: Text | None = Field(
+        default=None,
+        description="Id, extension or name. Left out: the token's own name if it is a caseworker's, else who has the "
+        "request, else the office's first caseworker with a telephone who is in no call.",
+    )
+
+
+class ResultBody(Body):
+    result: CallResult
+    note: Note | None = None
+    caseworker: Text | None = Field(
+        default=None, description="Id, extension or name. Left out: the one who rang"
+    )
+
+
+class Answer(BaseModel):
+    """What is sent out."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class AttemptView(Answer):
+    id: str
+    started_at: datetime
+    connected_at: datetime | None
+    ended_at: datetime | None
+    outcome: AttemptOutcome | None
+    cause: int | None = Field(description="Q.850 hangup cause, where the exchange gave one")
+    caseworker: str = Field(description="Person id")
+    result: CallResult | None
+
+    @classmethod
+    def of(cls, a: CallAttempt) -> Self:
+        return cls(
+            id=a.id, started_at=a.started_at, connected_at=a.connected_at, ended_at=a.ended_at,
+            outcome=a.outcome, cause=a.cause, caseworker=a.caseworker, result=a.result,
+        )  # fmt: skip
+
+
+class RequestView(Answer):
+    id: str
+    reference: str
+    office_no: str
+    phone: str | None = Field(description="E.164; null while the caller has given none, and after erasure")
+    state: RequestState
+    urgency: Urgency
+    reason: Reason
+    language: str
+    origin: Origin
+    registered_at: datetime
+    due_at: datetime
+    answer_by_date: date
+    next_attempt_at: datetime | None
+    attempt_count: int = Field(description="Attempts that count; our own failures do not")
+    attempts: list[AttemptView] = Field(description="Oldest first. Always empty for the contact centre")
+
+    @classmethod
+    def of(cls, r: CallbackRequest, viewer: Viewer) -> Self:
+        """As much as the viewer may see of a request they may see."""
+        counted = sum(1 for a in r.attempts if a.ended_at and a.outcome not in FREE_OUTCOMES)
+        attempts = [AttemptView.of(a) for a in r.attempts] if viewer.may_act(r) else []
+        return cls(
+            id=r.id, reference=r.reference, office_no=r.office_no, phone=r.phone, state=r.state, urgency=r.urgency,
+            reason=r.reason, language=r.language, origin=r.origin, registered_at=r.registered_at, due_at=r.due_at,
+            answer_by_date=r.answer_by_date, next_attempt_at=r.next_attempt_at, attempt_count=counted,
+            attempts=attempts,
+        )  # fmt: skip
+
+
+class RequestList(Answer):
+    requests: list[RequestView] = Field(description="In the order they are to be rung")
+    total: int = Field(description="How many are in `requests`")
+    truncated: bool = Field(description="Whether there are more than `limit`")
+
+
+class LineView(Answer):
+    name: str
+    up: bool
+    since: datetime
+    detail: str = Field(description="Why it is down and what to do")
+
+
+class StoreView(Answer):
+    ok: bool
+    detail: str
+
+
+class OfficeView(Answer):
+    office_no: str
+    name: str
+    open: int = Field(description="Open requests")
+
+
+class PromptsView(Answer):
+    synthetic: list[str] = Field(description="Prompts that have no recording")
+    problems: list[str]
+
+
+class StatusView(Answer):
+    version: str
+    started_at: datetime
+    now: datetime
+    lines: list[LineView]
+    store: StoreView
+    last_sweep: datetime | None
+    last_sweep_error: str | None = Field(description="The kind of error, null when it went well")
+    open_requests: list[OfficeView] = Field(description="The offices whose list the token may see")
+    prompts: PromptsView
+
+    @property
+    def well(self) -> bool:
+        return self.store.ok and self.last_sweep_error is None and all(line.up for line in self.lines)
+
+
+class ErrorView(Answer):
+    error_id: str
+    message: str
+    details: dict[str, Any]
+
+
+class ListQuery(Body):
+    """The query of GET /requests."""
+
+    phone: Annotated[str, StringConstraints(max_length=60)] | None = Field(
+        default=None, description="8 digits or E.164; a space for the plus is accepted"
+    )
+    state: list[RequestState | str] = Field(
+        default=[], description="May be repeated or comma separated; `open` means all that have not ended"
+    )
+    office: str | None = Field(default=None, description="`office_no` means the same")
+    limit: int = Field(default=200, ge=1, le=1000)
+
+    @field_validator("state")
+    @classmethod
+    def _known(cls, states: list[str]) -> list[str]:
+        known = {*RequestState, "open"}
+        for state in states:
+            if state not in known:
+                raise ValueError(f"no such state; known: {', '.join(sorted(known))}")
+        return states

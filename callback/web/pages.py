@@ -1,0 +1,170 @@
+"""The pages one reads: the list, one request, the form to register. What changes something is in actions.py.
+
+Never puts a number, a name or a note into a URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from callback.access import Viewer
+from callback.request import (
+    OPEN,
+    TERMINAL,
+    URGENT_REASONS,
+    CallbackRequest,
+    CallResult,
+    Reason,
+    RequestState,
+    Urgency,
+)
+from callback.store import RequestQuery
+from callback.web.api import visible
+from callback.web.context import SERVICES, Services
+from callback.web.page import Page, fragment, render, see_other, viewer_of
+from callback.web.rows import has_telephone, live_sentence, row
+from callback.web.texts import LANGUAGE_NAMES
+from callback.web.timeline import timeline
+from config.model import Office, Role
+
+LIST_LIMIT = 200
+_TOLD = ("registered", "already")
+"""Whether to show the promise to read aloud, right after registering."""
+
+
+async def root(request: web.Request) -> web.StreamResponse:
+    return see_other("/requests")
+
+
+async def list_page(request: web.Request) -> web.StreamResponse:
+    return render(request, "list.html", await _list_context(request))
+
+
+async def list_rows(request: web.Request) -> web.StreamResponse:
+    """The part of the list page that refreshes itself."""
+    return fragment(request, "_list.html", await _list_context(request))
+
+
+async def request_page(request: web.Request) -> web.StreamResponse:
+    return render(request, "request.html", await request_context(request, await visible(request)))
+
+
+async def request_live(request: web.Request) -> web.StreamResponse:
+    """The part of a request's page that refreshes itself."""
+    return fragment(request, "_request.html", await request_context(request, await visible(request)))
+
+
+async def register_page(request: web.Request) -> web.StreamResponse:
+    return render(request, "register.html", register_context(request))
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_get("/", root, name="root")
+    app.router.add_get("/requests", list_page, name="list")
+    app.router.add_get("/requests/rows", list_rows, name="list-rows")
+    app.router.add_get("/requests/new", register_page, name="register")
+    app.router.add_get("/requests/{id}", request_page, name="request")
+    app.router.add_get("/requests/{id}/live", request_live, name="request-live")
+
+
+# -- what the templates are given
+
+
+async def _list_context(request: web.Request) -> dict[str, Any]:
+    services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
+    ended = request.query.get("show") == "ended"
+    offices = viewed_offices(services, viewer)
+    office_no = request.query.get("office", "")
+    if office_no not in {office.office_no for office in offices}:
+        office_no = ""
+    query = RequestQuery(
+        office_no=office_no
+        or (None if viewer.role in (Role.ADMIN, Role.CONTACT_CENTRE) else viewer.office_no),
+        states=TERMINAL if ended else OPEN,
+        registered_by=viewer.actor if viewer.role is Role.CONTACT_CENTRE else None,
+        limit=LIST_LIMIT + 1,
+    )
+    found = [r for r in await services.desk.find(query) if viewer.may_see(r)]
+    rows = [row(r, viewer, page.words, services.config) for r in found[:LIST_LIMIT]]
+    return {
+        "rows": rows,
+        "ended": ended,
+        "urgent": sum(1 for r in rows if r.urgent),
+        "truncated": len(found) > LIST_LIMIT,
+        "limit": LIST_LIMIT,
+        "offices": offices if len(offices) > 1 else [],
+        "office_no": office_no,
+        "reads_only": viewer.role is Role.CONTACT_CENTRE,
+        "version": _version((r.id, r.version) for r in found),
+    }
+
+
+async def request_context(
+    request: web.Request,
+    shown: CallbackRequest,
+    errors: Mapping[str, str] | None = None,
+    form: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`errors` and `form` (field -> text) when a form on the page was refused."""
+    services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
+    act = viewer.may_act(shown)
+    live = shown.live_attempt
+    phase = services.call_phase(live.id) if live else None
+    mine = shown.claimed_by is not None and shown.claimed_by == viewer.person_id
+    ledger = await services.desk.store.ledger(shown.id) if act else []
+    idle = shown.is_open and shown.state is not RequestState.CALLING
+    return {
+        "row": row(shown, viewer, page.words, services.config),
+        "request": shown,
+        "live": live_sentence(shown, viewer, phase, page.words),
+        "calling": shown.state is RequestState.CALLING,
+        "no_telephone": act and idle and not has_telephone(viewer, services.config),
+        "wants_result": act and mine and shown.state is RequestState.RESULT_DUE,
+        "may_end": act and idle and (mine or shown.claimed_by is None),
+        "colleagues": _colleagues(services, viewer, shown) if act and idle else [],
+        "results": list(CallResult),
+        "moments": timeline(shown, ledger, page.words),
+        "errors": errors or {},
+        "form": form or {},
+        "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
+        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page))]),
+    }
+
+
+def register_context(
+    request: web.Request, errors: Mapping[str, str] | None = None, form: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    services, viewer = request.config_dict[SERVICES], viewer_of(request)
+    return {
+        "offices": [o for o in services.config.offices if viewer.may_register(o.office_no)],
+        "urgent_reasons": [reason for reason in Reason if reason in URGENT_REASONS],
+        "ordinary_reasons": [r for r in Reason if r not in URGENT_REASONS and r is not Reason.UNSPECIFIED],
+        "languages": LANGUAGE_NAMES,
+        "errors": errors or {},
+        "form": form or {},
+        "urgent": Urgency.URGENT,
+    }
+
+
+def viewed_offices(services: Services, viewer: Viewer) -> list[Office]:
+    """Offices whose requests the viewer may find on the list."""
+    return [office for office in services.config.offices if viewer.may_register(office.office_no)]
+
+
+def _colleagues(services: Services, viewer: Viewer, shown: CallbackRequest) -> list[tuple[str, str]]:
+    holder = shown.assigned_to or shown.claimed_by
+    people = (p for p in services.config.people if p.office_no == shown.office_no)
+    return [(p.id, p.name) for p in people if p.id != holder]
+
+
+def _due(shown: CallbackRequest, page: Page) -> bool:
+    return shown.next_attempt_at is not None and shown.next_attempt_at <= page.words.now
+
+
+def _version(parts: Any) -> str:
+    """Changes when what is shown has changed; a hash, so that it shows nothing itself."""
+    return hashlib.sha256(repr(list(parts)).encode()).hexdigest()[:16]

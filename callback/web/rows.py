@@ -1,0 +1,109 @@
+"""What the list page and the request page show of a request, as ready words. Pure.
+
+Never gives a number in clear, a note or an attempt to a viewer who may not act on the request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callback.access import Viewer
+from callback.request import TRANSITIONS, CallbackRequest, RequestEvent, RequestState, Urgency
+from callback.web.words import Words, shown_phone
+from config.model import Config
+from ivr.callback_call import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list."""
+
+    request: CallbackRequest
+    who: str
+    """The number, or that there is none; masked for those who may not act."""
+    may_act: bool
+    urgent: bool
+    why_urgent: str
+    """Why it stands before the ordinary ones; empty for those."""
+    why_limit: str
+    state: str
+    holder: str
+    attempts: str
+    last_attempt: str
+    next_attempt: str
+    may_ring: bool
+    is_mine: bool
+    """The viewer has it."""
+
+    @property
+    def result_due(self) -> bool:
+        return self.request.state is RequestState.RESULT_DUE
+
+
+def row(request: CallbackRequest, viewer: Viewer, words: Words, config: Config) -> Row:
+    act = viewer.may_act(request)
+    return Row(
+        request=request,
+        who=shown_phone(request, clear=act) if request.phone else words.t("row.no_phone"),
+        may_act=act,
+        urgent=request.urgency is Urgency.URGENT,
+        why_urgent=words.why_urgent(request),
+        why_limit=words.why_limit(request),
+        state=words.t(f"state.{request.state}"),
+        holder=words.holder(request) if act else "",
+        attempts=words.attempts(request),
+        last_attempt=words.last_attempt(request) if act else "",
+        next_attempt=words.next_attempt(request),
+        may_ring=may_ring(request, viewer, config),
+        is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
+    )
+
+
+def has_telephone(viewer: Viewer, config: Config) -> bool:
+    person = config.person(viewer.person_id or "")
+    return person is not None and bool(person.extension or person.mobile)
+
+
+def may_ring(request: CallbackRequest, viewer: Viewer, config: Config) -> bool:
+    """Whether to offer "Ring". The desk has the last word: someone may be faster."""
+    free = request.claimed_by in (None, viewer.person_id)
+    possible = (request.state, RequestEvent.CALL_STARTED) in TRANSITIONS
+    return (
+        viewer.may_act(request)
+        and free
+        and possible
+        and bool(request.phone)
+        and has_telephone(viewer, config)
+    )
+
+
+def live_sentence(request: CallbackRequest, viewer: Viewer, phase: str | None, words: Words) -> str:
+    """What happens just now. `phase` is the node of the call's machine, where this service carries it."""
+    t, mine = words.t, request.claimed_by == viewer.person_id
+    you, name = ".you" if mine else "", words.person(request.claimed_by)
+    state = request.state
+    if state is RequestState.CALLING:
+        return _call_sentence(request, phase, you, name, words)
+    if state is RequestState.RESULT_DUE:
+        return t(f"live.result_due{you}", name=name)
+    if request.is_open and not request.phone:
+        return t("live.no_phone")
+    if state is RequestState.UNREACHABLE and request.next_attempt_at is not None:
+        if request.next_attempt_at <= words.now:
+            return t("live.unreachable_now")
+        return t("live.unreachable", when=words.when(request.next_attempt_at))
+    limit = words.when(request.next_attempt_at) if request.next_attempt_at else ""
+    return t(f"live.{state}", name=name, when=limit)
+
+
+def _call_sentence(request: CallbackRequest, phase: str | None, you: str, name: str, words: Words) -> str:
+    attempt = request.live_attempt
+    if phase in (Node.ENDING, Node.CLOSING, Node.HANGING_UP, Node.ENDED):
+        return words.t("live.ending")
+    if attempt is not None and attempt.connected_at is not None:
+        return words.t("live.connected", when=words.clock(attempt.connected_at))
+    if phase == Node.RINGING_CALLER or (attempt is not None and attempt.ringing_at is not None):
+        return words.t("live.caller_rings")
+    if phase == Node.BRIEFING:
+        return words.t(f"live.briefing{you}", name=name)
+    return words.t(f"live.caseworker_rings{you}", name=name)

@@ -1,0 +1,65 @@
+"""What has happened to one request, in words: from its ledger and its attempts. Pure.
+
+Never shows a number or a note: the ledger has none, and none is added here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from callback.request import CallAttempt, CallbackRequest, LedgerEntry
+from callback.web.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the timeline."""
+
+    at: datetime
+    when: str
+    text: str
+    kind: str
+    """`call` while it belongs to an attempt, `end` for what ended the request, else `step`."""
+
+
+_CALL = frozenset({"call_started", "caller_ringing", "connected", "call_missed", "call_talked"})
+_END = frozenset({"result_reached", "withdrawn", "decided"})
+_STEP = frozenset({"registered", "claimed", "released", "result_ring_again", "number_changed", "reassigned"})
+_KNOWN = _CALL | _END | _STEP
+
+
+def timeline(request: CallbackRequest, ledger: Iterable[LedgerEntry], words: Words) -> list[Moment]:
+    """Oldest first."""
+    attempts = {attempt.id: attempt for attempt in request.attempts}
+    return [_moment(entry, attempts.get(entry.details.get("attempt", "")), words) for entry in ledger]
+
+
+def _moment(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> Moment:
+    kind = "call" if entry.event in _CALL else "end" if entry.event in _END else "step"
+    return Moment(entry.at, words.when(entry.at), _text(entry, attempt, words), kind)
+
+
+def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
+    t, details = words.t, entry.details
+    key = entry.event if entry.event in _KNOWN else "other"
+    if entry.event == "registered" and entry.actor == "caller":
+        key = "registered.phone"
+    elif "merged_into" in details:
+        key = "merged"
+    return t(
+        f"line.{key}",
+        actor=words.actor(entry.actor),
+        event=entry.event.replace("_", " "),
+        outcome=t(f"outcome.{details.get('outcome') or 'line_failed'}"),
+        result=t(f"result.{details.get('result') or 'ring_again'}").lower(),
+        span=_talk(attempt, words),
+        to=words.person(details.get("to")),
+    )
+
+
+def _talk(attempt: CallAttempt | None, words: Words) -> str:
+    if attempt is None or attempt.ended_at is None:
+        return ""
+    return words.span(attempt.ended_at - (attempt.connected_at or attempt.ended_at))
