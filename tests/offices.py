@@ -17,7 +17,7 @@ def settings() -> Settings:
 
 
 def config() -> Config:
-    hours = WeekHours.model_validate({day: "09:00-15:00" for day in ("mon", "tue", "wed", "thu", "fri")})
+    hours = WeekHours.model_validate(dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "09:00-15:00"))
     office = Office(
         office_no="9001",
         name="Lillevik",

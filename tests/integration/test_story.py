@@ -43,7 +43,7 @@ class World:
     def boot(self) -> None:
         self.desk = Desk(self.store, config(), self.clock)
         self.runner = Runner(self.line, "simulated", self.desk)
-        self.dispatch = Dispatch(self.desk, lambda office_no: self.runner)
+        self.dispatch = Dispatch(self.desk, self.runner)
 
     async def open(self) -> World:
         await self.store.open()
@@ -78,7 +78,9 @@ class World:
         return found[0]
 
     async def hears(self, number: str, prompt_id: str) -> None:
-        await until(lambda: f"nb/{prompt_id}" in self.line.heard(number)[-12:], what=f"{prompt_id} at {number}")
+        await until(
+            lambda: f"nb/{prompt_id}" in self.line.heard(number)[-12:], what=f"{prompt_id} at {number}"
+        )
 
     async def presses(self, number: str, keys: str) -> None:
         for key in keys:
@@ -174,7 +176,11 @@ async def test_no_answer_busy_then_answered(world: World) -> None:
     world.line.hang_up("201")
     after = await world.in_state(RequestState.RESULT_DUE)
     assert [a.outcome for a in after.attempts] == ["no_answer", "busy", "answered"]
-    assert (after.id, after.registered_at, after.due_at) == (request.id, request.registered_at, request.due_at)
+    assert (after.id, after.registered_at, after.due_at) == (
+        request.id,
+        request.registered_at,
+        request.due_at,
+    )
 
 
 async def test_a_withheld_caller_keys_in_a_number(world: World) -> None:
@@ -197,7 +203,9 @@ async def test_two_caseworkers_press_ring(world: World) -> None:
     """One call; the other is told who has it."""
     request = await world.registers()
     results = await asyncio.gather(
-        world.dispatch.ring(request.id, "kari"), world.dispatch.ring(request.id, "ola"), return_exceptions=True
+        world.dispatch.ring(request.id, "kari"),
+        world.dispatch.ring(request.id, "ola"),
+        return_exceptions=True,
     )
     (refused,) = [r for r in results if isinstance(r, BaseException)]
     assert isinstance(refused, HeldByOther)
@@ -295,7 +303,9 @@ async def test_silence_all_the_way_is_registered_and_promised(world: World) -> N
     assert (await world.the_request()).phone == CALLER
 
 
-async def test_a_store_that_fails_for_a_moment_loses_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_fails_for_a_moment_loses_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The registration is tried again until it is written, while the caller waits."""
     real, failures = world.store.register, [StoreUnavailable("locked"), StoreUnavailable("locked")]
 

@@ -8,9 +8,26 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callback.desk import Desk, DeskError, HasNoNumber, HeldByOther, MissingText, Registration, UnknownOffice, UnknownPerson
+from callback.desk import (
+    Desk,
+    DeskError,
+    HasNoNumber,
+    HeldByOther,
+    MissingText,
+    Registration,
+    UnknownOffice,
+    UnknownPerson,
+)
 from callback.numbers import NumberRefused
-from callback.request import AttemptOutcome, CallbackRequest, CallResult, IllegalTransition, Reason, RequestState, Urgency
+from callback.request import (
+    AttemptOutcome,
+    CallbackRequest,
+    CallResult,
+    IllegalTransition,
+    Reason,
+    RequestState,
+    Urgency,
+)
 from callback.store import CaseworkerInCall, NumberInCall, RequestQuery
 from callback.store_memory import MemoryStore
 from scheduler.clock import ManualClock
@@ -37,7 +54,9 @@ async def registered(desk: Desk, phone: str | None = CALLER, **more: object) -> 
     return request
 
 
-async def missed(desk: Desk, request: CallbackRequest, outcome: AttemptOutcome, attempt: str = "a1") -> CallbackRequest:
+async def missed(
+    desk: Desk, request: CallbackRequest, outcome: AttemptOutcome, attempt: str = "a1"
+) -> CallbackRequest:
     await desk.start_attempt(request.id, "kari", attempt)
     return await desk.end_attempt(attempt, outcome, 17)
 
@@ -72,7 +91,9 @@ async def test_fifty_at_once_are_one_request(desk: Desk) -> None:
     assert sum(created for _, created in made) == 1
 
 
-@pytest.mark.parametrize("reason", [Reason.NO_FOOD, Reason.NO_POWER, Reason.NO_SHELTER, Reason.EMERGENCY_HELP])
+@pytest.mark.parametrize(
+    "reason", [Reason.NO_FOOD, Reason.NO_POWER, Reason.NO_SHELTER, Reason.EMERGENCY_HELP]
+)
 async def test_the_four_urgent_reasons_are_urgent(desk: Desk, reason: Reason) -> None:
     """Nav's own four reasons give the same-day clock."""
     request = await registered(desk, reason=reason)
@@ -209,7 +230,9 @@ async def test_a_request_without_a_number_cannot_be_rung(desk: Desk) -> None:
     assert (await desk.start_attempt(request.id, "kari", "a1"))[0].state is S.CALLING
 
 
-async def test_keying_a_number_that_waits_already_joins_the_older_request(desk: Desk, clock: ManualClock) -> None:
+async def test_keying_a_number_that_waits_already_joins_the_older_request(
+    desk: Desk, clock: ManualClock
+) -> None:
     """A withheld caller who gives a number already on the list keeps the older place; none is lost."""
     older = await registered(desk)
     clock.advance(timedelta(hours=1))

@@ -151,7 +151,9 @@ def test_another_number_is_read_back_and_confirmed() -> None:
 
 def test_a_number_read_back_wrong_is_keyed_again() -> None:
     """2 at the read-back asks for the number again and forgets the first."""
-    caller = Caller().keys("1").event(REGISTERED).keys("2").keys("90001234").event(NumberAccepted(OTHER)).keys("2")
+    caller = (
+        Caller().keys("1").event(REGISTERED).keys("2").keys("90001234").event(NumberAccepted(OTHER)).keys("2")
+    )
     assert caller.state.node is Node.KEYING
     assert caller.keys("41234567").commands == (CheckNumber("41234567"),)
 
@@ -200,7 +202,15 @@ def test_hanging_up_during_the_read_back_keeps_the_only_number() -> None:
 
 def test_hanging_up_during_the_read_back_keeps_the_known_number() -> None:
     """A caller with a known number is rung there as long as the other one is not confirmed."""
-    caller = Caller().keys("1").event(REGISTERED).keys("2").keys("90001234").event(NumberAccepted(OTHER)).hangs_up()
+    caller = (
+        Caller()
+        .keys("1")
+        .event(REGISTERED)
+        .keys("2")
+        .keys("90001234")
+        .event(NumberAccepted(OTHER))
+        .hangs_up()
+    )
     assert caller.commands == ()
     assert caller.state.ended
 
@@ -208,7 +218,9 @@ def test_hanging_up_during_the_read_back_keeps_the_known_number() -> None:
 @pytest.mark.parametrize("node", [n for n in Node if n is not Node.ENDED])
 def test_hanging_up_is_possible_everywhere(node: Node) -> None:
     """A caller may hang up at every node, and the machine ends."""
-    state = IntakeState(node, "leg", "9001", "nb", CALLER, timedelta(seconds=5), request_id="r1", phone=CALLER)
+    state = IntakeState(
+        node, "leg", "9001", "nb", CALLER, timedelta(seconds=5), request_id="r1", phone=CALLER
+    )
     assert intake.step(state, LegEnded("leg", LegOutcome.ENDED), NOW)[0].ended
 
 
@@ -232,7 +244,9 @@ def test_every_node_takes_or_refuses_every_event(node: Node, event: Event) -> No
 
 @given(
     withheld=st.booleans(),
-    moves=st.lists(st.sampled_from(["1", "2", "5", "*", "silence", "90001234", "0046123", "refuse"]), max_size=40),
+    moves=st.lists(
+        st.sampled_from(["1", "2", "5", "*", "silence", "90001234", "0046123", "refuse"]), max_size=40
+    ),
 )
 def test_nobody_past_1_leaves_without_the_promise(withheld: bool, moves: list[str]) -> None:
     """Whatever is pressed, the call ends by itself, registered, with the promise or the reference heard."""

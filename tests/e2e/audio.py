@@ -1,0 +1,116 @@
+"""What was heard: find a prompt or a tone in a recording. It must never call two different prompts the same."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE: Final = 8000
+Samples = NDArray[np.float64]
+
+_PART_SECONDS: Final = 0.5
+_SLIP_SECONDS: Final = 0.3
+"""How far a part may have moved from where it should be: jitter buffers drop and repeat frames."""
+_QUIET: Final = 100.0
+"""Root mean square (of 32767) below which a stretch is silence and proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`share`: how much of the prompt was heard (0-1); `score`: how alike (0-1) the heard parts are; `offset`: when."""
+
+    share: float
+    score: float
+    offset: timedelta
+
+
+def read_wav(path: Path) -> Samples:
+    """A wav file (8 kHz mono 16-bit) as numbers. One that is still being written is read as far as it goes: its
+    header does not know its length yet, so the header's lengths are not believed."""
+    data = path.read_bytes()
+    start = data.find(b"data")
+    if start < 0:
+        return np.zeros(0)
+    channels, rate = struct.unpack_from("<HI", data, data.find(b"fmt ") + 10)
+    if (rate, channels) != (RATE, 1):
+        raise ValueError(f"{path}: {rate} Hz, {channels} channels")
+    end = len(data) - (len(data) - start) % 2
+    return np.frombuffer(data[start + 8 : end], dtype="<i2").astype(np.float64)
+
+
+def seconds(path: Path) -> float:
+    """How long the recording is."""
+    return len(read_wav(path)) / RATE
+
+
+def listen_for(recording: Path, prompt: Path) -> Heard:
+    """Where in `recording` the prompt is, and how much of it: a prompt cut short by a key is heard in part."""
+    sound, wanted = read_wav(recording), read_wav(prompt)
+    size = int(_PART_SECONDS * RATE)
+    parts = [(at, wanted[at : at + size]) for at in range(0, len(wanted) - size + 1, size)]
+    parts = [(at, part) for at, part in parts if _loudness(part) > _QUIET]
+    curves = [(at, _likeness(sound, part)) for at, part in parts]
+    curves = [(at, curve) for at, curve in curves if curve.size]
+    if not curves:
+        return Heard(0.0, 0.0, timedelta())
+    best = Heard(0.0, 0.0, timedelta())
+    for at, curve in curves:
+        start = int(np.argmax(curve)) - at
+        scores = [_peak_near(other, start + position) for position, other in curves]
+        good = [score for score in scores if score >= 0.6]
+        heard = Heard(
+            len(good) / len(parts), float(np.mean(good)) if good else 0.0, timedelta(seconds=start / RATE)
+        )
+        if (heard.share, heard.score) > (best.share, best.score):
+            best = heard
+    return best
+
+
+def heard(recording: Path, prompt: Path, share: float = 0.6) -> bool:
+    """Whether at least `share` of the prompt is in the recording."""
+    return listen_for(recording, prompt).share >= share
+
+
+def tone_seconds(recording: Path, hz: float) -> float:
+    """For how long a tone of this frequency was the loudest thing in the recording."""
+    sound = read_wav(recording)
+    size = RATE // 10
+    frames = [sound[at : at + size] for at in range(0, len(sound) - size + 1, size)]
+    return sum(_is_tone(frame, hz) for frame in frames) * size / RATE
+
+
+def _is_tone(frame: Samples, hz: float) -> bool:
+    energy = float(np.sum(frame * frame))
+    if energy < len(frame) * _QUIET**2:
+        return False
+    wheel = np.exp(-2j * np.pi * hz * np.arange(len(frame)) / RATE)
+    return bool(2 * abs(np.dot(frame, wheel)) ** 2 / len(frame) / energy > 0.5)
+
+
+def _loudness(samples: Samples) -> float:
+    return float(np.sqrt(np.mean(samples * samples))) if len(samples) else 0.0
+
+
+def _likeness(sound: Samples, part: Samples) -> Samples:
+    """Normalised cross-correlation of `part` with every stretch of `sound` of its length."""
+    if len(sound) < len(part):
+        return np.zeros(0)
+    size = 1 << (len(sound) + len(part) - 1).bit_length()
+    product = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(part, size)), size)
+    count = len(sound) - len(part) + 1
+    sums = np.concatenate(([0.0], np.cumsum(sound * sound)))
+    energy = np.maximum(sums[len(part) :] - sums[: -len(part)], len(part) * _QUIET**2)
+    result: Samples = product[:count] / np.sqrt(energy * np.sum(part * part))
+    return result
+
+
+def _peak_near(curve: Samples, at: int) -> float:
+    slip = int(_SLIP_SECONDS * RATE)
+    stretch = curve[max(0, at - slip) : max(0, at + slip)]
+    return float(np.max(stretch)) if stretch.size else 0.0

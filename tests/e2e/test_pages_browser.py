@@ -1,0 +1,304 @@
+"""The pages in a real browser: login, list, ring, result; what refreshes itself; and axe-core on every page.
+
+The list is in memory and its clock stands still, so that every page looks the same each time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from callback.request import AttemptOutcome, CallbackRequest, Reason
+from callback.web.app import build_app, make_runner
+from tests.web_site import PASSWORD, World, open_world
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WIDE, ZOOMED, NARROW, SMALLEST = 1280, 640, 375, 320
+"""640 is 1280 at 200 % zoom, 320 is 1280 at 400 %."""
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+PICTURES = os.environ.get("TAST1_PICTURES")
+"""A folder for pictures of every page, for a person to look at."""
+expect.set_options(timeout=12_000)  # several rounds of refreshing, also on a busy machine
+
+
+@dataclass
+class Site:
+    world: World
+    url: str
+    browser: Browser
+    complaints: list[str] = field(default_factory=list)
+    """What the browser's console complained about: a broken policy, a fault in a script."""
+
+    async def page(self, person_id: str | None = "kari", *, width: int = WIDE, scripts: bool = True) -> Page:
+        """A browser of its own, logged in."""
+        context = await self.browser.new_context(
+            viewport={"width": width, "height": 900},
+            java_script_enabled=scripts,
+            base_url=self.url,
+            locale="nb-NO",
+        )
+        context.set_default_timeout(10_000)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self._console(said.type, said.text))
+        if person_id is not None:
+            await page.goto("/login")
+            await page.get_by_label("Brukernavn").fill(person_id)
+            await page.get_by_label("Passord").fill(PASSWORD)
+            await page.get_by_role("button", name="Logg inn").click()
+            await expect(page.get_by_role("heading", level=1)).to_have_text("Listen")
+        return page
+
+    def _console(self, kind: str, text: str) -> None:
+        if (
+            kind in ("error", "warning") and "status of 4" not in text
+        ):  # a page that answers 4xx is told there too
+            self.complaints.append(text)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    if shutil.which(CHROMIUM) is None:
+        pytest.fail(
+            f"no browser at {CHROMIUM}: install Debian's package chromium, or set CHROMIUM to another"
+        )
+    world = await open_world(tmp_path)
+    runner = make_runner(build_app(world.services))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        site = Site(world, f"http://127.0.0.1:{runner.addresses[0][1]}", browser)
+        yield site
+        await browser.close()
+    await runner.cleanup()
+    assert site.complaints == []
+
+
+async def a_day(world: World) -> dict[str, CallbackRequest]:
+    """A list with something of everything."""
+    hungry = await world.hungry()
+    tried = await world.missed(await world.caller("+4740000011", language="uk"), AttemptOutcome.NO_ANSWER)
+    await world.caller("+4722000012", reason=Reason.DEBT_ADVICE, note="Snakk sakte.\nHar mistet brevet.")
+    talked = await world.talked(await world.caller("+4740000013"))
+    theirs = await world.caller("+4740000014")
+    await world.desk.claim(theirs.id, "ola")
+    given = await world.caller("+4740000015", reason=Reason.TEMPORARY_HOUSING)
+    await world.desk.reassign(given.id, "ola", "liv")
+    ended = await world.desk.withdraw((await world.caller("+4740000016")).id, "kari")
+    await world.caller(None)
+    return {"hungry": hungry, "tried": tried, "talked": talked, "theirs": theirs, "ended": ended}
+
+
+async def look(page: Page, name: str) -> None:
+    """axe-core finds nothing, and nothing has to be scrolled sideways."""
+    results = await Axe().run(page, options=AXE)
+    assert results.violations_count == 0, f"{name}\n{results.generate_report()}"
+    over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert over <= 0, f"{name} is {over} px too wide"
+    if PICTURES:
+        width = (page.viewport_size or {"width": 0})["width"]
+        await page.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
+
+
+# -- looks
+
+
+@pytest.mark.parametrize("width", [WIDE, ZOOMED, NARROW, SMALLEST])
+async def test_every_page_is_accessible(site: Site, width: int) -> None:
+    """No violation on any page, wide, at 200 % and 400 % zoom, and on a telephone."""
+    day = await a_day(site.world)
+    page = await site.page(None, width=width)
+    await page.goto("/login")
+    await look(page, "login")
+    await page.get_by_role("button", name="Logg inn").click()
+    await look(page, "login-errors")
+    page = await site.page(width=width)
+    await look(page, "list")
+    for name, path in (
+        ("list-ended", "/requests?show=ended"),
+        ("register", "/requests/new"),
+        ("status", "/status"),
+        ("missing", "/nowhere"),
+        *((f"request-{name}", f"/requests/{request.id}") for name, request in day.items()),
+        ("list-en", "/requests?lang=en"),
+    ):
+        await page.goto(path)
+        await look(page, name)
+    site.world.line.up = False
+    site.world.heart.last_error = "RuntimeError: x"
+    await page.goto("/status?lang=nb")
+    await look(page, "status-down")
+    for person in ("admin", "nks"):
+        page = await site.page(person, width=width)
+        await look(page, f"list-{person}")
+        await page.goto("/requests/new")
+        await page.get_by_role("button", name="Sett på listen").click()
+        await look(page, f"register-errors-{person}")
+
+
+# -- the whole way
+
+
+async def test_from_the_list_to_reached(site: Site) -> None:
+    """Log in, ring from the row, follow the call as it goes, record the result."""
+    request = await site.world.caller()
+    page = await site.page()
+    await page.get_by_role("button", name="Ring +47 40 00 12 34").click()
+    live = page.locator(".live")
+    await expect(live).to_have_text("Telefonen din ringer. Ta den, hør hvem det gjelder, og tast 1.")
+    await look(page, "request-ringing")
+    (attempt,) = (await site.world.desk.get(request.id)).attempts
+    await site.world.desk.attempt_ringing(attempt.id)
+    await expect(live).to_have_text("Innringerens telefon ringer.")
+    await site.world.desk.attempt_connected(attempt.id)
+    await expect(live).to_have_text("Samtalen er i gang, siden 09.05.")
+    await expect(page.locator("#announcer")).to_have_text("Samtalen er i gang, siden 09.05.")
+    await site.world.desk.end_attempt(attempt.id, AttemptOutcome.ANSWERED)
+    await expect(page.get_by_role("heading", name="Nå")).to_be_visible()
+    await page.get_by_role("button", name="Lagre resultat").click()
+    await expect(page.locator("#errors")).to_be_focused()
+    await look(page, "request-result-error")
+    await page.get_by_role("link", name="Velg et resultat.").click()
+    await expect(page.get_by_label("Nådd", exact=True)).to_be_focused()
+    await page.get_by_label("Nådd", exact=True).check()
+    await page.get_by_role("button", name="Lagre resultat").click()
+    await expect(page.get_by_text("Resultatet er lagret.")).to_be_visible()
+    await expect(page.get_by_text("Ingen venter på å bli ringt.")).to_be_visible()
+    assert (await site.world.desk.get(request.id)).state == "reached"
+
+
+async def test_two_caseworkers_press_ring(site: Site) -> None:
+    """The slower one is told who has it."""
+    await site.world.caller()
+    kari, ola = await site.page("kari"), await site.page("ola")
+    await kari.get_by_role("button", name="Stans oppdatering").click()
+    await ola.get_by_role("button", name="Ring +47 40 00 12 34").click()
+    await expect(ola.get_by_text("Telefonen din ringer.", exact=True)).to_be_visible()
+    await kari.get_by_role("button", name="Ring +47 40 00 12 34").click()
+    await expect(kari.get_by_role("alert")).to_have_text("Ola har denne allerede. Ingen ble ringt.")
+    await look(kari, "request-held")
+
+
+async def test_registering_by_keyboard(site: Site) -> None:
+    """With the keyboard alone: skip link, fields, choices, and the promise on the next page."""
+    page = await site.page()
+    await page.goto("/requests/new")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_role("link", name="Hopp til innholdet")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Telefonnummer")).to_be_focused()
+    await page.keyboard.type("40 00 12 34")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("ArrowDown")
+    await expect(page.get_by_label("Har ikke penger til mat")).to_be_checked()
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Si: «Du blir ringt innen mandag 23. november.")).to_be_visible()
+    await look(page, "request-registered")
+
+
+# -- what refreshes itself
+
+
+async def test_the_list_refreshes_and_keeps_the_focus(site: Site) -> None:
+    """A new caller appears without a reload, is announced politely, and the focus stays on the same button."""
+    await site.world.caller()
+    page = await site.page()
+    button = page.get_by_role("button", name="Ring +47 40 00 12 34")
+    await button.focus()
+    await site.world.hungry()
+    await expect(page.get_by_role("button", name="Ring +47 40 00 56 78")).to_be_visible()
+    await expect(button).to_be_focused()
+    await expect(page.locator("#announcer")).to_have_text("2 på listen, 1 haster")
+
+
+async def test_the_refreshing_can_be_stopped(site: Site) -> None:
+    """And started again, with what happened meanwhile at once."""
+    page = await site.page()
+    await page.get_by_role("button", name="Stans oppdatering").click()
+    resume = page.get_by_role("button", name="Fortsett oppdatering")
+    await expect(resume).to_be_focused()
+    await site.world.caller()
+    await page.wait_for_timeout(3500)  # longer than one round: nothing may happen in it
+    await expect(page.get_by_text("Ingen venter på å bli ringt.")).to_be_visible()
+    await resume.click()
+    await expect(page.get_by_text("1 på listen, 0 haster").first).to_be_visible()
+
+
+async def test_what_is_being_written_is_kept(site: Site) -> None:
+    """A colleague's act changes the page; the half-written decision stays, and so does the focus."""
+    request = await site.world.caller()
+    page = await site.page()
+    await page.goto(f"/requests/{request.id}")
+    await page.get_by_text("Avgjør uten samtale").click()
+    why = page.get_by_label("Hvorfor")
+    await why.fill("Svarer aldri på")
+    await site.world.desk.reassign(request.id, "ola", "liv")
+    await expect(page.get_by_text("Liv ga den til Ola.")).to_be_visible()
+    await expect(why).to_have_value("Svarer aldri på")
+    await expect(why).to_be_focused()
+
+
+async def test_a_service_that_is_away_is_told_and_found_again(site: Site) -> None:
+    """The page stays, says that contact is lost, and goes on by itself."""
+    page = await site.page()
+    await page.route("**/requests/rows*", lambda route: route.abort())
+    announcer = page.locator("#announcer")
+    await expect(announcer).to_have_text("Får ikke kontakt med tjenesten. Prøver igjen.")
+    await page.unroute("**/requests/rows*")
+    await expect(announcer).to_have_text("Kontakten er tilbake.")
+    site.complaints.clear()  # the browser tells of the broken fetch
+
+
+async def test_an_ended_session_leads_to_the_login(site: Site) -> None:
+    """An open page does not go on showing numbers after the session."""
+    await site.world.caller()
+    page = await site.page()
+    (cookie,) = [c["value"] for c in await page.context.cookies() if c.get("name") == "tast1_session"]
+    await site.world.access.logout(cookie)
+    await expect(page.get_by_role("heading", name="Logg inn")).to_be_visible()
+
+
+async def test_everything_works_without_scripts(site: Site) -> None:
+    """Ring and record with JavaScript off."""
+    request = await site.world.caller()
+    page = await site.page(scripts=False)
+    await page.get_by_role("button", name="Ring +47 40 00 12 34").click()
+    await expect(page.get_by_text("Telefonen din ringer.", exact=True)).to_be_visible()
+    (attempt,) = (await site.world.desk.get(request.id)).attempts
+    await site.world.desk.end_attempt(attempt.id, AttemptOutcome.ANSWERED)
+    await page.reload()
+    await page.get_by_label("Ring igjen").check()
+    await page.get_by_role("button", name="Lagre resultat").click()
+    await expect(page.get_by_text("Resultatet er lagret.")).to_be_visible()
+    await expect(page.get_by_text("Sist: ring igjen")).to_be_visible()
+
+
+async def test_the_words_are_in_english_too(site: Site) -> None:
+    """One click, remembered."""
+    await site.world.caller()
+    page = await site.page()
+    await page.get_by_role("link", name="English").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("The list")
+    await page.get_by_role("link", name="Status").click()
+    await expect(page.get_by_text("Everything works.")).to_be_visible()
+    context: BrowserContext = page.context
+    assert {c.get("name") for c in await context.cookies()} >= {"tast1_lang", "tast1_session"}

@@ -1,0 +1,277 @@
+"""The pages one reads: the list, what each role sees, status, languages, errors; and privacy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from array import array
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from callback.request import AttemptOutcome, Origin, RequestState, Urgency
+from callback.store import StoreUnavailable
+from callback.web.app import HEADERS
+from ivr.prompts import Catalogue
+from ivr.sound import SPEECH_RATE, telephone_wav
+from tests.web_site import NOTE, PASSWORD, Client, World, csrf, login, open_world, serve
+
+PHONE, SPACED = "+4740001234", "+47 40 00 12 34"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> World:
+    return await open_world(tmp_path)
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[Client]:
+    client = await serve(world)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def kari(client: Client) -> Client:
+    await login(client, "kari")
+    return client
+
+
+async def text_of(client: Client, path: str, status: int = 200) -> str:
+    response = await client.get(path)
+    assert response.status == status, path
+    return unescape(await response.text())
+
+
+async def submit(
+    client: Client, path: str, fields: dict[str, str], *, follow: bool = True
+) -> aiohttp.ClientResponse:
+    token = await csrf(client, "/status")
+    return await client.post(path, data=fields | {"csrf": token}, allow_redirects=follow)
+
+
+# -- the list
+
+
+async def test_the_list_says_it_all(kari: Client, world: World) -> None:
+    """Order of the store, urgency in words, the reason, the deadline, attempts, and a Ring button in the row."""
+    await world.missed(await world.caller(), AttemptOutcome.NO_ANSWER)
+    await world.hungry()
+    page = await text_of(kari, "/requests")
+    assert page.index("+47 40 00 56 78") < page.index(SPACED)
+    for words in (
+        "2 på listen, 1 haster", "Haster: uten penger til mat.", "Må nås senest i dag kl. 11.05.", "om 2 timer",
+        "ons. 25. nov. kl. 09.05", "1 forsøk", "Sist: svarte ikke, i dag kl. 09.05", "Neste: i dag kl. 09.50",
+        "Ikke nådd ennå", "Venter",
+    ):  # fmt: skip
+        assert words in page, words
+    assert page.count("/ring") == 2
+
+
+async def test_the_list_of_nobody(kari: Client) -> None:
+    """An empty list says so."""
+    assert "Ingen venter på å bli ringt." in await text_of(kari, "/requests")
+    assert "Ingen forespørsler er avsluttet ennå." in await text_of(kari, "/requests?show=ended")
+
+
+async def test_ended_requests_are_found_again(kari: Client, world: World) -> None:
+    """Under a choice of their own, without a Ring button."""
+    await world.desk.withdraw((await world.caller()).id, "kari")
+    assert SPACED not in await text_of(kari, "/requests")
+    page = await text_of(kari, "/requests?show=ended")
+    assert SPACED in page
+    assert "/ring" not in page
+
+
+async def test_a_colleagues_row_has_no_ring_button(kari: Client, world: World) -> None:
+    """It says who has it instead."""
+    request = await world.caller()
+    await world.desk.claim(request.id, "ola")
+    page = await text_of(kari, "/requests")
+    assert "Ola har den til i dag kl. 09.20" in page
+    assert "/ring" not in page
+
+
+async def test_the_fragment_is_the_list(kari: Client, world: World) -> None:
+    """What refreshes itself is the same rows, with what to say when it changed; and it keeps the flash message."""
+    request = await world.caller()
+    first = await text_of(kari, "/requests/rows")
+    assert SPACED in first
+    assert 'data-announce="1 på listen, 0 haster"' in first
+    assert "<html" not in first
+    await world.desk.claim(request.id, "ola")
+    second = await text_of(kari, "/requests/rows")
+    assert re.findall("data-version=.*? ", first) != re.findall("data-version=.*? ", second)
+
+
+SEES = {
+    "kari": ("9001", True), "liv": ("9001", True), "siv": ("9002", True), "admin": ("both", True), "nks": ("own", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("person", SEES)
+async def test_the_permissions(client: Client, world: World, person: str) -> None:
+    """Each role sees its requests and can act on those it may; the rest is not there."""
+    await login(client, person)
+    requests = {
+        "9001": await world.talked(await world.caller(note=NOTE)),
+        "9002": await world.caller("+4740005678", office_no="9002", note=NOTE),
+        "own": await world.caller(
+            "+4740009999", registered_by="nks", origin=Origin.CONTACT_CENTRE, note=NOTE
+        ),
+    }
+    office, acts = SEES[person]
+    visible = {"9001": {"9001", "own"}, "9002": {"9002"}, "both": set(requests), "own": {"own"}}[office]
+    listed = await text_of(client, "/requests")
+    for name, request in requests.items():
+        assert (f"/requests/{request.id}" in listed) is (name in visible)
+        status = 200 if name in visible else 404
+        page = await text_of(client, f"/requests/{request.id}", status)
+        await text_of(client, f"/requests/{request.id}/live", status)
+        assert (NOTE in page) is (name in visible and acts)
+        number = f"+47 40 00 {(request.phone or '')[-4:-2]} {(request.phone or '')[-2:]}"
+        assert (number in page) is (name in visible and acts)
+        assert (number in listed) is (name in visible and acts)
+        assert ("Hva som har skjedd" in page) is (name in visible and acts)
+        if name not in visible or not acts:
+            for act in ("ring", "result", "withdraw", "decide", "reassign"):
+                response = await submit(
+                    client, f"/requests/{request.id}/{act}", {"result": "reached", "confirm": "yes"}
+                )
+                assert response.status == (403 if name in visible else 404)
+            assert await world.desk.get(request.id) == request
+
+
+async def test_an_administrator_chooses_an_office(client: Client, world: World) -> None:
+    """With more than one office the list can be narrowed; an unknown one is as none chosen."""
+    await login(client, "admin")
+    await world.caller()
+    await world.caller("+4740005678", office_no="9002")
+    assert SPACED not in await text_of(client, "/requests?office=9002")
+    assert SPACED in await text_of(client, "/requests?office=1234")
+
+
+# -- status, languages, errors
+
+
+async def test_the_status_page(kari: Client, world: World) -> None:
+    """Whether all is well; for a line that is down, since when and what to do."""
+    await world.caller()
+    assert "Alt virker." in await text_of(kari, "/status")
+    world.line.up = False
+    world.heart.last_error = "KeyError: +4740001234"
+    page = await text_of(kari, "/status")
+    for words in ("Noe virker ikke.", "Nede", "Start the exchange.", "(KeyError)", "0.0.test", "Lillevik"):
+        assert words in page
+    assert "Storvik" not in page
+    assert PHONE not in page
+
+
+async def test_english_is_one_click_away(kari: Client, world: World) -> None:
+    """The choice is remembered; an unknown language changes nothing."""
+    await world.caller()
+    assert "To be reached by" in await text_of(kari, "/requests?lang=en")
+    page = await text_of(kari, "/requests")
+    assert '<html lang="en">' in page
+    assert "Ring" in page
+    assert '<html lang="en">' in await text_of(kari, "/requests?lang=xx")
+    assert '<html lang="nb">' in await text_of(kari, "/requests?lang=nb")
+
+
+async def test_error_pages(kari: Client, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a page of ours with a number that is in the log, and never the fault's own words."""
+    assert "Fant ikke siden." in await text_of(kari, "/nowhere", 404)
+    assert (await submit(kari, "/status", {})).status == 405
+
+    async def full(*_: Any) -> Any:
+        raise StoreUnavailable("disk full")
+
+    async def broken(*_: Any) -> Any:
+        raise RuntimeError(f"could not show {PHONE}")
+
+    monkeypatch.setattr(world.store, "find", full)
+    assert "Ingenting er endret." in await text_of(kari, "/requests", 503)
+    monkeypatch.setattr(world.store, "find", broken)
+    with capture_logs() as logs:
+        page = await text_of(kari, "/requests", 500)
+    assert PHONE not in page + repr(logs)
+    assert "Feilnummer" in page
+    monkeypatch.setattr(world.store, "get_session", full)
+    await text_of(kari, "/requests", 503)
+
+
+async def test_prompts_are_served_to_anyone(client: Client, world: World, tmp_path: Path) -> None:
+    """A PBX has no login, and asks again with the etag; what is not in the catalogue is not there."""
+    prompt_id = world.services.library.catalogue.ids[0]
+    recording = tmp_path / "recordings" / "nb" / f"{prompt_id}.wav"
+    recording.parent.mkdir(parents=True)
+    recording.write_bytes(telephone_wav(array("h", [0] * SPEECH_RATE), timedelta(0)))
+    path = f"/prompts/nb/{prompt_id}.wav"
+    response = await client.get(path)
+    assert (response.status, response.content_type) == (200, "audio/wav")
+    assert await response.read() == recording.read_bytes()
+    assert "max-age" in response.headers["Cache-Control"]
+    again = await client.get(path, headers={"If-None-Match": response.headers["ETag"]})
+    assert again.status == 304
+    for nothing in (
+        "/prompts/nb/no.such.wav",
+        "/prompts/nb/..%2f..%2fetc%2fpasswd.wav",
+        "/prompts/xx1/a.wav",
+    ):
+        assert (await client.get(nothing)).status == 404
+
+
+def test_every_prompt_has_an_address() -> None:
+    """Whatever ids the catalogue gets, the route takes them."""
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", prompt_id) for prompt_id in Catalogue.load().ids)
+
+
+async def test_what_a_caller_or_colleague_wrote_is_only_text(kari: Client, world: World) -> None:
+    """A note with markup in it is shown, not obeyed."""
+    request = await world.caller(note="<script>alert(1)</script>")
+    page = await (await kari.get(f"/requests/{request.id}")).text()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+async def test_no_number_name_or_note_in_logs_or_addresses(
+    client: Client, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Through a whole day's work, with things going wrong."""
+    caplog.set_level(logging.DEBUG)
+    addresses: list[str] = []
+    with capture_logs() as logs:
+        await login(client, "kari", "wrong password")
+        await login(client, "kari")
+        for fields in (GOOD, GOOD | {"phone": "82912345"}, GOOD):
+            response = await submit(client, "/requests/new", fields)
+            addresses += [str(response.url), *(str(r.url) for r in response.history)]
+        request = await world.caller()
+        for act, fields in (
+            ("ring", {}), ("ring", {}), ("result", {"result": "reached", "note": NOTE}),
+            ("decide", {"why": NOTE, "other": NOTE}), ("withdraw", {"confirm": "yes"}),
+        ):  # fmt: skip
+            response = await submit(client, f"/requests/{request.id}/{act}", fields)
+            addresses += [str(response.url), *(str(r.url) for r in response.history)]
+        await client.get("/requests?q=Nordmann")
+    said = (
+        repr(logs) + "".join(r.getMessage() for r in caplog.records if r.name != "asyncio") + repr(addresses)
+    )
+    for secret in (
+        "40001234",
+        "40 00 12 34",
+        "82912345",
+        "Nordmann",
+        NOTE,
+        "wrong password",
+        PASSWORD,
+        "Kari",
+    ):
+        assert secret not in said, secret

@@ -1,0 +1,302 @@
+"""What one can do on the pages: ring, record, withdraw, decide, reassign, register; and each refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from array import array
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from structlog.testing import capture_logs
+
+from callback.request import AttemptOutcome, Origin, RequestState, Urgency
+from callback.store import StoreUnavailable
+from callback.web.app import HEADERS
+from ivr.prompts import Catalogue
+from ivr.sound import SPEECH_RATE, telephone_wav
+from tests.web_site import NOTE, PASSWORD, Client, World, csrf, login, open_world, serve
+
+PHONE, SPACED = "+4740001234", "+47 40 00 12 34"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> World:
+    return await open_world(tmp_path)
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[Client]:
+    client = await serve(world)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def kari(client: Client) -> Client:
+    await login(client, "kari")
+    return client
+
+
+async def text_of(client: Client, path: str, status: int = 200) -> str:
+    response = await client.get(path)
+    assert response.status == status, path
+    return unescape(await response.text())
+
+
+async def submit(
+    client: Client, path: str, fields: dict[str, str], *, follow: bool = True
+) -> aiohttp.ClientResponse:
+    token = await csrf(client, "/status")
+    return await client.post(path, data=fields | {"csrf": token}, allow_redirects=follow)
+
+
+# -- ringing
+
+
+async def test_ring_and_record(kari: Client, world: World) -> None:
+    """The page says what happens, and asks for the result when the talk is over."""
+    request = await world.caller()
+    response = await submit(kari, f"/requests/{request.id}/ring", {})
+    assert response.url.path == f"/requests/{request.id}"
+    page = unescape(await response.text())
+    assert "Telefonen din ringer. Ta den, hør hvem det gjelder, og tast 1." in page
+    assert "Hvordan gikk det?" not in page
+    (attempt,) = (await world.desk.get(request.id)).attempts
+    world.phases[attempt.id] = "briefing"
+    assert "Hør hvem det gjelder, og tast 1 for å ringe." in await text_of(
+        kari, f"/requests/{request.id}/live"
+    )
+    await world.desk.attempt_ringing(attempt.id)
+    world.phases[attempt.id] = "ringing_caller"
+    assert "Innringerens telefon ringer." in await text_of(kari, f"/requests/{request.id}/live")
+    await world.desk.attempt_connected(attempt.id)
+    world.phases[attempt.id] = "talking"
+    assert "Samtalen er i gang, siden 09.05." in await text_of(kari, f"/requests/{request.id}/live")
+    await world.desk.end_attempt(attempt.id, AttemptOutcome.ANSWERED)
+    assert "Hvordan gikk det?" in await text_of(kari, f"/requests/{request.id}")
+    response = await submit(kari, f"/requests/{request.id}/result", {"result": "reached", "note": NOTE})
+    assert response.url.path == "/requests"
+    assert "Resultatet er lagret." in await response.text()
+    saved = await world.desk.get(request.id)
+    assert (saved.state, saved.note) == (RequestState.REACHED, NOTE)
+    page = await text_of(kari, f"/requests/{request.id}")
+    for line in (
+        "Kari ringte.",
+        "Innringeren svarte.",
+        "Kari skrev: nådd.",
+        "Innringeren tastet 1 og kom på listen.",
+    ):
+        assert line in page
+
+
+async def test_two_press_ring_at_once(world: World) -> None:
+    """One call; the other is told who has it, by name."""
+    request = await world.caller()
+    clients = {name: await serve(world) for name in ("kari", "ola")}
+    try:
+        for name, client in clients.items():
+            await login(client, name)
+        answers = await asyncio.gather(
+            *(submit(c, f"/requests/{request.id}/ring", {}) for c in clients.values())
+        )
+        pages = dict(zip(clients, [unescape(await answer.text()) for answer in answers], strict=True))
+        winner = (await world.desk.get(request.id)).claimed_by
+        loser = {"kari": "ola", "ola": "kari"}[winner or ""]
+        name = {"kari": "Kari", "ola": "Ola"}[winner or ""]
+        assert "Telefonen din ringer." in pages[winner or ""]
+        assert f"{name} har denne allerede. Ingen ble ringt." in pages[loser]
+        assert len((await world.desk.get(request.id)).attempts) == 1
+        assert "allerede" not in await text_of(clients[loser], f"/requests/{request.id}")
+    finally:
+        for client in clients.values():
+            await client.close()
+
+
+async def test_a_ring_that_cannot_be(kari: Client, world: World) -> None:
+    """Each refusal is a sentence about what to do, and nobody is rung."""
+
+    async def ring(request_id: str) -> str:
+        return unescape(await (await submit(kari, f"/requests/{request_id}/ring", {})).text())
+
+    request = await world.caller()
+    world.ringer.down = True
+    assert "Telefonlinjen er nede. Ingen ble ringt." in await ring(request.id)
+    world.ringer.down = False
+    assert "har ikke noe nummer. Ingen ble ringt" in await ring((await world.caller(None)).id)
+    gone = await world.desk.withdraw((await world.caller("+4740000002")).id, "kari")
+    assert "Det går ikke nå" in await ring(gone.id)
+    await ring(request.id)
+    assert "Du er i en annen samtale." in await ring((await world.caller("+4740000003")).id)
+    await world.caller(office_no="9002")
+
+
+async def test_without_a_telephone_there_is_no_ring_button(client: Client, world: World) -> None:
+    """A leader without an extension is told why; the desk refuses as well."""
+    await login(client, "liv")
+    request = await world.caller()
+    page = await text_of(client, f"/requests/{request.id}")
+    assert "Du har ikke noen telefon registrert" in page
+    assert f"/requests/{request.id}/ring" not in page
+    response = await submit(client, f"/requests/{request.id}/ring", {})
+    assert "Du har ikke noen telefon registrert. Ingen ble ringt." in unescape(await response.text())
+
+
+async def test_a_forged_flash_shows_nothing_of_its_own(kari: Client) -> None:
+    """Only our own sentences, about people we know."""
+    for value in ("<script>alert(1)</script>", "held.<b>x</b>", "registered", "nonsense.kari"):
+        page = await (await kari.get("/requests", headers={"Cookie": _cookies(kari, value)})).text()
+        assert "<b>x" not in page
+        assert "alert(1)" not in page
+
+
+def _cookies(client: Client, flash: str) -> str:
+    kept = [f"{c.key}={c.value}" for c in client.session.cookie_jar if c.key != "tast1_flash"]
+    return "; ".join([*kept, f"tast1_flash={flash}"])
+
+
+# -- the other forms
+
+
+async def test_result_forms_that_are_refused(kari: Client, world: World) -> None:
+    """Without a choice the form says so and keeps the note; for another's talk nothing is changed."""
+    mine = await world.talked(await world.caller())
+    response = await submit(kari, f"/requests/{mine.id}/result", {"note": NOTE})
+    page = unescape(await response.text())
+    assert response.status == 422
+    assert "Velg et resultat." in page
+    assert NOTE in page
+    assert "Rett opp dette" in page
+    theirs = await world.talked(await world.caller("+4740000002"), "ola")
+    assert "Hvordan gikk det?" not in await text_of(kari, f"/requests/{theirs.id}")
+    response = await submit(kari, f"/requests/{theirs.id}/result", {"result": "reached"})
+    assert "Ola har denne. Ingenting er endret." in unescape(await response.text())
+    assert (await world.desk.get(theirs.id)).state is RequestState.RESULT_DUE
+
+
+async def test_withdraw(kari: Client, world: World) -> None:
+    """Only when it is ticked that the caller said so, and not while a colleague has it."""
+    request = await world.caller()
+    response = await submit(kari, f"/requests/{request.id}/withdraw", {})
+    assert response.status == 422
+    assert "Kryss av for at innringeren selv har sagt fra." in await response.text()
+    response = await submit(kari, f"/requests/{request.id}/withdraw", {"confirm": "yes"})
+    assert "avsluttet som trukket" in unescape(await response.text())
+    assert (await world.desk.get(request.id)).state is RequestState.WITHDRAWN
+    taken = await world.caller("+4740000002")
+    await world.desk.claim(taken.id, "ola")
+    response = await submit(kari, f"/requests/{taken.id}/withdraw", {"confirm": "yes"})
+    assert "Ola har denne. Ingenting er endret." in unescape(await response.text())
+
+
+async def test_decide(kari: Client, world: World) -> None:
+    """A named person writes why and which other channel was tried; both are needed."""
+    request = await world.caller()
+    response = await submit(kari, f"/requests/{request.id}/decide", {"why": "Svarer aldri", "other": " "})
+    page = unescape(await response.text())
+    assert response.status == 422
+    assert "Skriv hvilken annen kanal som er prøvd." in page
+    assert "Svarer aldri" in page
+    response = await submit(kari, f"/requests/{request.id}/decide", {"why": "Svarer aldri", "other": "brev"})
+    page = unescape(await response.text())
+    assert "Kari avgjorde den uten samtale." in page
+    assert "Svarer aldri (brev)" in page
+    assert (await world.desk.get(request.id)).state is RequestState.DECIDED
+
+
+async def test_reassign(kari: Client, world: World) -> None:
+    """To a colleague of the office; place and clock stay."""
+    request = await world.caller()
+    for to in ("", "siv", "nobody", "nks"):
+        response = await submit(kari, f"/requests/{request.id}/reassign", {"to": to})
+        assert response.status == 422
+    response = await submit(kari, f"/requests/{request.id}/reassign", {"to": "ola"})
+    assert "Forespørselen er gitt til Ola." in unescape(await response.text())
+    saved = await world.desk.get(request.id)
+    assert (saved.assigned_to, saved.due_at) == ("ola", request.due_at)
+    assert "Satt til Ola" in await text_of(kari, "/requests")
+
+
+async def test_a_forms_address_is_a_page(kari: Client, world: World) -> None:
+    """Choosing another language on a refused form leads back to the request."""
+    request = await world.caller()
+    for act in ("ring", "result", "withdraw", "decide", "reassign"):
+        response = await kari.get(f"/requests/{request.id}/{act}?lang=en")
+        assert response.url.path == f"/requests/{request.id}"
+        assert 'lang="en"' in await response.text()
+
+
+# -- registering
+
+GOOD = {"office_no": "9001", "phone": "40 00 12 34", "reason": "debt_advice", "language": "uk", "note": NOTE}
+
+
+async def test_registering(kari: Client, world: World) -> None:
+    """The page says the promise to read aloud, and no number gets into the address; twice is one request."""
+    response = await submit(kari, "/requests/new", GOOD)
+    page = unescape(await response.text())
+    (saved,) = [await world.desk.get(response.url.path.rsplit("/", 1)[1])]
+    assert f"«Du blir ringt innen onsdag 25. november. Referansen din er {saved.reference}.»" in page
+    assert "4000" not in str(response.url)
+    assert (saved.phone, saved.language, saved.note, saved.origin) == (PHONE, "uk", NOTE, Origin.STAFF)
+    assert saved.registered_by == "kari"
+    response = await submit(kari, "/requests/new", GOOD)
+    assert "sto på listen fra før" in unescape(await response.text())
+    assert await world.store.count_open() == 1
+
+
+async def test_an_urgent_registration(kari: Client, world: World) -> None:
+    """By an urgent reason, or by ticking it."""
+    for fields in ({"reason": "no_power"}, {"phone": "40000002", "urgent": "yes"}):
+        response = await submit(kari, "/requests/new", GOOD | fields)
+        saved = await world.desk.get(response.url.path.rsplit("/", 1)[1])
+        assert saved.urgency is Urgency.URGENT
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"phone": ""}, "Skriv telefonnummeret."),
+        ({"phone": "123"}, "Nummeret er for kort."),
+        ({"phone": "82912345"}, "begynner på 8"),
+        ({"phone": "112"}, "nødnummer"),
+        ({"phone": "+46701234567"}, "dette landet"),
+        ({"reason": ""}, "Velg hva det gjelder."),
+        ({"reason": "hunger"}, "Velg hva det gjelder."),
+        ({"language": "xx"}, "Velg et språk."),
+        ({"office_no": "9002"}, "Velg kontor."),
+        ({"office_no": ""}, "Velg kontor."),
+    ],
+)
+async def test_a_registration_that_is_refused(
+    kari: Client, world: World, fields: dict[str, str], says: str
+) -> None:
+    """The form says what to correct and keeps the rest."""
+    response = await submit(kari, "/requests/new", GOOD | fields)
+    page = unescape(await response.text())
+    assert response.status == 422
+    assert page.count(says) >= 1
+    assert NOTE in page
+    assert await world.store.count_open() == 0
+
+
+async def test_the_contact_centre_registers_for_any_office(client: Client, world: World) -> None:
+    """And sees the promise; of a request that is not its own it is told the date only."""
+    await login(client, "nks")
+    response = await submit(client, "/requests/new", GOOD | {"office_no": "9002"})
+    page = unescape(await response.text())
+    assert "Du blir ringt innen onsdag 25. november" in page
+    assert NOTE not in page
+    assert SPACED not in page
+    other = await world.caller("+4740005678")
+    response = await submit(client, "/requests/new", GOOD | {"phone": "40005678"})
+    page = unescape(await response.text())
+    assert response.status == 409
+    assert "står allerede på listen til kontoret. Si: «Du blir ringt innen onsdag 25. november.»" in page
+    assert other.reference not in page

@@ -1,0 +1,156 @@
+"""API tokens, who may see which request, and what the command line does with both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from callback import cli_access
+from callback.access import Access, AccessError, BadToken, Viewer, digest, viewer_of_token
+from callback.store import StoreError
+from callback.store_memory import MemoryStore
+from config.model import Role
+from scheduler.clock import ManualClock
+from tests.contract.store_factory import new_request
+from tests.offices import MONDAY, config
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(MONDAY)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[MemoryStore]:
+    store = MemoryStore()
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def access(store: MemoryStore, clock: ManualClock) -> Access:
+    access = Access(store, config(), clock)
+    await access.set_password("kari", PASSWORD)
+    return access
+
+
+# -- tokens
+
+
+async def test_a_token_is_shown_once(access: Access, store: MemoryStore) -> None:
+    """The secret begins with t1_, works, and only its SHA-256 is kept."""
+    secret = await access.create_token("robot", Role.CASEWORKER, "9001")
+    assert secret.startswith("t1_")
+    token = await access.token(secret)
+    assert token is not None
+    assert token.digest == digest(secret)
+    assert secret not in repr(await store.list_tokens())
+    assert viewer_of_token(token) == Viewer("robot", Role.CASEWORKER, "9001")
+
+
+async def test_a_revoked_token_is_refused(access: Access) -> None:
+    """Revoking works once; the name is free again."""
+    secret = await access.create_token("robot", Role.ADMIN, None)
+    assert await access.revoke("robot")
+    assert not await access.revoke("robot")
+    assert await access.token(secret) is None
+    assert await access.token("t1_made-up") is None
+    assert await access.token("made-up") is None
+    await access.create_token("robot", Role.ADMIN, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "office"),
+    [
+        ("", Role.ADMIN, None),
+        ("a\nb", Role.ADMIN, None),
+        ("x" * 81, Role.ADMIN, None),
+        ("x", Role.CASEWORKER, None),
+        ("x", Role.LEADER, None),
+        ("x", Role.CASEWORKER, "9999"),
+    ],
+)
+async def test_a_token_without_sense_is_not_made(
+    access: Access, name: str, role: Role, office: str | None
+) -> None:
+    """A name one cannot print, an office that is missing or unknown."""
+    with pytest.raises(BadToken):
+        await access.create_token(name, role, office)
+
+
+async def test_a_name_in_use_is_refused(access: Access) -> None:
+    """Two tokens never share a name: the ledger says who did what by it."""
+    await access.create_token("robot", Role.ADMIN, None)
+    with pytest.raises(StoreError):
+        await access.create_token("robot", Role.ADMIN, None)
+
+
+# -- who may see what
+
+KARI = Viewer("Kari", Role.CASEWORKER, "9001", "kari")
+LIV = Viewer("Liv", Role.LEADER, "9001", "liv")
+SIV = Viewer("Siv", Role.CASEWORKER, "9002", "siv")
+NKS = Viewer("Kontaktsenteret", Role.CONTACT_CENTRE, None, "nks")
+NKS_OF_OFFICE = Viewer("Kontaktsenteret", Role.CONTACT_CENTRE, "9001", "nks2")
+ADMIN = Viewer("Drift", Role.ADMIN, None, "admin")
+ROBOT = Viewer("kari", Role.CONTACT_CENTRE, None)
+OFFICELESS = Viewer("x", Role.CASEWORKER, None, "x")
+
+
+@pytest.mark.parametrize(
+    ("viewer", "fields", "sees", "acts", "registers"),
+    [
+        (KARI, {}, True, True, True),
+        (LIV, {}, True, True, True),
+        (SIV, {}, False, False, False),
+        (ADMIN, {}, True, True, True),
+        (NKS, {}, False, False, True),
+        (NKS, {"registered_by": "nks"}, True, False, True),
+        (NKS_OF_OFFICE, {"registered_by": "nks"}, False, False, True),
+        (NKS, {"registered_by": "token:nks"}, False, False, True),
+        (ROBOT, {"registered_by": "kari"}, False, False, True),
+        (ROBOT, {"registered_by": "token:kari"}, True, False, True),
+        (OFFICELESS, {}, False, False, False),
+        (SIV, {"registered_by": "siv"}, False, False, False),
+    ],
+)
+def test_the_permissions(
+    viewer: Viewer, fields: dict[str, Any], sees: bool, acts: bool, registers: bool
+) -> None:
+    """Own office for caseworkers and leaders, everything for admin, its own registrations for the contact centre."""
+    request = replace(new_request(), **fields)
+    assert viewer.may_see(request) is sees
+    assert viewer.may_act(request) is acts
+    assert viewer.may_register(request.office_no) is registers
+
+
+# -- the command line
+
+
+async def test_the_command_line_makes_lists_and_revokes(access: Access) -> None:
+    """A token made on the command line works, is listed without its secret, and can be revoked."""
+    assert await cli_access.list_tokens(access) == "No tokens."
+    secret = await cli_access.create_token(access, "robot", "caseworker", "9001")
+    assert await access.token(secret) is not None
+    listed = await cli_access.list_tokens(access)
+    assert "robot  caseworker  9001" in listed
+    assert secret not in listed
+    assert "Revoked robot" in await cli_access.revoke_token(access, "robot")
+    assert "revoked 2026-11-23 09:05" in await cli_access.list_tokens(access)
+    with pytest.raises(AccessError):
+        await cli_access.revoke_token(access, "robot")
+    with pytest.raises(AccessError, match="known: caseworker"):
+        await cli_access.create_token(access, "x", "king", None)
+
+
+async def test_the_command_line_sets_a_password(access: Access) -> None:
+    """The password works, and is not in the answer."""
+    said = await cli_access.set_password(access, "ola", PASSWORD)
+    assert PASSWORD not in said
+    assert await access.login("ola", PASSWORD) is not None

@@ -1,0 +1,544 @@
+"""The documents say what the code does: keys, commands, routes, variables, links, and the state diagrams.
+
+`python -m tests.unit.test_docs` rewrites docs/states.md from the tables. Nothing else is written here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, cast, get_args
+
+import pytest
+from aiohttp import web
+from pydantic import BaseModel
+
+from callback.cli import _parser
+from callback.numbers import Refusal
+from callback.request import (
+    TERMINAL,
+    TRANSITIONS,
+    AttemptOutcome,
+    CallbackRequest,
+    CallResult,
+    Origin,
+    Reason,
+    RequestState,
+    next_state,
+)
+from callback.web import api
+from callback.web.errors import _STATUS
+from callback.web.models import CallBody, ListQuery, RegisterBody, ResultBody, StatusView
+from config.model import Office, Person, Role, Settings
+from hardware.line import (
+    CallOffered,
+    Connected,
+    DigitsEntered,
+    LegAnswered,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+)
+from ivr import callback_call, intake
+from ivr.callback_call import CallbackFacts
+from ivr.machine import AttemptEnded, IllegalTransition, NumberAccepted, NumberRefused, NumberSet, Registered
+from ivr.prompts import Catalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+STATES = DOCS / "states.md"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+PACKAGES = ("callback", "ivr", "scheduler", "config", "hardware")
+REWRITE = "python -m tests.unit.test_docs"
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def code_words(name: str) -> set[str]:
+    """Everything that stands in backticks, bare of quotes."""
+    return {word.strip('"') for word in re.findall(r"`([^`\n]+)`", text(name))}
+
+
+def section(page: str, heading: str) -> str:
+    """The text under a heading, with its deeper headings."""
+    level = heading.partition(" ")[0]
+    match = re.search(
+        rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(level)}}} |\Z)", text(page), re.MULTILINE | re.DOTALL
+    )
+    assert match is not None, f"{page} has no section {heading!r}"
+    return match[1]
+
+
+def first_cells(markdown: str) -> set[str]:
+    """The words in backticks in the first column of every table."""
+    rows = re.findall(r"^\| ([^|]+) \|", markdown, re.MULTILINE)
+    return {word for cell in rows for word in re.findall(r"`([^`]+)`", cell)}
+
+
+# ---- state diagrams -------------------------------------------------------------------------------------------------
+
+
+class Edge(NamedTuple):
+    start: str
+    event: str
+    end: str
+
+
+def request_edges() -> list[Edge]:
+    """Each row of the table, for a request that was never tried and for one that was."""
+    edges = []
+    for state, event in TRANSITIONS:
+        for attempts in ((), ("an attempt",)):
+            request = cast("CallbackRequest", types.SimpleNamespace(state=state, attempts=attempts))
+            edges.append(Edge(state.value, event.value, next_state(request, event).value))
+    return list(dict.fromkeys(edges))
+
+
+NOW = datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
+LEG, PEER, DAY = "tast1-a", "tast1-a-caller", date(2026, 11, 25)
+PHONE = "+4740000055"
+ENDS = [
+    LegEnded(leg, outcome, 16, answered)
+    for leg in (LEG, PEER)
+    for outcome in LegOutcome
+    for answered in (False, True)
+]
+KEYS = [DigitsEntered(LEG, keys) for keys in ("1", "2", "9", "40000055", "00474000")]
+INTAKE_EVENTS = [
+    *KEYS,
+    NoInput(LEG),
+    *ENDS,
+    Registered("r", "123456", None, DAY),
+    Registered("r", "123456", PHONE, DAY),
+    NumberAccepted(PHONE),
+    NumberRefused(Refusal.PREMIUM),
+    NumberSet("r", "123456", PHONE, DAY),
+]
+CALLBACK_EVENTS = [
+    *KEYS,
+    NoInput(LEG),
+    *ENDS,
+    LegAnswered(LEG),
+    Connected(LEG, PEER),
+    AttemptEnded(None),
+    AttemptEnded(NOW),
+]
+
+
+def explore(machine: Any, begin: Any, events: Sequence[Any]) -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    """Every step from the beginning with these events: the edges in the order of the table, and the rows used."""
+    rows = list(machine._TABLE)
+    seen, waiting = {begin}, [begin]
+    found: set[tuple[int, Edge]] = set()
+    used: set[tuple[StrEnum, type]] = set()
+    while waiting:
+        state = waiting.pop()
+        for event in events:
+            try:
+                after, _ = machine.step(state, event, NOW)
+            except IllegalTransition:
+                continue
+            row = (state.node, type(event))
+            used.add(row)
+            found.add((rows.index(row), Edge(state.node.value, type(event).__name__, after.node.value)))
+            if after not in seen:
+                seen.add(after)
+                waiting.append(after)
+    return [edge for _, edge in sorted(found)], used
+
+
+def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    begin, _ = intake.begin(CallOffered(LEG, "+4773000010", PHONE), "9001", "nb", timedelta(seconds=5))
+    return explore(intake, begin, INTAKE_EVENTS)
+
+
+def explore_callback() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    facts = CallbackFacts(
+        "a",
+        "201",
+        PHONE,
+        "+4773000010",
+        "nb",
+        False,
+        "other",
+        NOW,
+        False,
+        timedelta(seconds=25),
+        timedelta(seconds=35),
+    )
+    begin, _ = callback_call.begin(facts)
+    return explore(callback_call, begin, CALLBACK_EVENTS)
+
+
+def meanings(enum: type[StrEnum]) -> dict[str, str]:
+    """Member value -> the string that stands under it in the source."""
+    body = cast("ast.ClassDef", ast.parse(inspect.getsource(enum).strip()).body[0]).body
+    found = {member.value: "" for member in enum}
+    for line, after in pairwise(body):
+        if isinstance(line, ast.Assign) and isinstance(after, ast.Expr):
+            value = cast("ast.Constant", line.value).value
+            found[str(value)] = " ".join(str(cast("ast.Constant", after.value).value).split())
+    return found
+
+
+def diagram(edges: Iterable[Edge], start: str, ends: Iterable[str]) -> str:
+    """One Mermaid diagram; events that lead the same way share an arrow."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for edge in edges:
+        arrows.setdefault((edge.start, edge.end), []).append(edge.event)
+    lines = [f"    {a} --> {b}: {', '.join(dict.fromkeys(events))}" for (a, b), events in arrows.items()]
+    lines = [f"    [*] --> {start}", *lines, *(f"    {end} --> [*]" for end in ends)]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+
+
+def table(enum: type[StrEnum]) -> str:
+    """The states that the code says more of than their name."""
+    rows = [f"| `{value}` | {words} |" for value, words in meanings(enum).items() if words]
+    return "\n".join(["| state | |", "|---|---|", *rows])
+
+
+def states_page() -> str:
+    parts = [
+        "# State diagrams",
+        f"Made from the tables in the code by `{REWRITE}`. Do not edit: `make docs` compares.",
+        "## A request",
+        "`TRANSITIONS` in `callback/request.py`. Anything else raises `IllegalTransition` and changes nothing.",
+        "A released request goes back to where it was: `waiting`, or `unreachable` if it was tried before.",
+        diagram(request_edges(), "waiting", [state.value for state in RequestState if state in TERMINAL]),
+        table(RequestState),
+        "## The intake machine",
+        "`_TABLE` in `ivr/intake.py`: a caller rings the office. Found by trying every event in every state that can be reached.",
+        diagram(explore_intake()[0], "greeting", ["ended"]),
+        table(intake.Node),
+        "## The callback_call machine",
+        "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",
+        diagram(explore_callback()[0], "ringing_caseworker", ["ended"]),
+        table(callback_call.Node),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def test_state_diagrams() -> None:
+    """docs/states.md is what the tables give."""
+    written = STATES.read_text("utf-8") if STATES.exists() else ""
+    assert written == states_page(), f"docs/states.md is not what the tables give; write it again: {REWRITE}"
+
+
+@pytest.mark.parametrize(
+    ("machine", "explored"),
+    [(intake, explore_intake), (callback_call, explore_callback)],
+    ids=["intake", "callback_call"],
+)
+def test_every_row_is_drawn(machine: Any, explored: Callable[[], tuple[list[Edge], set[Any]]]) -> None:
+    """Every row of a machine's table can be reached from the beginning, so that the diagram leaves none out."""
+    missing = set(machine._TABLE) - explored()[1]
+    assert not missing, f"no call comes here, or the events above do not try it: {missing}"
+
+
+# ---- configuration --------------------------------------------------------------------------------------------------
+
+
+def models_of(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models an annotation holds, in unions and tuples too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models_of(part)
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    """Every key a person can write below this model. Opening hours are one text, not a table."""
+    for name, field in model.model_fields.items():
+        yield name
+        for inner in models_of(field.annotation):
+            if set(inner.model_fields) != {"opens", "closes"}:
+                yield from keys_of(inner)
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_setting(name: str) -> None:
+    """Each section of tast1.toml is documented with exactly the keys and defaults it has."""
+    model = next(models_of(Settings.model_fields[name].annotation))
+    words = section("docs/configuration.md", f"### {name}")
+    assert first_cells(words) == set(model.model_fields)
+    for key, value in model().model_dump(mode="json").items():
+        if value is None:
+            continue
+        shown = str(value).lower() if isinstance(value, bool) else str(value).replace("'", '"')
+        row = next(line for line in words.splitlines() if line.startswith(f"| `{key}` |"))
+        told = row.split("|")[2].strip().strip("`").strip('"').rstrip()
+        wanted = shown.replace("(", "[").replace(")", "]") if isinstance(value, (list, tuple)) else shown
+        assert told == wanted, f"{name}.{key} has the default {wanted}, not {told}"
+
+
+@pytest.mark.parametrize(("file", "model"), [("offices.toml", Office), ("staff.toml", Person)])
+def test_every_key(file: str, model: type[BaseModel]) -> None:
+    """Every key of an office and of a person is documented, and no other."""
+    words = section("docs/configuration.md", f"## {file}")
+    named = set(re.findall(r"`([a-z_]+)`", words))
+    keys = set(keys_of(model))
+    assert keys <= named, f"not documented: {sorted(keys - named)}"
+    assert first_cells(words) <= keys, f"no such key: {sorted(first_cells(words) - keys)}"
+    for key, field in model.model_fields.items():
+        row = next(line for line in words.splitlines() if line.startswith(f"| `{key}` |"))
+        assert ("required" in row.split("|")[2]) is field.is_required(), f"{file}: is {key} required?"
+
+
+def environment_names(path: Path) -> set[str]:
+    """TAST1_* and PBX_* in the string constants of a Python file, or anywhere in another file."""
+    source = path.read_text("utf-8")
+    if path.suffix == ".py":
+        strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+        source = "\n".join(string for string in strings if isinstance(string, str))
+    return set(re.findall(r"\b(?:TAST1|PBX)_[A-Z][A-Z_]*[A-Z]\b", source))
+
+
+def test_environment() -> None:
+    """Every variable of the environment and of the dialplan that the code names is documented, and no other."""
+    files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]
+    files += [*(ROOT / "tests" / "e2e").glob("*.py"), ROOT / "Makefile", ROOT / "hardware" / "setup.sh"]
+    used = set().union(*map(environment_names, files))
+    environment = first_cells(section("docs/configuration.md", "## Environment"))
+    channel = {name for name in first_cells(text("docs/telephony.md")) if name.startswith("TAST1_")}
+    assert used == environment | channel
+
+
+# ---- command line ---------------------------------------------------------------------------------------------------
+
+
+def commands(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """(`tast1 token create`, its parser), ..."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not inner:
+        yield path, parser
+    for action in inner:
+        for name, child in action.choices.items():
+            yield from commands(child, f"{path} {name}")
+
+
+COMMANDS = dict(commands(_parser(), "tast1"))
+SHARED = {"--config", "--data", "--help"}
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {name for action in parser._actions for name in action.option_strings if name.startswith("--")}
+
+
+def documented_options(markdown: str) -> set[str]:
+    return {cell.partition(" ")[0] for cell in first_cells(markdown) if cell.startswith("--")}
+
+
+def test_every_command() -> None:
+    """docs/cli.md has a section for each command, and for no other."""
+    headed = set(re.findall(r"^## (tast1 .+)$", text("docs/cli.md"), re.MULTILINE))
+    assert headed == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_option(command: str) -> None:
+    """Each command is documented with exactly the options it has, and with its arguments."""
+    words = section("docs/cli.md", f"## {command}")
+    assert options(COMMANDS[command]) >= SHARED
+    assert documented_options(words) == options(COMMANDS[command]) - SHARED
+    for action in COMMANDS[command]._actions:
+        if not action.option_strings:
+            assert command in words, f"show how {command} takes {action.dest}"
+
+
+def test_shared_options() -> None:
+    """The options every command takes are told once."""
+    preamble = text("docs/cli.md").partition("\n## ")[0]
+    assert documented_options(preamble) == SHARED
+
+
+def test_commands_in_other_pages() -> None:
+    """Whatever any page tells to run with `tast1` exists, with its options."""
+    wrong = []
+    for page in PAGES:
+        for told in re.findall(
+            r"(?:^|[`(]|bin/|-- |\$ )tast1 ([a-z]+[^`\n]*)", page.read_text("utf-8"), re.MULTILINE
+        ):
+            name = next((c for c in COMMANDS if f"tast1 {told} ".startswith(f"{c} ")), None)
+            group = any(f"{c} ".startswith(f"tast1 {told.split('`')[0].strip()} ") for c in COMMANDS)
+            known = options(COMMANDS[name]) if name else set()
+            used = set(re.findall(r"(?<=\s)--[a-z]+", told.partition("#")[0]))
+            if (name is None and not group) or not used <= known | SHARED:
+                wrong.append(f"{page.name}: tast1 {told}")
+    assert not wrong
+
+
+def test_make_verbs() -> None:
+    """Every verb of the Makefile is in README.md or docs/operate.md, and every verb in any page exists."""
+    phony = re.search(r"^\.PHONY: (.+)$", text("Makefile"), re.MULTILINE)
+    assert phony is not None
+    verbs = set(phony[1].split())
+    pattern = r"(?:^|`)make ([a-z]+)\b"
+    for name in ("README.md", "docs/operate.md"):
+        assert set(re.findall(pattern, text(name), re.MULTILINE)), name
+    told = set(re.findall(pattern, text("README.md") + text("docs/operate.md"), re.MULTILINE))
+    assert verbs <= told, f"not documented: {sorted(verbs - told)}"
+    everywhere = {
+        verb for page in PAGES for verb in re.findall(pattern, page.read_text("utf-8"), re.MULTILINE)
+    }
+    assert everywhere <= verbs, f"no such verb: {sorted(everywhere - verbs)}"
+
+
+# ---- API ------------------------------------------------------------------------------------------------------------
+
+
+def routes() -> set[str]:
+    app = web.Application()
+    api.add_routes(app)
+    found = set()
+    for route in app.router.routes():
+        assert route.resource is not None
+        if route.method != "HEAD":
+            found.add(f"{route.method} {route.resource.canonical}")
+    return found
+
+
+def test_every_route() -> None:
+    """docs/api.md has a section with an example for each API route, and for no other."""
+    headed = set(re.findall(r"^### ([A-Z]+ /api/v1\S*)$", text("docs/api.md"), re.MULTILINE))
+    assert headed == routes()
+    for heading in headed - {"GET /api/v1/openapi.json"}:
+        assert "curl " in section("docs/api.md", f"### {heading}"), heading
+
+
+def test_api_words() -> None:
+    """docs/api.md names every state, reason, origin, outcome, result, role and error."""
+    enums: list[type[StrEnum]] = [RequestState, Reason, Origin, AttemptOutcome, CallResult, Role]
+    words = {member.value for enum in enums for member in enum}
+    words |= {error_id for _, _, error_id in _STATUS}
+    words |= set(re.findall(r"ApiError\(\s*\d+, \"([a-z_]+)\"", inspect.getsource(api)))
+    assert words <= code_words("docs/api.md"), sorted(words - code_words("docs/api.md"))
+
+
+def test_api_bodies() -> None:
+    """docs/api.md names every key that can be sent, and every field of the status."""
+    models: tuple[type[BaseModel], ...] = (ListQuery, RegisterBody, CallBody, ResultBody)
+    keys = {name for model in models for name in model.model_fields}
+    view = StatusView.model_fields.keys() - {"version", "started_at", "now"}
+    missing = (keys | view) - code_words("docs/api.md")
+    assert not missing
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+
+def test_prompt_groups() -> None:
+    """docs/telephony.md says what each group of prompt ids is for, and names no group that is not there."""
+    ids = Catalogue.load().ids
+    groups = {prompt_id.rpartition(".")[0] + "." for prompt_id in ids}
+    told = {
+        word
+        for word in first_cells(section("docs/telephony.md", "## Prompts and recordings"))
+        if word.endswith(".")
+    }
+    assert told == groups
+
+
+def test_refusals_and_outcomes() -> None:
+    """docs/domain.md names why a number is refused, and every outcome and state."""
+    words = {member.value for enum in (Refusal, AttemptOutcome, RequestState, CallResult) for member in enum}
+    assert words <= code_words("docs/domain.md"), sorted(words - code_words("docs/domain.md"))
+
+
+def test_log_lines() -> None:
+    """Every log line that docs/operate.md explains is written somewhere."""
+    source = "\n".join(
+        file.read_text("utf-8") for package in PACKAGES for file in (ROOT / package).rglob("*.py")
+    )
+    written = set(re.findall(r'log\.[a-z]+\(\s*"([a-z_]+)"', source))
+    rows = section("docs/operate.md", "## Look after it")
+    assert first_cells(rows)
+    assert first_cells(rows) <= written, sorted(first_cells(rows) - written)
+
+
+def test_deadline_examples() -> None:
+    """The example table of docs/domain.md is what the code computes for the demo office."""
+    # imported here: only this test needs the calendar
+    from config.load import load  # noqa: PLC0415
+    from scheduler.calendar import OfficeCalendar  # noqa: PLC0415
+    from scheduler.clock import from_local  # noqa: PLC0415
+    from scheduler.deadline import deadline, words  # noqa: PLC0415
+
+    office = load(ROOT / "config" / "demo", {}).office("9001")
+    assert office is not None
+    rows = re.findall(
+        r"^\| (\w{3} \d+ \w{3} \d{4} [\d:]+) \| (.+) \| (.+) \| (.+) \|$",
+        text("docs/domain.md"),
+        re.MULTILINE,
+    )
+    assert len(rows) >= 8
+    for request, due, answer, workable in rows:
+        asked = datetime.strptime(request, "%a %d %b %Y %H:%M")  # noqa: DTZ007 - local time
+        result = deadline(from_local(asked), OfficeCalendar(office), urgent=False)
+        short = [re.sub(r" \d{4}( |$)", r"\1", words(at)) for at in (result.due_at, result.last_workable_at)]
+        told = [re.sub(r"\*|\s*\(.*\)|, due at opening", "", cell) for cell in (due, workable)]
+        assert told == short, request
+        assert (
+            answer == f"{result.answer_by_date:%a} {result.answer_by_date.day} {result.answer_by_date:%b}"
+        ), request
+        assert ("due at opening" in workable) is result.due_at_opening, request
+
+
+# ---- links ----------------------------------------------------------------------------------------------------------
+
+
+def anchors(markdown: str) -> set[str]:
+    """Heading anchors as code hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", markdown, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page: Path) -> None:
+    """Every relative link and picture leads to a file, and to a heading in it."""
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text("utf-8"))):
+            broken.append(target)
+    assert not broken
+
+
+def test_every_page_is_found() -> None:
+    """Every page of docs/ can be reached from README.md."""
+    linked = set(re.findall(r"\]\(docs/([a-z-]+\.md)", text("README.md")))
+    assert linked == {page.name for page in DOCS.glob("*.md")}
+
+
+def test_picture_is_small() -> None:
+    """The picture of the tour is a PNG below 300 kB."""
+    picture = DOCS / "tour.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 300_000
+
+
+def test_pages_stand_alone() -> None:
+    """No page names a path of somebody's machine or a folder outside the checkout."""
+    # Assembled, so that this file does not name them either.
+    outside = ["/" + "work", "/" + "root/", "../" + "shared", "/" + "home/"]
+    found: Mapping[str, list[str]] = {
+        page.name: [name for name in outside if name in page.read_text("utf-8")] for page in PAGES
+    }
+    assert not any(found.values()), found
+
+
+if __name__ == "__main__":
+    STATES.write_text(states_page(), "utf-8")
+    print(f"wrote {STATES.relative_to(ROOT)}")

@@ -1,0 +1,210 @@
+"""The words of the pages: times as people say them, why a request stands where it stands, its timeline."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import string
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from callback.request import (
+    AttemptOutcome,
+    CallAttempt,
+    CallResult,
+    LedgerEntry,
+    Origin,
+    Reason,
+    RequestState,
+    Urgency,
+)
+from callback.web.texts import LANGUAGES, translator
+from callback.web.timeline import timeline
+from callback.web.words import Words, spaced
+from scheduler.clock import from_local
+from tests.contract.store_factory import new_request
+from tests.offices import MONDAY, config
+
+NB = Words(translator("nb"), MONDAY, config())
+EN = Words(translator("en"), MONDAY, config())
+
+
+def oslo(day: int, hour: int, minute: int = 0, month: int = 11, year: int = 2026) -> datetime:
+    return from_local(datetime(year, month, day, hour, minute))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("at", "nb", "en"),
+    [
+        (oslo(23, 14, 10), "i dag kl. 14.10", "today 14:10"),
+        (oslo(24, 9, 5), "i morgen kl. 09.05", "tomorrow 09:05"),
+        (oslo(22, 23, 59), "i går kl. 23.59", "yesterday 23:59"),
+        (oslo(25, 9, 5), "onsdag 25. november kl. 09.05", "Wednesday 25 November 09:05"),
+        (oslo(4, 0, 0, 1, 2027), "mandag 4. januar 2027 kl. 00.00", "Monday 4 January 2027 00:00"),
+    ],
+)
+def test_a_moment_in_words(at: datetime, nb: str, en: str) -> None:
+    """In Oslo time, near days by name, another year with its number."""
+    assert NB.when(at) == nb
+    assert EN.when(at) == en
+
+
+@pytest.mark.parametrize(
+    ("span", "nb"),
+    [
+        (timedelta(seconds=20), "nå"),
+        (timedelta(minutes=1), "om 1 minutt"),
+        (timedelta(minutes=-59), "for 59 minutter siden"),
+        (timedelta(hours=47), "om 47 timer"),
+        (timedelta(days=-3), "for 3 døgn siden"),
+    ],
+)
+def test_a_distance_in_words(span: timedelta, nb: str) -> None:
+    """One unit, rounded down."""
+    assert NB.distance(MONDAY + span) == nb
+
+
+def test_a_moment_in_short() -> None:
+    """For columns: short names, near days as they are."""
+    assert NB.short(oslo(25, 9, 5)) == "ons. 25. nov. kl. 09.05"
+    assert EN.short(oslo(4, 9, 0, 1, 2027)) == "Mon 4 Jan 2027 09:00"
+    assert NB.short(oslo(23, 9, 5)) == "i dag kl. 09.05"
+
+
+def test_a_number_is_spaced() -> None:
+    """Norwegian numbers in pairs; others as they are."""
+    assert spaced("+4740001234") == "+47 40 00 12 34"
+    assert spaced("+4612345") == "+4612345"
+    assert spaced(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        (
+            {"urgency": Urgency.URGENT, "reason": Reason.NO_FOOD, "due_at": oslo(23, 11, 5)},
+            "Haster: uten penger til mat. Må nås senest i dag kl. 11.05.",
+        ),
+        (
+            {"urgency": Urgency.URGENT, "reason": Reason.OTHER, "due_at": oslo(23, 11)},
+            "Haster. Må nås senest i dag kl. 11.00.",
+        ),
+        ({"due_at": oslo(25, 9, 5)}, "Må nås senest onsdag 25. november kl. 09.05."),
+        (
+            {"due_at": oslo(22, 9), "last_workable_at": oslo(20, 14, 59)},
+            "Fristen gikk ut i går kl. 09.00. Ring nå.",
+        ),
+        (
+            {"due_at": oslo(29, 9), "last_workable_at": oslo(30, 9)},
+            "Fristen går ut utenom telefontiden. Ring mandag 30. november kl. 09.00, når telefonen åpner.",
+        ),
+        (
+            {"due_at": oslo(25, 18), "last_workable_at": oslo(25, 14, 59)},
+            "Siste mulighet i telefontiden er onsdag 25. november kl. 14.59.",
+        ),
+        ({"state": RequestState.REACHED}, "Avsluttet."),
+    ],
+)
+def test_why_it_stands_here(fields: dict[str, object], why: str) -> None:
+    """Each row says in a sentence or two why it stands where it stands."""
+    if "last_workable_at" not in fields and "due_at" in fields:
+        fields = fields | {"last_workable_at": fields["due_at"]}
+    request = new_request(**fields)
+    assert f"{NB.why_urgent(request)} {NB.why_limit(request)}".strip() == why
+
+
+def test_attempts_in_words() -> None:
+    """Our own failures are told and not counted."""
+    busy = CallAttempt("a", "r", "kari", "+4740001234", MONDAY, ended_at=MONDAY, outcome=AttemptOutcome.BUSY)
+    failed = replace(busy, id="b", outcome=AttemptOutcome.LINE_FAILED)
+    request = new_request(
+        attempts=(busy, failed), state=RequestState.UNREACHABLE, next_attempt_at=oslo(23, 9, 12)
+    )
+    assert NB.attempts(request) == "1 forsøk"
+    assert NB.last_attempt(request) == "Sist: teknisk feil hos oss, teller ikke, i dag kl. 09.05"
+    assert NB.next_attempt(request) == "Neste: i dag kl. 09.12"
+    assert NB.next_attempt(replace(request, next_attempt_at=MONDAY)) == "Kan ringes nå"
+    assert NB.next_attempt(replace(request, state=RequestState.CALLING)) == ""
+    wrong = replace(busy, outcome=AttemptOutcome.ANSWERED, result=CallResult.WRONG_PERSON)
+    assert NB.last_attempt(new_request(attempts=(wrong,))).startswith("Sist: feil person")
+    assert NB.attempts(new_request()) == "Ingen ennå"
+
+
+@pytest.mark.parametrize(
+    ("actor", "event", "details", "text"),
+    [
+        ("caller", "registered", {}, "Innringeren tastet 1 og kom på listen."),
+        ("nks", "registered", {}, "Kontaktsenteret satte innringeren på listen."),
+        ("token:fagsystem", "registered", {}, "fagsystem satte innringeren på listen."),
+        ("kari", "call_started", {"attempt": "a"}, "Kari ringte."),
+        ("service", "call_missed", {"attempt": "a", "outcome": "busy"}, "Forsøket er over: opptatt."),
+        ("kari", "call_talked", {"attempt": "a"}, "Samtalen er slutt. De snakket i 3 minutter."),
+        ("kari", "result_ring_again", {"result": "wrong_person"}, "Kari skrev: feil person."),
+        (
+            "caller",
+            "withdrawn",
+            {"merged_into": "r9"},
+            "Slått sammen med en annen forespørsel fra samme nummer.",
+        ),
+        ("liv", "reassigned", {"to": "ola"}, "Liv ga den til Ola."),
+        ("gone", "claimed", {}, "En kollega tok forespørselen."),
+        ("kari", "something_new", {}, "Kari: something new."),
+    ],
+)
+def test_the_timeline_in_words(actor: str, event: str, details: dict[str, object], text: str) -> None:
+    """Each ledger line is one sentence; an event of a later version is still shown."""
+    talk = CallAttempt(
+        "a",
+        "r",
+        "kari",
+        None,
+        MONDAY,
+        connected_at=MONDAY,
+        ended_at=MONDAY + timedelta(minutes=3, seconds=20),
+    )
+    entry = LedgerEntry("r", MONDAY, actor, event, None, None, details)
+    (moment,) = timeline(new_request(attempts=(talk,)), [entry], NB)
+    assert moment.text == text
+    assert moment.when == "i dag kl. 09.05"
+
+
+def test_every_language_has_every_text() -> None:
+    """The same keys and the same blanks to fill in, so that no page breaks in one language."""
+
+    def blanks(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    for language, texts in LANGUAGES.items():
+        assert texts.keys() == LANGUAGES["nb"].keys(), language
+        for key, text in texts.items():
+            assert blanks(text) == blanks(LANGUAGES["nb"][key]), (language, key)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_value_of_the_domain_has_words(language: str) -> None:
+    """A state, reason, outcome or origin added later must be given words."""
+    t = translator(language)
+    for prefix, kind in (
+        ("state", RequestState), ("outcome", AttemptOutcome), ("result", CallResult), ("reason", Reason), ("origin", Origin),
+    ):  # fmt: skip
+        for value in kind:
+            assert t(f"{prefix}.{value}", name="", when="")
+
+
+def test_no_text_is_given_twice() -> None:
+    """A key written twice would silently hide one of the texts."""
+    for module in ("callback.web.texts.nb", "callback.web.texts.en"):
+        tree = ast.parse(Path(importlib.import_module(module).__file__ or "").read_text("utf-8"))
+        (texts,) = [node.value for node in tree.body if isinstance(node, ast.AnnAssign)]
+        assert isinstance(texts, ast.Dict)
+        keys = [key.value for key in texts.keys if isinstance(key, ast.Constant)]
+        assert len(keys) == len(set(keys))
+
+
+def test_the_day_of_a_promise() -> None:
+    """The date told to the caller, as a day."""
+    assert NB.day(date(2026, 11, 25)) == "onsdag 25. november"
+    assert datetime(2026, 11, 23, 8, 5, tzinfo=UTC) == MONDAY

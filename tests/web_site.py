@@ -1,0 +1,174 @@
+"""The web side over a list in memory, with a clock that stands still and a ringer without telephones.
+
+For tests of the pages and the API only. It must never be gentler than the service: the desk, the access rules and
+the application are the real ones.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import TestClient, TestServer
+
+from callback.access import Access
+from callback.desk import Desk, Registration
+from callback.dispatch import NoTelephone
+from callback.request import AttemptOutcome, CallAttempt, CallbackRequest, Reason
+from callback.store_memory import MemoryStore
+from callback.web.app import build_app
+from callback.web.context import LineStatusSource, Services
+from config.model import Config, Role
+from hardware.line import LineStatus, LineUnavailable
+from ivr.library import PromptLibrary
+from ivr.prompts import Catalogue
+from scheduler.clock import Clock, ManualClock
+from tests.offices import MONDAY, config
+
+PASSWORD = "correct horse battery"
+NOTE = "secret note about the family"
+
+
+@dataclass
+class Ringer:
+    """Starts the attempt at the desk, and rings nobody."""
+
+    desk: Desk
+    down: bool = False
+
+    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
+        person = self.desk.person(person_id)
+        if not (person.extension or person.mobile):
+            raise NoTelephone(f"{person.name} has no telephone")
+        if self.down:
+            raise LineUnavailable("the exchange does not answer")
+        return await self.desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
+
+
+@dataclass
+class Line:
+    up: bool = True
+
+    def status(self) -> LineStatus:
+        return LineStatus("simulated", self.up, MONDAY, "" if self.up else "Start the exchange.")
+
+
+@dataclass
+class Heart:
+    last_sweep: datetime | None = MONDAY
+    last_error: str | None = None
+
+
+@dataclass
+class World:
+    """What the application is given."""
+
+    clock: ManualClock
+    store: MemoryStore
+    desk: Desk
+    access: Access
+    ringer: Ringer
+    line: Line
+    heart: Heart
+    services: Services
+    phases: dict[str, str] = field(default_factory=dict)
+
+    async def caller(
+        self, phone: str | None = "+4740001234", office_no: str = "9001", **fields: Any
+    ) -> CallbackRequest:
+        """Someone who rang and pressed 1."""
+        request, _ = await self.desk.register(Registration(office_no, phone, **fields))
+        return request
+
+    async def hungry(self, phone: str = "+4740005678") -> CallbackRequest:
+        return await self.caller(phone, reason=Reason.NO_FOOD)
+
+    async def talked(self, request: CallbackRequest, person_id: str = "kari") -> CallbackRequest:
+        """They have talked; the result is due."""
+        _, attempt = await self.desk.start_attempt(request.id, person_id, uuid.uuid4().hex)
+        await self.desk.attempt_ringing(attempt.id)
+        await self.desk.attempt_connected(attempt.id)
+        return await self.desk.end_attempt(attempt.id, AttemptOutcome.ANSWERED)
+
+    async def missed(
+        self, request: CallbackRequest, outcome: AttemptOutcome, person_id: str = "kari"
+    ) -> CallbackRequest:
+        _, attempt = await self.desk.start_attempt(request.id, person_id, uuid.uuid4().hex)
+        return await self.desk.end_attempt(attempt.id, outcome)
+
+    async def token(self, role: Role, office_no: str | None = None, name: str = "") -> dict[str, str]:
+        """Headers with a fresh token."""
+        secret = await self.access.create_token(name or f"{role}-{uuid.uuid4().hex[:6]}", role, office_no)
+        return {"Authorization": f"Bearer {secret}"}
+
+
+async def open_world(
+    folder: Path, *, of: Config | None = None, clock: ManualClock | None = None, start: datetime = MONDAY
+) -> World:
+    of, clock = of or config(), clock or ManualClock(start)
+    store = MemoryStore()
+    await store.open()
+    desk = Desk(store, of, clock)
+    access = Access(store, of, clock)
+    await access.give_demo_passwords(PASSWORD)
+    line, heart, ringer, phases = Line(), Heart(), Ringer(desk), dict[str, str]()
+    services = _services(of, clock, desk, access, ringer, heart, (line,), folder, phases)
+    return World(clock, store, desk, access, ringer, line, heart, services, phases)
+
+
+def _services(
+    of: Config,
+    clock: Clock,
+    desk: Desk,
+    access: Access,
+    ringer: Ringer,
+    heart: Heart,
+    lines: Sequence[LineStatusSource],
+    folder: Path,
+    phases: dict[str, str],
+) -> Services:
+    return Services(
+        config=of,
+        clock=clock,
+        desk=desk,
+        access=access,
+        ringer=ringer,
+        library=PromptLibrary(Catalogue.load(), folder / "cache", folder / "recordings"),
+        heartbeat=heart,
+        lines=lines,
+        exchange=None,
+        call_phase=phases.get,
+        started_at=clock.now(),
+        version="0.0.test",
+    )
+
+
+Client = TestClient[Any, Any]
+
+
+async def serve(world: World) -> Client:
+    """A client of the application; close it."""
+    server = TestServer(build_app(world.services))
+    await server.start_server(access_log=None)
+    client = TestClient(server, cookie_jar=aiohttp.CookieJar(unsafe=True))
+    await client.start_server()
+    return client
+
+
+async def login(client: Client, person_id: str, password: str = PASSWORD) -> aiohttp.ClientResponse:
+    form = await csrf(client, "/login")
+    return await client.post("/login", data={"person": person_id, "password": password, "csrf": form})
+
+
+async def csrf(client: Client, path: str) -> str:
+    """The token in the forms of a page."""
+    text = await (await client.get(path)).text()
+    found = re.search(r'name="csrf" value="([^"]+)"', text)
+    assert found, f"no form with a token on {path}"
+    return found[1]
