@@ -10,21 +10,19 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import config as config_package
 from callback import cli_access, cli_pbx, cli_policy
+from callback.access import Access
 from callback.logs import configure_logging
 from callback.request import CallbackError
 from callback.service import prompt_url, serve
-from callback.store import Store
 from callback.store_sqlite import SqliteStore
 from config.load import ConfigError, load, load_secrets
 from config.model import Config, LineName, Role, Secrets
 from scheduler.clock import SystemClock
 
 DEMO_CONFIG = Path(config_package.__file__).parent / "demo"
-T = TypeVar("T")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="data folder (default: $TAST1_DATA, else var/demo)",
     )
-    parser = argparse.ArgumentParser(prog="tast1", description="Callback and queue management for Nav's tast 1.")
+    parser = argparse.ArgumentParser(
+        prog="tast1", description="Callback and queue management for Nav's tast 1."
+    )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def verb(
@@ -92,15 +92,22 @@ def _parser() -> argparse.ArgumentParser:
     revoke = verb(token, "revoke", "refuse a token from now on", _token_revoke)
     revoke.add_argument("name")
 
-    password = verb(verbs, "password", "set a person's password (asked for, or from standard input)", _password)
+    password = verb(
+        verbs, "password", "set a person's password (asked for, or from standard input)", _password
+    )
     password.add_argument("person", help="id in staff.toml")
 
     pbx = verbs.add_parser("pbx", help="what Asterisk needs").add_subparsers(required=True)
     files = verb(pbx, "config", "print the files an Asterisk needs, secrets included", _pbx_config)
     files.add_argument("--local", action="store_true", help="the files of the local PBX of `make pbx`")
-    files.add_argument("--write", type=Path, metavar="DIR", help="write them, and the fall-back sounds, to DIR")
     files.add_argument(
-        "--sounds", default="/var/lib/asterisk/sounds/tast1", metavar="DIR", help="where the PBX has the sounds"
+        "--write", type=Path, metavar="DIR", help="write them, and the fall-back sounds, to DIR"
+    )
+    files.add_argument(
+        "--sounds",
+        default="/var/lib/asterisk/sounds/tast1",
+        metavar="DIR",
+        help="where the PBX has the sounds",
     )
     verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
     return parser
@@ -152,49 +159,39 @@ def _load(options: argparse.Namespace) -> tuple[Config, Secrets]:
 
 
 def _token_create(options: argparse.Namespace) -> int:
-    config, _ = _load(options)
-    make = _with_store(
-        options,
-        lambda store: cli_access.create_token(
-            store, config, SystemClock(), options.name, options.role, options.office
-        ),
+    return _with_access(
+        options, lambda access: cli_access.create_token(access, options.name, options.role, options.office)
     )
-    print(make)
-    return 0
 
 
 def _token_list(options: argparse.Namespace) -> int:
-    print(_with_store(options, cli_access.list_tokens))
-    return 0
+    return _with_access(options, cli_access.list_tokens)
 
 
 def _token_revoke(options: argparse.Namespace) -> int:
-    print(_with_store(options, lambda store: cli_access.revoke_token(store, SystemClock(), options.name)))
-    return 0
+    return _with_access(options, lambda access: cli_access.revoke_token(access, options.name))
 
 
 def _password(options: argparse.Namespace) -> int:
-    config, _ = _load(options)
     secret = getpass.getpass("New password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    print(
-        _with_store(
-            options,
-            lambda store: cli_access.set_password(store, config, SystemClock(), options.person, secret),
-        )
-    )
-    return 0
+    return _with_access(options, lambda access: cli_access.set_password(access, options.person, secret))
 
 
-def _with_store(options: argparse.Namespace, work: Callable[[Store], Coroutine[None, None, T]]) -> T:
-    async def run() -> T:
+def _with_access(options: argparse.Namespace, work: Callable[[Access], Coroutine[None, None, str]]) -> int:
+    """Do it on the data folder, beside a service that may be running, and print what it says."""
+    config, _ = _load(options)
+    configure_logging("warning")
+
+    async def run() -> str:
         store = SqliteStore(options.data / "tast1.sqlite3")
         await store.open()
         try:
-            return await work(store)
+            return await work(Access(store, config, SystemClock()))
         finally:
             await store.close()
 
-    return asyncio.run(run())
+    print(asyncio.run(run()))
+    return 0
 
 
 # ---- the PBX ------------------------------------------------------------------------------------

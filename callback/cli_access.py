@@ -6,40 +6,37 @@ Never reads arguments, never prints, and never shows a secret except the one jus
 from __future__ import annotations
 
 from callback.access import Access, AccessError
-from callback.store import Store
-from config.model import Config, Role
-from scheduler.clock import Clock, to_local
+from config.model import Role
+from scheduler.clock import to_local
 
 
-async def create_token(
-    store: Store, config: Config, clock: Clock, *, name: str, role: str, office_no: str | None = None
-) -> str:
-    """The secret on a line of its own, so that a script can read it. Raises BadToken, StoreError."""
+async def create_token(access: Access, name: str, role: str, office_no: str | None) -> str:
+    """The secret alone, so that a script can read it. Raises AccessError kinds, StoreError."""
     try:
         known = Role(role)
     except ValueError:
         raise AccessError(f"no role {role!r}; known: {', '.join(Role)}") from None
-    return await Access(store, config, clock).create_token(name, known, office_no)
+    return await access.create_token(name, known, office_no)
 
 
-async def list_tokens(store: Store) -> str:
+async def list_tokens(access: Access) -> str:
     """One line for each token, oldest first."""
     lines = []
-    for token in sorted(await store.list_tokens(), key=lambda t: (t.created_at, t.name)):
+    for token in await access.tokens():
         made = f"{to_local(token.created_at):%Y-%m-%d %H:%M}"
         state = f"revoked {to_local(token.revoked_at):%Y-%m-%d %H:%M}" if token.revoked_at else "in use"
         lines.append(f"{token.name}  {token.role}  {token.office_no or 'every office'}  made {made}  {state}")
     return "\n".join(lines) or "No tokens."
 
 
-async def revoke_token(store: Store, clock: Clock, name: str) -> str:
+async def revoke_token(access: Access, name: str) -> str:
     """Raises AccessError when no token in use has the name."""
-    if not await store.revoke_token(name, clock.now()):
+    if not await access.revoke(name):
         raise AccessError(f"no token in use is called {name!r}")
     return f"Revoked {name}. It is refused from now on."
 
 
-async def set_password(store: Store, config: Config, clock: Clock, person_id: str, password: str) -> str:
+async def set_password(access: Access, person_id: str, password: str) -> str:
     """Raises AccessError (unknown person), WeakPassword."""
-    await Access(store, config, clock).set_password(person_id, password)
+    await access.set_password(person_id, password)
     return f"The password of {person_id} is set."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from pathlib import Path
 
 from config.model import Config, Secrets
-from hardware.asterisk.fallback_sounds import tone_render, write_sounds
+from hardware.asterisk.fallback_sounds import Render, tone_render, write_sounds
 from hardware.asterisk.local_pbx_config import LocalPbxPorts, local_files, local_parameters
 from hardware.asterisk.pbx_check import check
 from hardware.asterisk.pbx_config import PbxOffice, PbxParameters, office_files, write_files
@@ -39,10 +40,15 @@ def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParamete
     )
 
 
-def config_command(config: Config, secrets: Secrets, sounds_dir: str, write: Path | None, *, local: bool) -> str:
+def config_command(
+    config: Config, secrets: Secrets, sounds_dir: str, write: Path | None, *, local: bool
+) -> str:
     """The files one after another under their names, or what was written where."""
     if local:
-        given = {"TAST1_AMI_SECRET": secrets.ami_secret or "", "TAST1_FASTAGI_TOKEN": secrets.fastagi_token or ""}
+        given = {
+            "TAST1_AMI_SECRET": secrets.ami_secret or "",
+            "TAST1_FASTAGI_TOKEN": secrets.fastagi_token or "",
+        }
         ports = LocalPbxPorts()
         files = local_files(local_parameters(ports, sounds_dir, given), ports.sip, "/srv/pbx")
     else:
@@ -50,15 +56,16 @@ def config_command(config: Config, secrets: Secrets, sounds_dir: str, write: Pat
     if write is None:
         return "\n".join(f";;;; {name}\n{text}" for name, text in files.items())
     write_files(write, files)
-    try:
+    render: Render = tone_render
+    with contextlib.suppress(VoiceUnavailable):
         render = Voice().render
-    except VoiceUnavailable:
-        render = tone_render
     sounds = write_sounds(write / "sounds", render)
     return "\n".join(f"wrote {path}" for path in [*(write / name for name in files), *sounds])
 
 
-async def check_command(config: Config, secrets: Secrets, prompt_url: str, patience: timedelta) -> tuple[int, str]:
+async def check_command(
+    config: Config, secrets: Secrets, prompt_url: str, patience: timedelta
+) -> tuple[int, str]:
     """1 when anything must be fixed; a line for each thing looked at."""
     results = await check(config.settings.asterisk, secrets, prompt_url)
     lines = [f"{'ok  ' if result.ok else 'FIX '} {result.name}: {result.detail}" for result in results]

@@ -164,7 +164,9 @@ class Desk:
             note=registration.note,
         )
         for _ in range(_TRIES):
-            entry = self._entry(request, registration.registered_by, "registered", None, urgency=urgency.value)
+            entry = self._entry(
+                request, registration.registered_by, "registered", None, urgency=urgency.value
+            )
             try:
                 saved, created = await self.store.register(request, entry)
             except ReferenceTaken:
@@ -417,7 +419,7 @@ class Desk:
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
         return saved
 
-    async def _mark(self, attempt_id: str, event: str, **fields: datetime) -> None:
+    async def _mark(self, attempt_id: str, event: str, **fields: Any) -> None:
         async def change(request: CallbackRequest) -> CallbackRequest:
             attempt = _attempt(request, attempt_id)
             if attempt.ended_at is not None or all(getattr(attempt, name) for name in fields):
@@ -462,9 +464,7 @@ def _attempt(request: CallbackRequest, attempt_id: str) -> CallAttempt:
 
 
 def _with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:
-    return replace(
-        request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts)
-    )
+    return replace(request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts))
 
 
 __all__ = ["OPEN", "Desk", "DeskError", "HasNoNumber", "HeldByOther", "MissingText", "Registration"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
 import structlog
 
@@ -21,11 +20,11 @@ class NoTelephone(DeskError):
 
 
 class Dispatch:
-    """Starts callbacks on the line of the office."""
+    """Starts callbacks on the line."""
 
-    def __init__(self, desk: Desk, runner_for: Callable[[str], Runner]) -> None:
+    def __init__(self, desk: Desk, runner: Runner) -> None:
         self._desk = desk
-        self._runner_for = runner_for
+        self._runner = runner
 
     async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
         """Ring the caseworker; after their key press, the caller. The attempt is written before any
@@ -34,10 +33,9 @@ class Dispatch:
         telephone = person.extension or person.mobile
         if telephone is None:
             raise NoTelephone(f"{person.name} has neither an extension nor a mobile in staff.toml")
-        request = await self._desk.get(request_id)
-        runner = self._runner_for(request.office_no)
-        if not runner.line.status().up:
-            raise LineUnavailable(runner.line.status().detail)
+        status = self._runner.line.status()
+        if not status.up:
+            raise LineUnavailable(status.detail)
         request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
         office = self._desk.office(request.office_no)
         facts = CallbackFacts(
@@ -54,7 +52,7 @@ class Dispatch:
             caller_ring=self._desk.config.settings.calls.caller_ring,
         )
         try:
-            await runner.start_callback(facts, request.office_no)
+            await self._runner.start_callback(facts, request.office_no)
         except LineError:
             await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             raise

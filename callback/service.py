@@ -78,7 +78,7 @@ async def running(
             clock=clock,
             desk=desk,
             access=access,
-            ringer=Dispatch(desk, lambda office_no: runner),
+            ringer=Dispatch(desk, runner),
             library=library,
             heartbeat=alarm,
             lines=(line,),
@@ -160,4 +160,3 @@ async def _serve_web(stack: AsyncExitStack, services: Services) -> str:
     await site.start()
     port = web_runner.addresses[0][1]
     return f"http://{settings.host}:{port}"
-

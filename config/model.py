@@ -72,7 +72,9 @@ def _parse_hours(text: Any) -> Any:
         return text
     match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text.strip())
     if match is None:
-        raise ValueError(f'not opening hours: {text!r}; write for example "09:00-15:00", or leave the day out if closed')
+        raise ValueError(
+            f'not opening hours: {text!r}; write for example "09:00-15:00", or leave the day out if closed'
+        )
     h1, m1, h2, m2 = map(int, match.groups())
     opens, closes = time(h1, m1), time(h2, m2)
     if opens >= closes:
@@ -205,7 +207,7 @@ class AsteriskSettings(Model):
     fastagi_port: int = 4573
     fastagi_allow: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of PBXs that may connect."""
-    trunk: str = "public"
+    trunk: str = "trunk"
     """PJSIP endpoint towards the public telephone network."""
     local_pbx: bool = False
     """The PBX of `make pbx`, on loopback, with its published secret."""

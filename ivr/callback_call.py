@@ -23,7 +23,15 @@ from hardware.line import (
     Originate,
     Prompt,
 )
-from ivr.machine import AttemptEnded, Command, EndAttempt, Event, IllegalTransition, MarkConnected, MarkRinging
+from ivr.machine import (
+    AttemptEnded,
+    Command,
+    EndAttempt,
+    Event,
+    IllegalTransition,
+    MarkConnected,
+    MarkRinging,
+)
 from ivr.phrases import duration_items, when_items
 
 BRIEFINGS = 3
@@ -129,7 +137,11 @@ def _whisper(facts: CallbackFacts, now: datetime) -> tuple[str, ...]:
     ids = ["whisper.callback"]
     if facts.urgent:
         ids.append("whisper.urgent")
-    ids += [f"reason.{facts.reason}", "whisper.waited", *duration_items(now - facts.registered_at, facts.language)]
+    ids += [
+        f"reason.{facts.reason}",
+        "whisper.waited",
+        *duration_items(now - facts.registered_at, facts.language),
+    ]
     if facts.tried_before:
         ids.append("whisper.attempt_before")
     return _items(facts, *ids, "whisper.press_1")

@@ -176,7 +176,9 @@ def _check(state: IntakeState) -> Step:
 
 
 def _number_accepted(state: IntakeState, event: NumberAccepted) -> Step:
-    return _enter(replace(state, keyed=event.phone), Node.READBACK, *_readback_items(event.phone, state.language))
+    return _enter(
+        replace(state, keyed=event.phone), Node.READBACK, *_readback_items(event.phone, state.language)
+    )
 
 
 def _readback_items(phone: str, language: str) -> tuple[str, ...]:
@@ -227,7 +229,8 @@ def _number_set(state: IntakeState, event: NumberSet) -> Step:
 
 
 def _promise(state: IntakeState, *before: str) -> Step:
-    assert state.reference is not None and state.answer_by is not None, "only a registered caller comes here"
+    assert state.reference is not None, "only a registered caller comes here"
+    assert state.answer_by is not None, "every request has a date"
     if state.phone is None:
         reference = reference_items(state.reference, state.language)
         words: tuple[str, ...] = (

@@ -146,7 +146,9 @@ class Runner:
                 call.inbox.put_nowait(event)
             elif not isinstance(event, LegEnded):
                 log.info("event_for_no_call", leg=event.leg, type=type(event).__name__)
-                self._chore(self._send(Abandon(event.leg)))  # a leg whose call is over must not hang in the air
+                self._chore(
+                    self._send(Abandon(event.leg))
+                )  # a leg whose call is over must not hang in the air
 
     async def _take_call(self, offered: CallOffered) -> None:
         office = self._desk.config.office_of_number(offered.to)
