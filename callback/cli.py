@@ -42,63 +42,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    folders = argparse.ArgumentParser(add_help=False)
-    folders.add_argument(
-        "--config",
-        type=Path,
-        default=Path(os.environ.get("TAST1_CONFIG", DEMO_CONFIG)),
-        metavar="DIR",
-        help="configuration folder (default: $TAST1_CONFIG, else the demo offices)",
-    )
-    folders.add_argument(
-        "--data",
-        type=Path,
-        default=Path(os.environ.get("TAST1_DATA", "var/demo")),
-        metavar="DIR",
-        help="data folder (default: $TAST1_DATA, else var/demo)",
-    )
     parser = argparse.ArgumentParser(
         prog="tast1", description="Callback and queue management for Nav's tast 1."
     )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def verb(
-        under: argparse._SubParsersAction[argparse.ArgumentParser],
-        name: str,
-        what: str,
-        run: Callable[[argparse.Namespace], int],
-    ) -> argparse.ArgumentParser:
-        added = under.add_parser(name, parents=[folders], help=what, description=what)
-        added.set_defaults(run=run)
-        return added
-
-    start = verb(verbs, "serve", "run the service", _serve)
-    _line_option(start)
+    start = _verb(verbs, "serve", "run the service", _serve, data=True)
+    start.add_argument("--line", choices=[line.value for line in LineName], help="default: from tast1.toml")
     start.add_argument("--port", type=int, help="port of the pages (default: from tast1.toml)")
-    check = verb(verbs, "check", "print every configuration error, or the effective configuration", _check)
-    check.set_defaults(config_only=True)
-    when = verb(verbs, "deadline", "when a request must be answered, and why", _deadline)
+    _verb(verbs, "check", "print every configuration error, or the effective configuration", _check)
+    when = _verb(verbs, "deadline", "when a request must be answered, and why", _deadline)
     when.add_argument("office_no", metavar="OFFICE_NO")
     when.add_argument("when", metavar="WHEN", help="local time, ISO: 2026-12-23T14:50")
     when.add_argument("--urgent", action="store_true")
     when.add_argument("--json", action="store_true")
 
     token = verbs.add_parser("token", help="bearer tokens for the API").add_subparsers(required=True)
-    create = verb(token, "create", "make a token and print it once", _token_create)
+    create = _verb(token, "create", "make a token and print it once", _token_create, data=True)
     create.add_argument("--role", required=True, choices=[role.value for role in Role])
     create.add_argument("--office", metavar="OFFICE_NO", help="limits a caseworker's or leader's token")
     create.add_argument("--name", required=True, help="who or what uses it")
-    verb(token, "list", "names, roles and dates of the tokens", _token_list)
-    revoke = verb(token, "revoke", "refuse a token from now on", _token_revoke)
+    _verb(token, "list", "names, roles and dates of the tokens", _token_list, data=True)
+    revoke = _verb(token, "revoke", "refuse a token from now on", _token_revoke, data=True)
     revoke.add_argument("name")
 
-    password = verb(
-        verbs, "password", "set a person's password (asked for, or from standard input)", _password
+    password = _verb(
+        verbs, "password", "set a person's password (asked for, or from standard input)", _password, data=True
     )
     password.add_argument("person", help="id in staff.toml")
 
     pbx = verbs.add_parser("pbx", help="what Asterisk needs").add_subparsers(required=True)
-    files = verb(pbx, "config", "print the files an Asterisk needs, secrets included", _pbx_config)
+    files = _verb(pbx, "config", "print the files an Asterisk needs, secrets included", _pbx_config)
     files.add_argument("--local", action="store_true", help="the files of the local PBX of `make pbx`")
     files.add_argument(
         "--write", type=Path, metavar="DIR", help="write them, and the fall-back sounds, to DIR"
@@ -109,12 +82,37 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the PBX has the sounds",
     )
-    verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
+    _verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
     return parser
 
 
-def _line_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--line", choices=[line.value for line in LineName], help="default: from tast1.toml")
+def _verb(
+    under: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    what: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    data: bool = False,
+) -> argparse.ArgumentParser:
+    """A verb that reads a configuration folder, and with `data` also a data folder."""
+    verb = under.add_parser(name, help=what, description=what)
+    verb.set_defaults(run=run)
+    verb.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("TAST1_CONFIG", DEMO_CONFIG)),
+        metavar="DIR",
+        help="configuration folder (default: $TAST1_CONFIG, else the demo offices)",
+    )
+    if data:
+        verb.add_argument(
+            "--data",
+            type=Path,
+            default=Path(os.environ.get("TAST1_DATA", "var/demo")),
+            metavar="DIR",
+            help="data folder (default: $TAST1_DATA, else var/demo)",
+        )
+    return verb
 
 
 # ---- serve, check, deadline ---------------------------------------------------------------------
@@ -145,14 +143,14 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _deadline(options: argparse.Namespace) -> int:
-    config, _ = _load(options)
+    config = _load(options)
     print(cli_policy.deadline_command(config, options.office_no, options.when, options.urgent, options.json))
     return 0
 
 
-def _load(options: argparse.Namespace) -> tuple[Config, Secrets]:
-    config = load(options.config, os.environ)
-    return config, load_secrets(os.environ, config)
+def _load(options: argparse.Namespace) -> Config:
+    """For verbs that touch no line: they must work without the line's secrets."""
+    return load(options.config, os.environ, line=LineName.SIMULATED)
 
 
 # ---- tokens and passwords -----------------------------------------------------------------------
@@ -179,7 +177,7 @@ def _password(options: argparse.Namespace) -> int:
 
 def _with_access(options: argparse.Namespace, work: Callable[[Access], Coroutine[None, None, str]]) -> int:
     """Do it on the data folder, beside a service that may be running, and print what it says."""
-    config, _ = _load(options)
+    config = _load(options)
     configure_logging("warning")
 
     async def run() -> str:

@@ -17,6 +17,7 @@ from ivr.voice import Voice, VoiceUnavailable
 def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParameters:
     """What the files are made of. Raises PbxConfigError for a value that cannot stand in them."""
     asterisk = config.settings.asterisk
+    address = asterisk.service_address
     return PbxParameters(
         offices=tuple(
             PbxOffice(
@@ -28,7 +29,7 @@ def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParamete
             )
             for office in config.offices
         ),
-        fastagi_host=asterisk.fastagi_host,
+        fastagi_host=f"[{address}]" if ":" in address else address,
         fastagi_port=asterisk.fastagi_port,
         fastagi_token=secrets.fastagi_token or "",
         ami_host=asterisk.ami_host,
@@ -37,6 +38,7 @@ def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParamete
         ami_secret=secrets.ami_secret or "",
         trunk_endpoint=asterisk.trunk,
         sounds_dir=sounds_dir,
+        allowed_ami_address=address,
     )
 
 

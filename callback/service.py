@@ -72,7 +72,7 @@ async def running(
         alarm = Alarm(_sweeper(desk), clock)
         access = Access(store, config, clock)
         if secrets.demo_password:
-            await _give_demo_passwords(access, store, config, secrets.demo_password)
+            await access.give_demo_passwords(secrets.demo_password)
         services = Services(
             config=config,
             clock=clock,
@@ -109,13 +109,6 @@ async def serve(config: Config, secrets: Secrets, data: Path, announce: str = ""
             print(announce.format(url=service.url), flush=True)
         await stop.wait()
         log.info("stopping", calls_up=service.runner.calls_up)
-
-
-async def _give_demo_passwords(access: Access, store: Store, config: Config, password: str) -> None:
-    """Everybody without a password gets the demo's; the configuration check allows it on loopback only."""
-    for person in config.people:
-        if await store.get_password(person.id) is None:
-            await access.set_password(person.id, password)
 
 
 def _library(data: Path) -> PromptLibrary:

@@ -11,6 +11,7 @@ from typing import Any
 
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE
+from config.rules_service import LOCAL_PBX_SECRET
 
 
 def effective(config: Config, secrets: Secrets) -> str:
@@ -31,7 +32,7 @@ def effective(config: Config, secrets: Secrets) -> str:
     for person in config.people:
         lines += ["", "[[person]]", *_keys(person.model_dump(mode="json"))]
     lines += ["", "# environment"]
-    lines += [f"# TAST1_{name.upper()}: {'set' if value else 'not set'}" for name, value in secrets]
+    lines += [f"# TAST1_{name.upper()}: {_told(value)}" for name, value in secrets]
     return "\n".join(lines) + "\n"
 
 
@@ -52,3 +53,9 @@ def _keys(table: Mapping[str, Any]) -> list[str]:
 def _value(value: Any) -> str:
     # JSON's strings, numbers, booleans and lists are TOML's too, but for DEL, which TOML wants escaped
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _told(value: str | None) -> str:
+    if value == LOCAL_PBX_SECRET:
+        return "the local PBX's published one"
+    return "set" if value else "not set"

@@ -207,6 +207,8 @@ class AsteriskSettings(Model):
     fastagi_port: int = 4573
     fastagi_allow: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of PBXs that may connect."""
+    service_address: str = "127.0.0.1"
+    """This machine's IP address as the PBX sees it: the dialplan rings it, and the manager permits it."""
     trunk: str = "trunk"
     """PJSIP endpoint towards the public telephone network."""
     local_pbx: bool = False

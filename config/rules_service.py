@@ -60,6 +60,7 @@ def check_settings(draft: Draft) -> None:
         *_service_rules(draft.section(ServiceSettings)),
         *_port_rules(draft.section(AsteriskSettings), draft.section(ServiceSettings)),
         *_asterisk_rules(draft.section(AsteriskSettings)),
+        *_remote_rules(draft.section(AsteriskSettings), draft.section(ServiceSettings)),
         *_duration_rules(draft.section(CallSettings), draft.section(RetrySettings)),
         *_number_rules(draft.section(NumberSettings)),
     ]
@@ -116,6 +117,28 @@ def _asterisk_rules(asterisk: AsteriskSettings | None) -> Iterator[tuple[str, st
             "asterisk.local_pbx",
             "its secret is published: only for an ami_host and fastagi_host on loopback",
         )
+
+
+def _remote_rules(
+    asterisk: AsteriskSettings | None, service: ServiceSettings | None
+) -> Iterator[tuple[str, str]]:
+    """A PBX on another machine must be able to reach this one, and nobody may listen on the way."""
+    if asterisk is None:
+        return
+    if _address(asterisk.service_address) is None:
+        yield "asterisk.service_address", "not an IP address; write this machine's, as the PBX sees it"
+        return
+    if is_loopback(asterisk.ami_host):
+        return
+    elsewhere = "the PBX is on another machine (asterisk.ami_host)"
+    if not asterisk.ami_tls:
+        yield "asterisk.ami_tls", f"must be true: {elsewhere}"
+    if is_loopback(asterisk.service_address):
+        yield "asterisk.service_address", f"must not be loopback: {elsewhere}"
+    if is_loopback(asterisk.fastagi_host):
+        yield "asterisk.fastagi_host", f"must not be loopback: {elsewhere}"
+    if service is not None and service.public_url is None and is_loopback(service.host):
+        yield "service.public_url", f"must be set: {elsewhere} and fetches the prompts"
 
 
 def _duration_rules(calls: CallSettings | None, retry: RetrySettings | None) -> Iterator[tuple[str, str]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from aiohttp.test_utils import TestClient, TestServer
@@ -28,11 +30,21 @@ from config.model import Config, Role
 from hardware.line import LineStatus, LineUnavailable
 from ivr.library import PromptLibrary
 from ivr.prompts import Catalogue
+from ivr.sound import wav_bytes
+from ivr.voice import Voice
 from scheduler.clock import Clock, ManualClock
 from tests.offices import MONDAY, config
 
 PASSWORD = "correct horse battery"
 NOTE = "secret note about the family"
+GOOD = {"office_no": "9001", "phone": "40 00 12 34", "reason": "debt_advice", "language": "uk", "note": NOTE}
+"""A form to register, filled in."""
+BASE = "/api/v1"
+FIELDS = {
+    "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
+    "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts",
+}  # fmt: skip
+"""Of a request in the API."""
 
 
 @dataclass
@@ -63,6 +75,19 @@ class Line:
 class Heart:
     last_sweep: datetime | None = MONDAY
     last_error: str | None = None
+
+
+class Beep:
+    """A voice that says everything as one beep."""
+
+    def speaks(self, language: str) -> bool:
+        return True
+
+    def settings(self, language: str) -> str:
+        return "beep"
+
+    def render(self, language: str, text: str, pause: timedelta | None = None) -> bytes:
+        return wav_bytes(array("h", [9000, -9000] * 400))
 
 
 @dataclass
@@ -139,7 +164,9 @@ def _services(
         desk=desk,
         access=access,
         ringer=ringer,
-        library=PromptLibrary(Catalogue.load(), folder / "cache", folder / "recordings"),
+        library=PromptLibrary(
+            Catalogue.load(), folder / "cache", folder / "recordings", cast("Voice", Beep())
+        ),
         heartbeat=heart,
         lines=lines,
         exchange=None,
@@ -172,3 +199,33 @@ async def csrf(client: Client, path: str) -> str:
     found = re.search(r'name="csrf" value="([^"]+)"', text)
     assert found, f"no form with a token on {path}"
     return found[1]
+
+
+async def ask(
+    client: Client, method: str, path: str, headers: dict[str, str], **sent: Any
+) -> tuple[int, Any]:
+    response = await client.request(method, BASE + path, headers=headers, **sent)
+    return response.status, await response.json()
+
+
+async def refusal(
+    client: Client, method: str, path: str, headers: dict[str, str], **sent: Any
+) -> tuple[int, str, Any]:
+    """(status, error_id, details); every refusal has the same three keys."""
+    status, body = await ask(client, method, path, headers, **sent)
+    assert set(body) == {"error_id", "message", "details"}
+    assert body["message"]
+    return status, body["error_id"], body["details"]
+
+
+async def text_of(client: Client, path: str, status: int = 200) -> str:
+    response = await client.get(path)
+    assert response.status == status, path
+    return unescape(await response.text())
+
+
+async def submit(
+    client: Client, path: str, fields: dict[str, str], *, follow: bool = True
+) -> aiohttp.ClientResponse:
+    token = await csrf(client, "/status")
+    return await client.post(path, data=fields | {"csrf": token}, allow_redirects=follow)

@@ -157,7 +157,9 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        return self.store.ok and self.last_sweep_error is None and all(line.up for line in self.lines)
+        """Nobody has to do anything now."""
+        lines_up = all(line.up for line in self.lines)
+        return self.store.ok and lines_up and self.last_sweep_error is None and not self.prompts.problems
 
 
 class ErrorView(Answer):

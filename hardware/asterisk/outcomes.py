@@ -1,6 +1,6 @@
 """What a telephone call on Asterisk came to, in the port's words. Pure: numbers in, outcome out.
 
-The tables were measured on Asterisk 22 (docs/reference names them). A SIP code says more than the Q.850 cause
+The tables were measured on Asterisk 22 (docs/telephony.md). A SIP code says more than the Q.850 cause
 Asterisk makes of it (603 "declined" and 403 "the trunk refuses us" are both 21), so it wins where it is known.
 It must never blame the caller for a failure of ours: what is not in a table is `FAILED`.
 """

@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
-from callback.request import AttemptOutcome, Origin, Reason, Urgency
-from callback.store import StoreUnavailable
+from callback.request import AttemptOutcome, Reason
 from config.model import Role
-from tests.web_site import NOTE, Client, World, open_world, serve
+from tests.web_site import BASE, FIELDS, NOTE, Client, World, ask, refusal
 
 PHONE = "+4740001234"
-FIELDS = {
-    "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
-    "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts",
-}  # fmt: skip
-BASE = "/api/v1"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> World:
-    return await open_world(tmp_path)
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[Client]:
-    client = await serve(world)
-    yield client
-    await client.close()
 
 
 @pytest.fixture
 async def kari(world: World) -> dict[str, str]:
     return await world.token(Role.CASEWORKER, "9001", "Kari")
-
-
-async def ask(
-    client: Client, method: str, path: str, headers: dict[str, str], **sent: Any
-) -> tuple[int, Any]:
-    response = await client.request(method, BASE + path, headers=headers, **sent)
-    return response.status, await response.json()
-
-
-async def refusal(
-    client: Client, method: str, path: str, headers: dict[str, str], **sent: Any
-) -> tuple[int, str, Any]:
-    """(status, error_id, details); every refusal has the same three keys."""
-    status, body = await ask(client, method, path, headers, **sent)
-    assert set(body) == {"error_id", "message", "details"}
-    assert body["message"]
-    return status, body["error_id"], body["details"]
 
 
 # -- reading

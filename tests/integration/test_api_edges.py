@@ -5,59 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
-from callback.request import AttemptOutcome, Origin, Reason, Urgency
 from callback.store import StoreUnavailable
+from callback.web.app import build_app, make_runner
 from config.model import Role
-from tests.web_site import NOTE, Client, World, open_world, serve
+from tests.web_site import BASE, FIELDS, NOTE, Client, World, ask, refusal
 
 PHONE = "+4740001234"
-FIELDS = {
-    "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
-    "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts",
-}  # fmt: skip
-BASE = "/api/v1"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> World:
-    return await open_world(tmp_path)
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[Client]:
-    client = await serve(world)
-    yield client
-    await client.close()
+GOOD = {"office_no": "9001", "phone": "40001234"}
 
 
 @pytest.fixture
 async def kari(world: World) -> dict[str, str]:
     return await world.token(Role.CASEWORKER, "9001", "Kari")
-
-
-async def ask(
-    client: Client, method: str, path: str, headers: dict[str, str], **sent: Any
-) -> tuple[int, Any]:
-    response = await client.request(method, BASE + path, headers=headers, **sent)
-    return response.status, await response.json()
-
-
-async def refusal(
-    client: Client, method: str, path: str, headers: dict[str, str], **sent: Any
-) -> tuple[int, str, Any]:
-    """(status, error_id, details); every refusal has the same three keys."""
-    status, body = await ask(client, method, path, headers, **sent)
-    assert set(body) == {"error_id", "message", "details"}
-    assert body["message"]
-    return status, body["error_id"], body["details"]
 
 
 # -- status, openapi, and the edges
@@ -152,7 +117,7 @@ async def test_a_fault_is_500_without_its_words(
     assert (status, error_id, details) == (500, "internal_error", {})
     (fault,) = [line for line in logs if line["event"] == "http_fault"]
     assert fault["error"] == "RuntimeError"
-    assert "test_api.py" in fault["where"]
+    assert "test_api_edges.py" in fault["where"]
     assert PHONE not in repr(logs)
 
 
@@ -177,3 +142,27 @@ async def test_no_number_name_or_note_in_any_log_line(
     served = [line for line in logs if line["event"] == "http_served"]
     assert {line["route"] for line in served} >= {"/api/v1/requests", "/api/v1/requests/{id}/call", "unknown"}
     assert all(set(line) == {"event", "log_level", "method", "route", "status", "ms"} for line in served)
+
+
+async def test_broken_http_is_logged_without_its_bytes(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request line that is not HTTP may hold a number; the log says only what kind of error it was."""
+    runner = make_runner(build_app(world.services))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    caplog.set_level(logging.DEBUG)
+    for line in (
+        b"GET /requests?phone=40001234 NONSENSE\r\n\r\n",
+        b"GET /?phone=40001234 HTTP/1.1\r\nA b: c\r\n\r\n",
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+        writer.write(line)
+        assert b"400" in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    await runner.cleanup()
+    formatter = logging.Formatter("%(message)s")
+    said = "".join(formatter.format(record) for record in caplog.records if record.name == "tast1.http")
+    assert "Error handling request" in said
+    assert "40001234" not in said

@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
-from array import array
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from html import unescape
-from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-from structlog.testing import capture_logs
 
-from callback.request import AttemptOutcome, Origin, RequestState, Urgency
-from callback.store import StoreUnavailable
 from callback.web.app import HEADERS
-from ivr.prompts import Catalogue
-from ivr.sound import SPEECH_RATE, telephone_wav
-from tests.web_site import NOTE, PASSWORD, Client, World, csrf, login, open_world, serve
+from tests.web_site import PASSWORD, Client, World, csrf, login, submit, text_of
 
 PHONE, SPACED = "+4740001234", "+47 40 00 12 34"
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> World:
-    return await open_world(tmp_path)
-
-
-@pytest.fixture
-async def client(world: World) -> AsyncIterator[Client]:
-    client = await serve(world)
-    yield client
-    await client.close()
-
-
-@pytest.fixture
-async def kari(client: Client) -> Client:
-    await login(client, "kari")
-    return client
-
-
-async def text_of(client: Client, path: str, status: int = 200) -> str:
-    response = await client.get(path)
-    assert response.status == status, path
-    return unescape(await response.text())
-
-
-async def submit(
-    client: Client, path: str, fields: dict[str, str], *, follow: bool = True
-) -> aiohttp.ClientResponse:
-    token = await csrf(client, "/status")
-    return await client.post(path, data=fields | {"csrf": token}, allow_redirects=follow)
 
 
 # -- coming in

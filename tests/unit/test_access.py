@@ -5,30 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from callback import cli_access
 from callback.access import (
     FREE_FAILURES,
     LONGEST_WAIT,
     Access,
     AccessError,
-    BadToken,
     LoginThrottled,
-    Viewer,
     WeakPassword,
     digest,
-    viewer_of_token,
 )
-from callback.store import StoreError
 from callback.store_memory import MemoryStore
-from config.model import Role
 from scheduler.clock import ManualClock
-from tests.contract.store_factory import new_request
 from tests.offices import MONDAY, config
 
 PASSWORD = "correct horse battery"

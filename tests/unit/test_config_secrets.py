@@ -53,11 +53,15 @@ def test_asterisk_needs_its_secrets(folder: Path) -> None:
 
 
 def test_a_remote_exchange_never_gets_the_published_secret(folder: Path) -> None:
-    """`local_pbx` with an exchange elsewhere is an error of its own, and the secrets are still needed."""
+    """An exchange elsewhere needs secrets, encryption and addresses it can reach; all are told at once."""
     edit(folder, 'line = "simulated"', 'line = "asterisk"')
     edit(folder, 'ami_host = "127.0.0.1"', 'ami_host = "pbx.example.org"')
     assert places(folder) == {
         "tast1.toml: asterisk.local_pbx",
+        "tast1.toml: asterisk.ami_tls",
+        "tast1.toml: asterisk.fastagi_host",
+        "tast1.toml: asterisk.service_address",
+        "tast1.toml: service.public_url",
         "environment: TAST1_AMI_SECRET",
         "environment: TAST1_FASTAGI_TOKEN",
     }

@@ -9,10 +9,12 @@ import argparse
 import ast
 import inspect
 import re
+import tomllib
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast, get_args
@@ -327,7 +329,9 @@ def commands(parser: argparse.ArgumentParser, path: str) -> Iterator[tuple[str, 
 
 
 COMMANDS = dict(commands(_parser(), "tast1"))
-SHARED = {"--config", "--data", "--help"}
+SHARED = {"--config", "--help"}
+DATA = {"--data"}
+USES_DATA = {"tast1 serve", "tast1 token create", "tast1 token list", "tast1 token revoke", "tast1 password"}
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
@@ -348,17 +352,18 @@ def test_every_command() -> None:
 def test_every_option(command: str) -> None:
     """Each command is documented with exactly the options it has, and with its arguments."""
     words = section("docs/cli.md", f"## {command}")
-    assert options(COMMANDS[command]) >= SHARED
-    assert documented_options(words) == options(COMMANDS[command]) - SHARED
+    shared = SHARED | (DATA if command in USES_DATA else set())
+    assert options(COMMANDS[command]) >= shared
+    assert documented_options(words) == options(COMMANDS[command]) - shared
     for action in COMMANDS[command]._actions:
         if not action.option_strings:
             assert command in words, f"show how {command} takes {action.dest}"
 
 
 def test_shared_options() -> None:
-    """The options every command takes are told once."""
+    """The options that many commands take are told once."""
     preamble = text("docs/cli.md").partition("\n## ")[0]
-    assert documented_options(preamble) == SHARED
+    assert documented_options(preamble) == SHARED | DATA
 
 
 def test_commands_in_other_pages() -> None:
@@ -491,6 +496,20 @@ def test_deadline_examples() -> None:
             answer == f"{result.answer_by_date:%a} {result.answer_by_date.day} {result.answer_by_date:%b}"
         ), request
         assert ("due at opening" in workable) is result.due_at_opening, request
+
+
+def test_floors() -> None:
+    """The floors of docs/architecture.md are the import contracts of pyproject.toml, from the top down."""
+    contracts = tomllib.loads(text("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    rows = re.findall(r"^\| \d \| (.+?) \|", section("docs/architecture.md", "## Floors"), re.MULTILINE)
+    assert len(rows) == len(layers)
+    for row, layer in zip(rows, layers, strict=True):
+        told = re.findall(r"`([^`]+)`", row)
+        modules = re.split(r" [:|] ", layer)
+        wrong = [module for module in modules if not any(fnmatchcase(module, name) for name in told)]
+        wrong += [name for name in told if not any(fnmatchcase(module, name) for module in modules)]
+        assert not wrong, layer
 
 
 # ---- links ----------------------------------------------------------------------------------------------------------

@@ -27,6 +27,11 @@ function spaced(number) {
   return digits ? "+47 " + digits[1].match(/\d\d/g).join(" ") : number || "skjult nummer";
 }
 
+/** Prompts as sentences: one that begins with a capital begins a new one. */
+function sentences(texts) {
+  return texts.reduce((said, text) => said + (/[\p{L}\d]$/u.test(said) && /^\p{Lu}/u.test(text) ? ". " : " ") + text, "").trim();
+}
+
 class Telephone {
   constructor(root) {
     this.root = root;
@@ -208,7 +213,7 @@ class Telephone {
     this.quiet();
     this.setState("up");
     this.digits = event.digits;
-    this.say(event.items.map((item) => item.text).join(" "), "phone-heard");
+    this.say(sentences(event.items.map((item) => item.text)), "phone-heard");
     this.player = new Player(event.items, () => this.send({ do: "finished", prompt: event.prompt }));
   }
 

@@ -1,0 +1,85 @@
+"""The README's tour, as a stranger takes it: the service from the command line, two telephones and the list in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
+
+from tests.e2e.service import Service
+from tests.e2e.test_pages_browser import CHROMIUM, FLAGS
+
+PASSWORD = "tast1-demo"
+WAIT = 40_000
+"""Milliseconds: prompts are played to their end in real time."""
+
+
+@pytest.fixture
+async def simulated(tmp_path: Path) -> AsyncIterator[Service]:
+    environment = {"TAST1_DEMO_PASSWORD": PASSWORD}
+    async with Service(tmp_path / "service", line="simulated", environment=environment) as service:
+        yield service
+
+
+@pytest.fixture
+async def browser(simulated: Service) -> AsyncIterator[BrowserContext]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*FLAGS, "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield await chromium.new_context(base_url=simulated.url, locale="nb-NO")
+        await chromium.close()
+
+
+def telephone(page: Page, name: str) -> Locator:
+    return page.locator(f'[data-telephone="{name}"]')
+
+
+async def hears(phone: Locator, words: str) -> None:
+    await expect(phone.locator("[data-part=log]")).to_contain_text(words, timeout=WAIT)
+
+
+async def acts(phone: Locator, name: str) -> None:
+    await phone.get_by_role("button", name=name, exact=True).click(timeout=WAIT)
+
+
+async def log_in(page: Page, person: str = "kari") -> None:
+    await page.goto("/login")
+    await page.fill("#person", person)
+    await page.fill("#password", PASSWORD)
+    await page.click("main button.primary")
+    await expect(page).to_have_url("/requests")
+
+
+async def test_one_person_plays_the_whole_story(simulated: Service, browser: BrowserContext) -> None:
+    """Dial, press 1, hear the promise; log in, Ring; both telephones answer; talk; the result ends the request."""
+    phones = await browser.new_page()
+    await phones.goto("/phone")
+    caller, staff = telephone(phones, "a"), telephone(phones, "b")
+    await expect(caller.locator("[data-part=state]")).to_have_text("Ledig")
+    await acts(caller, "Ring")
+    await hears(caller, "tast 1")
+    await acts(caller, "1")
+    await hears(caller, "Tast 2 for et annet nummer")
+    await acts(caller, "1")
+    await hears(caller, "Vi ringer deg senest")
+    await hears(caller, "Samtalen er slutt")
+
+    desk = await browser.new_page()
+    await log_in(desk)
+    await desk.locator("main button.primary").first.click()
+    await acts(staff, "Svar")
+    await hears(staff, "Tast 1 for å ringe")
+    await acts(staff, "1")
+    await acts(caller, "Svar")
+    await expect(caller.locator("[data-part=state]")).to_have_text("I samtale", timeout=WAIT)
+    await acts(caller, "Legg på")
+    await hears(staff, "Samtalen er over")
+
+    (request,) = await simulated.requests(office="9001")
+    await desk.goto(f"/requests/{request['id']}#result")
+    await desk.get_by_label("Nådd").check()
+    await desk.locator("#result button").click()
+    await simulated.when(request, lambda r: r["state"] == "reached", "the request has ended")
