@@ -20,6 +20,7 @@ from hardware.asterisk.fallback_sounds import Sound
 INBOUND_CONTEXT: Final = "tast1-inbound"
 LEG_CONTEXT: Final = "tast1-leg"
 AFTER_CONTEXT: Final = "tast1-after"
+RECORD_CONTEXT: Final = "tast1-record"
 LEG_PREFIX: Final = "tast1-"
 """ChannelIds of the legs this service originates start with this; the event filter lets only those through."""
 LEG_ENDED_EVENT: Final = "Tast1LegEnded"
@@ -220,6 +221,7 @@ def extensions_conf(parameters: PbxParameters) -> str:
         _fallback(parameters),
         _leg(parameters),
         _after(parameters),
+        _record(),
     ]
     return "\n".join(parts)
 
@@ -233,16 +235,19 @@ def _sound(parameters: PbxParameters, sound: Sound) -> str:
 
 
 def _inbound(parameters: PbxParameters) -> str:
+    """Who was joined with somebody and outlived the service has had their talk: no fall-back for them."""
     body = f"""\
 ,1,Set(TAST1_DID=${{FILTER(+0-9,${{EXTEN}})}})
 {_patience(parameters)} same => n,{_agi(parameters, "call")}
  same => n,GotoIf($["${{{DONE_VARIABLE}}}" = "1"]?done)
+ same => n,ExecIf($["${{{PEER_VARIABLE}}}" != ""]?Gosub({RECORD_CONTEXT},s,1))
+ same => n,GotoIf($["${{DIALSTATUS}}" = "ANSWER"]?{AFTER_CONTEXT},s,1)
  same => n,Goto(tast1-fallback,s,1)
  same => n(done),Hangup()
 """
-    never_joined = f' same => n,GotoIf($["${{{PEER_VARIABLE}}}" = ""]?told)\n'
     forms = f"[{INBOUND_CONTEXT}]\nexten => _X.{body}exten => _+X.{body}"
-    return forms + _too_long("a call") + _end_on_record(never_joined)
+    not_told = f'$["${{{DONE_VARIABLE}}}" != "1" & "${{{PEER_VARIABLE}}}" != ""]'
+    return forms + _too_long("a call") + f"exten => h,1,ExecIf({not_told}?Gosub({RECORD_CONTEXT},s,1))\n"
 
 
 def _patience(parameters: PbxParameters) -> str:
@@ -316,18 +321,20 @@ exten => s,1,{_agi(parameters, "leg")}
  same => n(done),Hangup()
 exten => T,1,Set(TIMEOUT(absolute)=0)
  same => n,Goto(s,lost)
-{_end_on_record()}"""
+exten => h,1,ExecIf($["${{{DONE_VARIABLE}}}" != "1"]?Gosub({RECORD_CONTEXT},s,1))
+"""
 
 
-def _end_on_record(unless: str = "") -> str:
+def _record() -> str:
     """The service that was with the call at its end has marked it; one that was away finds the end in the database."""
     return f"""\
-; How it ended, told at once, and kept in the PBX's database for a service that was not there to hear it.
-exten => h,1,GotoIf($["${{{DONE_VARIABLE}}}" = "1"]?told)
-{unless} same => n,UserEvent({LEG_ENDED_EVENT},Leg: ${{CHANNEL(uniqueid)}},DialStatus: ${{DIALSTATUS}},\
+; How a call ended that the service was not with: told at once, and kept in the PBX's database until it is back.
+[{RECORD_CONTEXT}]
+exten => s,1,UserEvent({LEG_ENDED_EVENT},Leg: ${{CHANNEL(uniqueid)}},DialStatus: ${{DIALSTATUS}},\
 Cause: ${{HANGUPCAUSE}},AnsweredTime: ${{ANSWEREDTIME}})
  same => n,Set(DB({DB_FAMILY}/${{CHANNEL(uniqueid)}})=${{DIALSTATUS}},${{HANGUPCAUSE}},${{ANSWEREDTIME}})
- same => n(told),NoOp()
+ same => n,Set({PEER_VARIABLE}=)
+ same => n,Return()
 """
 
 

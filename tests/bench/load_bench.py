@@ -34,6 +34,9 @@ _PAUSE: Final = timedelta(milliseconds=300)
 _MENU: Final = (Pause(_PAUSE), Key("1"), Pause(_PAUSE), Key("1"), Pause(_PAUSE))
 """One second of the greeting, 1, one second of the confirmation, 1, one second of the promise; then hang up."""
 _CALM: Final = 1.0
+"""Seconds to look whether all is quiet, and for the last calls to end."""
+_IDLE: Final = 0.1
+"""Share of one processor that counts as nothing to do."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,9 @@ class Site:
         database.close()
         return rows.count((1,))
 
+    def cpu_seconds(self) -> float:
+        return cpu_seconds(self.pbx_pid) + cpu_seconds(self.service_pid)
+
     async def calls_up(self) -> int:
         shown = re.search(r"(\d+) active channel", await self.pbx.cli("core show channels count"))
         assert shown is not None
@@ -117,7 +123,7 @@ async def under_load(here: Site, rounds: int = ROUNDS) -> tuple[Side, Side]:
 
 
 async def _round(here: Site, side: Side, number: str, callers: int, calls: int) -> None:
-    await until_answered(lambda: _quiet(here), 30, "no call is left")
+    await until_answered(lambda: _quiet(here), 120, "all is quiet")
     folder = here.directory / f"sipp-{callers}"
     before = cpu_seconds(here.pbx_pid), cpu_seconds(here.service_pid)
     load = Load(number, calls, RATE, _MENU, callers_from=callers)
@@ -135,7 +141,10 @@ async def _round(here: Site, side: Side, number: str, callers: int, calls: int) 
 
 
 async def _quiet(here: Site) -> bool:
-    return await here.calls_up() == 0
+    """No call is left, and nobody has anything else to do: a new service makes its prompts first."""
+    before = here.cpu_seconds()
+    await asyncio.sleep(_CALM)
+    return here.cpu_seconds() - before < _IDLE * _CALM and await here.calls_up() == 0
 
 
 async def _probe(side: Side, number: str, callers: int) -> None:
