@@ -1,7 +1,7 @@
 """The runner: carries events to the call machines and their commands to the desk and the line.
 
 One asyncio task per call. For each event: step; desk commands at once (durable and idempotent, their
-answers stepped too); persist the state; then the line commands. A crash between any two of these is
+answers stepped too); persist the state where it holds more than the list does; then the line commands. A crash between any two of these is
 mended at `LineRestored`: what the exchange no longer carries has ended.
 """
 
@@ -79,6 +79,8 @@ class _Call:
     state: State
     inbox: asyncio.Queue[LegEvent] = field(default_factory=asyncio.Queue)
     task: asyncio.Task[None] | None = None
+    kept: bool = False
+    """It has a row in the store."""
 
 
 class Runner:
@@ -99,7 +101,7 @@ class Runner:
         """Take up the calls that were open when the service last ended, then the line."""
         for record in await self._desk.store.open_calls(self._name):
             state = _STATES[record.machine].validate_json(record.state or "")
-            self._run(_Call(record, state))
+            self._run(_Call(record, state, kept=True))
         await self.line.start(self._on_line_event)
 
     async def stop(self) -> None:
@@ -160,10 +162,6 @@ class Runner:
         state, commands = intake.begin(offered, office.office_no, office.languages[0], wait)
         call = self._new_call("intake", office.office_no, (offered.leg,), state)
         self._run(call)
-        try:
-            await self._persist(call)
-        except StoreUnavailable:
-            log.error("call_not_persisted", call=call.record.id)  # the caller comes first; go on
         await self._to_line(call, commands)
 
     async def _reconcile(self, gone: Iterable[_Call]) -> None:
@@ -225,6 +223,9 @@ class Runner:
 
     async def _persist(self, call: _Call) -> None:
         store = self._desk.store
+        if not (call.kept or _is_worth_keeping(call.state)):
+            return
+        call.kept = True
         if call.state.ended:
             ended = replace(call.record, state=None, ended_at=self._desk.clock.now())
             await store.save_call(ended)
@@ -305,6 +306,12 @@ class Runner:
         task = asyncio.get_running_loop().create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _is_worth_keeping(state: State) -> bool:
+    """Whether a crash would lose something with the call. A caller in the menu is on the list from their key press
+    on, and their leg goes to the fall-back; what only the call knows is another number, keyed in and not yet set."""
+    return not isinstance(state, IntakeState) or state.keyed != ""
 
 
 def _next_attempt(request: CallbackRequest) -> datetime | None:

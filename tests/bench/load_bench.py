@@ -30,8 +30,8 @@ PROBES_AT_ONCE: Final = 10
 PROBE_CALLS: Final = 60
 _FIRST_CALLER: Final = 4740100000
 _FIRST_PROBE: Final = 4741500000
-_PAUSE: Final = timedelta(milliseconds=300)
-_MENU: Final = (Pause(_PAUSE), Key("1"), Pause(_PAUSE), Key("1"), Pause(_PAUSE))
+_PAUSE: Final = timedelta(milliseconds=500)
+_MENU: Final = (Pause(2 * _PAUSE), Key("1"), Pause(_PAUSE), Key("1"), Pause(_PAUSE))
 """One second of the greeting, 1, one second of the confirmation, 1, one second of the promise; then hang up."""
 _CALM: Final = 1.0
 """Seconds to look whether all is quiet, and for the last calls to end."""
