@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
 
 import structlog
 
+from callback.desk_base import (
+    TRIES,
+    DeskBase,
+    DeskError,
+    HasNoNumber,
+    HeldByOther,
+    MissingText,
+    UnknownOffice,
+    UnknownPerson,
+    UnknownRequest,
+    attempt_of,
+    with_attempt,
+)
 from callback.numbers import check_number
 from callback.request import (
-    OPEN,
     URGENT_REASONS,
     AttemptOutcome,
     CallAttempt,
     CallbackError,
     CallbackRequest,
     CallResult,
-    LedgerEntry,
     Origin,
     Reason,
     RequestEvent,
@@ -33,48 +41,23 @@ from callback.request import (
     Urgency,
     next_state,
 )
-from callback.store import Change, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest, Store
-from config.model import Config, Office, Person
-from scheduler.calendar import OfficeCalendar
-from scheduler.clock import Clock
+from callback.store import Change, NumberTaken, ReferenceTaken, RequestQuery
 from scheduler.deadline import deadline
-from scheduler.retry import PastAttempt, next_attempt
+from scheduler.retry import next_attempt
+
+__all__ = [
+    "Desk",
+    "DeskError",
+    "HasNoNumber",
+    "HeldByOther",
+    "MissingText",
+    "Registration",
+    "UnknownOffice",
+    "UnknownPerson",
+    "UnknownRequest",
+]
 
 log = structlog.get_logger(__name__)
-_TRIES = 5
-
-
-class DeskError(CallbackError):
-    """The desk refuses; nothing was changed."""
-
-
-class UnknownRequest(DeskError):
-    """There is no request with this id."""
-
-
-class UnknownOffice(DeskError):
-    """There is no office with this number."""
-
-
-class UnknownPerson(DeskError):
-    """There is no such person, or they do not belong to the office."""
-
-
-class HasNoNumber(DeskError):
-    """The request has no number to ring yet."""
-
-
-class HeldByOther(DeskError):
-    """A colleague has this request. `person_id` says who."""
-
-    def __init__(self, person_id: str, name: str) -> None:
-        super().__init__(f"{name} has this request")
-        self.person_id = person_id
-        self.name = name
-
-
-class MissingText(DeskError):
-    """A decision needs a written reason and the other channel that was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,40 +78,8 @@ class Registration:
     """Given by a call so that a repeated registration is no second request."""
 
 
-class Desk:
+class Desk(DeskBase):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
-
-    def __init__(self, store: Store, config: Config, clock: Clock) -> None:
-        self.store = store
-        self.config = config
-        self.clock = clock
-        self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
-
-    # -- lookups
-
-    def office(self, office_no: str) -> Office:
-        office = self.config.office(office_no)
-        if office is None:
-            raise UnknownOffice(f"no office {office_no!r}; known: {', '.join(sorted(self._calendars))}")
-        return office
-
-    def calendar(self, office_no: str) -> OfficeCalendar:
-        return self._calendars[self.office(office_no).office_no]
-
-    def person(self, person_id: str) -> Person:
-        person = self.config.person(person_id)
-        if person is None:
-            raise UnknownPerson(f"no person {person_id!r} in staff.toml")
-        return person
-
-    async def get(self, request_id: str) -> CallbackRequest:
-        request = await self.store.get(request_id)
-        if request is None:
-            raise UnknownRequest(f"no request {request_id!r}")
-        return request
-
-    async def find(self, query: RequestQuery) -> list[CallbackRequest]:
-        return await self.store.find(query)
 
     # -- registering
 
@@ -163,7 +114,7 @@ class Desk:
             registered_by=registration.registered_by,
             note=registration.note,
         )
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             entry = self._entry(
                 request, registration.registered_by, "registered", None, urgency=urgency.value
             )
@@ -270,7 +221,7 @@ class Desk:
         """The call is over. Saying so again changes nothing."""
 
         async def change(request: CallbackRequest) -> CallbackRequest:
-            attempt = _attempt(request, attempt_id)
+            attempt = attempt_of(request, attempt_id)
             if attempt.ended_at is not None:
                 return request
             talked = outcome is AttemptOutcome.ANSWERED
@@ -285,7 +236,7 @@ class Desk:
             return await self._apply_saved(
                 request, RequestEvent.CALL_MISSED, "service", details, attempt=ended,
                 claimed_by=None, claimed_at=None,
-                next_attempt_at=self._plan(_with_attempt(request, ended)),
+                next_attempt_at=self._plan(with_attempt(request, ended)),
             )  # fmt: skip
 
         return await self._by_attempt(attempt_id, change)
@@ -307,7 +258,7 @@ class Desk:
             if request.state is RequestState.UNREACHABLE and request.attempts[-1].connected_at is None:
                 raise DeskError("there was no conversation to record a result of")
             attempt = replace(request.attempts[-1], result=result)
-            after = _with_attempt(request, attempt)
+            after = with_attempt(request, attempt)
             again = None if result is CallResult.REACHED else self._plan(after)
             return await self._apply_saved(
                 request, event, person_id, {"attempt": attempt.id, "result": result.value}, attempt=attempt,
@@ -385,86 +336,6 @@ class Desk:
                 log.debug("claim_not_released", request_id=request.id, why=str(error))
         return released
 
-    # -- inner workings
-
-    def _refuse_other(self, request: CallbackRequest, person: Person) -> None:
-        if person.office_no not in (None, request.office_no):
-            raise UnknownPerson(f"{person.name} does not belong to office {request.office_no}")
-        if request.is_open and request.claimed_by not in (None, person.id):
-            holder = self.config.person(request.claimed_by or "")
-            raise HeldByOther(request.claimed_by or "", holder.name if holder else "someone")
-
-    def _plan(self, request: CallbackRequest) -> datetime:
-        history = [
-            PastAttempt(a.ended_at, (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value)
-            for a in request.attempts
-            if a.ended_at is not None
-        ]
-        calendar = self.calendar(request.office_no)
-        return next_attempt(history, self.config.settings.retry, calendar, self.clock.now()).at
-
-    async def _apply_saved(
-        self,
-        request: CallbackRequest,
-        event: RequestEvent,
-        actor: str,
-        details: dict[str, Any] | None = None,
-        *,
-        attempt: CallAttempt | None = None,
-        **fields: Any,
-    ) -> CallbackRequest:
-        after = replace(request, state=next_state(request, event), **fields)
-        entry = self._entry(after, actor, event.value, request.state, **(details or {}))
-        (saved,) = await self.store.save(Change(after, (entry,), attempt))
-        log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
-        return saved
-
-    async def _mark(self, attempt_id: str, event: str, **fields: Any) -> None:
-        async def change(request: CallbackRequest) -> CallbackRequest:
-            attempt = _attempt(request, attempt_id)
-            if attempt.ended_at is not None or all(getattr(attempt, name) for name in fields):
-                return request
-            entry = self._entry(request, "service", event, request.state, attempt=attempt_id)
-            (saved,) = await self.store.save(Change(request, (entry,), replace(attempt, **fields)))
-            return saved
-
-        await self._by_attempt(attempt_id, change)
-
-    async def _retrying(
-        self, request_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
-    ) -> CallbackRequest:
-        for attempt in range(_TRIES):
-            try:
-                return await change(await self.get(request_id))
-            except StaleRequest:
-                if attempt == _TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
-
-    async def _by_attempt(
-        self, attempt_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
-    ) -> CallbackRequest:
-        request = await self.store.get_by_attempt(attempt_id)
-        if request is None:
-            raise UnknownRequest(f"no attempt {attempt_id!r}")
-        return await self._retrying(request.id, change)
-
-    def _entry(
-        self, after: CallbackRequest, actor: str, event: str, before: RequestState | None, **details: Any
-    ) -> LedgerEntry:
-        return LedgerEntry(after.id, self.clock.now(), actor, event, before, after.state, details)
-
 
 def _new_reference() -> str:
     return f"{secrets.randbelow(900_000) + 100_000}"
-
-
-def _attempt(request: CallbackRequest, attempt_id: str) -> CallAttempt:
-    return next(a for a in request.attempts if a.id == attempt_id)
-
-
-def _with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:
-    return replace(request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts))
-
-
-__all__ = ["OPEN", "Desk", "DeskError", "HasNoNumber", "HeldByOther", "MissingText", "Registration"]

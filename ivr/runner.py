@@ -1,7 +1,8 @@
 """The runner: carries events to the call machines and their commands to the desk and the line.
 
 One asyncio task per call. For each event: step; desk commands at once (durable and idempotent, their
-answers stepped too); persist the state where it holds more than the list does; then the line commands. A crash between any two of these is
+answers stepped too); persist the state where it holds more than the list; then the line commands. A crash between
+any two of these is
 mended at `LineRestored`: what the exchange no longer carries has ended.
 """
 

@@ -1,0 +1,181 @@
+"""What every use case of the desk stands on: lookups, refusals, and saving by compare and set.
+
+It decides nothing by itself, and nothing but `desk.py` builds on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from callback.request import (
+    AttemptOutcome,
+    CallAttempt,
+    CallbackError,
+    CallbackRequest,
+    LedgerEntry,
+    RequestEvent,
+    RequestState,
+    next_state,
+)
+from callback.store import Change, RequestQuery, StaleRequest, Store
+from config.model import Config, Office, Person
+from scheduler.calendar import OfficeCalendar
+from scheduler.clock import Clock
+from scheduler.retry import PastAttempt, next_attempt
+
+log = structlog.get_logger(__name__)
+
+TRIES = 5
+"""How often a change is tried on fresh data before a race is given up."""
+
+
+class DeskError(CallbackError):
+    """The desk refuses; nothing was changed."""
+
+
+class UnknownRequest(DeskError):
+    """There is no request with this id."""
+
+
+class UnknownOffice(DeskError):
+    """There is no office with this number."""
+
+
+class UnknownPerson(DeskError):
+    """There is no such person, or they do not belong to the office."""
+
+
+class HasNoNumber(DeskError):
+    """The request has no number to ring yet."""
+
+
+class HeldByOther(DeskError):
+    """A colleague has this request. `person_id` says who."""
+
+    def __init__(self, person_id: str, name: str) -> None:
+        super().__init__(f"{name} has this request")
+        self.person_id = person_id
+        self.name = name
+
+
+class MissingText(DeskError):
+    """A decision needs a written reason and the other channel that was tried."""
+
+
+class DeskBase:
+    """Reads, refuses and saves."""
+
+    def __init__(self, store: Store, config: Config, clock: Clock) -> None:
+        self.store = store
+        self.config = config
+        self.clock = clock
+        self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
+
+    # -- lookups
+
+    def office(self, office_no: str) -> Office:
+        office = self.config.office(office_no)
+        if office is None:
+            raise UnknownOffice(f"no office {office_no!r}; known: {', '.join(sorted(self._calendars))}")
+        return office
+
+    def calendar(self, office_no: str) -> OfficeCalendar:
+        return self._calendars[self.office(office_no).office_no]
+
+    def person(self, person_id: str) -> Person:
+        person = self.config.person(person_id)
+        if person is None:
+            raise UnknownPerson(f"no person {person_id!r} in staff.toml")
+        return person
+
+    async def get(self, request_id: str) -> CallbackRequest:
+        request = await self.store.get(request_id)
+        if request is None:
+            raise UnknownRequest(f"no request {request_id!r}")
+        return request
+
+    async def find(self, query: RequestQuery) -> list[CallbackRequest]:
+        return await self.store.find(query)
+
+    # -- inner workings
+
+    def _refuse_other(self, request: CallbackRequest, person: Person) -> None:
+        if person.office_no not in (None, request.office_no):
+            raise UnknownPerson(f"{person.name} does not belong to office {request.office_no}")
+        if request.is_open and request.claimed_by not in (None, person.id):
+            holder = self.config.person(request.claimed_by or "")
+            raise HeldByOther(request.claimed_by or "", holder.name if holder else "someone")
+
+    def _plan(self, request: CallbackRequest) -> datetime:
+        history = [
+            PastAttempt(a.ended_at, (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value)
+            for a in request.attempts
+            if a.ended_at is not None
+        ]
+        calendar = self.calendar(request.office_no)
+        return next_attempt(history, self.config.settings.retry, calendar, self.clock.now()).at
+
+    async def _apply_saved(
+        self,
+        request: CallbackRequest,
+        event: RequestEvent,
+        actor: str,
+        details: dict[str, Any] | None = None,
+        *,
+        attempt: CallAttempt | None = None,
+        **fields: Any,
+    ) -> CallbackRequest:
+        after = replace(request, state=next_state(request, event), **fields)
+        entry = self._entry(after, actor, event.value, request.state, **(details or {}))
+        (saved,) = await self.store.save(Change(after, (entry,), attempt))
+        log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
+        return saved
+
+    async def _mark(self, attempt_id: str, event: str, **fields: Any) -> None:
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            attempt = attempt_of(request, attempt_id)
+            if attempt.ended_at is not None or all(getattr(attempt, name) for name in fields):
+                return request
+            entry = self._entry(request, "service", event, request.state, attempt=attempt_id)
+            (saved,) = await self.store.save(Change(request, (entry,), replace(attempt, **fields)))
+            return saved
+
+        await self._by_attempt(attempt_id, change)
+
+    async def _retrying(
+        self, request_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
+    ) -> CallbackRequest:
+        for attempt in range(TRIES):
+            try:
+                return await change(await self.get(request_id))
+            except StaleRequest:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _by_attempt(
+        self, attempt_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
+    ) -> CallbackRequest:
+        request = await self.store.get_by_attempt(attempt_id)
+        if request is None:
+            raise UnknownRequest(f"no attempt {attempt_id!r}")
+        return await self._retrying(request.id, change)
+
+    def _entry(
+        self, after: CallbackRequest, actor: str, event: str, before: RequestState | None, **details: Any
+    ) -> LedgerEntry:
+        return LedgerEntry(after.id, self.clock.now(), actor, event, before, after.state, details)
+
+
+def attempt_of(request: CallbackRequest, attempt_id: str) -> CallAttempt:
+    return next(a for a in request.attempts if a.id == attempt_id)
+
+
+def with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:
+    """The request with one of its attempts replaced."""
+    return replace(request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts))
