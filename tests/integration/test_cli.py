@@ -1,0 +1,151 @@
+"""The command `tast1`, every verb, as a person types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from callback.cli import DEMO_CONFIG, main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the shell that runs the tests may help or hinder."""
+    for name in ("AMI_SECRET", "FASTAGI_TOKEN", "DEMO_PASSWORD", "CONFIG", "DATA"):
+        monkeypatch.delenv(f"TAST1_{name}", raising=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> list[str]:
+    return ["--data", str(tmp_path / "data")]
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A configuration with three errors in two files."""
+    folder = tmp_path / "broken"
+    shutil.copytree(DEMO_CONFIG, folder)
+    settings, staff = folder / "tast1.toml", folder / "staff.toml"
+    settings.write_text(settings.read_text().replace('busy = "7m"', "busy = 7\nbuzy = 1"))
+    staff.write_text(staff.read_text().replace('id = "ola"', 'id = "kari"'))
+    return folder
+
+
+def test_check_prints_the_effective_configuration(capsys: Capture) -> None:
+    """The demo is in order, and no secret is printed."""
+    assert main(["check"]) == 0
+    assert 'office_no = "9001"' in capsys.readouterr().out
+
+
+def test_check_prints_every_error(broken: Path, capsys: Capture) -> None:
+    """Every error with file and key, and exit code 1."""
+    assert main(["check", "--config", str(broken)]) == 1
+    said = capsys.readouterr().out
+    assert "tast1.toml: retry.busy: " in said
+    assert "tast1.toml: retry.buzy: " in said
+    assert "staff.toml: person[2].id: " in said
+
+
+def test_a_broken_configuration_is_refused_at_start(broken: Path, data: list[str], capsys: Capture) -> None:
+    """`serve` says the same as `check` and does not start."""
+    assert main(["serve", "--config", str(broken), *data]) == 1
+    assert "staff.toml: person[2].id: " in capsys.readouterr().err
+
+
+def test_deadline(capsys: Capture) -> None:
+    """Christmas can be looked up in words and as JSON."""
+    assert main(["deadline", "9001", "2026-12-23T14:50"]) == 0
+    assert "28 Dec" in capsys.readouterr().out
+    assert main(["deadline", "9001", "2026-12-23T14:50", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["due_at"], told["answer_by_date"]) == ("2026-12-25T14:50:00+01:00", "2026-12-28")
+
+
+def test_deadline_refuses_clearly(capsys: Capture) -> None:
+    """A wrong office says which there are, on stderr, without a stack trace."""
+    assert main(["deadline", "1234", "2026-12-23T14:50"]) == 1
+    assert "9001" in capsys.readouterr().err
+
+
+def test_tokens(data: list[str], capsys: Capture) -> None:
+    """A token is printed once, listed without its secret, and revoked."""
+    assert (
+        main(["token", "create", "--role", "caseworker", "--office", "9001", "--name", "robot", *data]) == 0
+    )
+    secret = capsys.readouterr().out.strip()
+    assert secret.startswith("t1_")
+    assert main(["token", "list", *data]) == 0
+    listed = capsys.readouterr().out
+    assert "robot" in listed
+    assert secret not in listed
+    assert main(["token", "revoke", "robot", *data]) == 0
+    assert main(["token", "revoke", "robot", *data]) == 1
+
+
+def test_verbs_without_a_line_need_no_secrets_of_it(tmp_path: Path, data: list[str], capsys: Capture) -> None:
+    """A token can be made where the line's secrets are not set; the service itself then refuses to start."""
+    folder = tmp_path / "office"
+    shutil.copytree(DEMO_CONFIG, folder)
+    settings = folder / "tast1.toml"
+    text = settings.read_text().replace('line = "simulated"', 'line = "asterisk"')
+    settings.write_text(text.replace("local_pbx = true", "local_pbx = false"))
+    create = ["token", "create", "--role", "admin", "--name", "x", "--config", str(folder), *data]
+    assert main(create) == 0
+    assert main(["serve", "--config", str(folder), *data]) == 1
+    assert "TAST1_AMI_SECRET" in capsys.readouterr().err
+
+
+def test_password_from_standard_input(
+    data: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A password can be piped in; a weak one is refused."""
+    monkeypatch.setattr("sys.stdin", _Lines("a long enough one\n"))
+    assert main(["password", "kari", *data]) == 0
+    monkeypatch.setattr("sys.stdin", _Lines("kort\n"))
+    assert main(["password", "kari", *data]) == 1
+    assert "kort" not in capsys.readouterr().err
+
+
+class _Lines:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def isatty(self) -> bool:
+        return False
+
+    def readline(self) -> str:
+        return self._text
+
+
+def test_pbx_config(tmp_path: Path, capsys: Capture) -> None:
+    """The files are printed, or written with the fall-back sounds; those of the local PBX have pjsip.conf."""
+    assert main(["pbx", "config"]) == 0
+    printed = capsys.readouterr().out
+    assert "[tast1-inbound]" in printed
+    assert "eventfilter" in printed
+    assert main(["pbx", "config", "--local"]) == 0
+    assert "match=127.0.0.2" in capsys.readouterr().out.replace(" ", "")
+    assert main(["pbx", "config", "--write", str(tmp_path / "out")]) == 0
+    assert {path.suffix for path in (tmp_path / "out").rglob("*") if path.is_file()} == {".conf", ".wav"}
+
+
+def test_pbx_check_without_a_pbx(tmp_path: Path, capsys: Capture) -> None:
+    """No PBX: exit code 1 and what to do, no stack trace."""
+    folder = tmp_path / "office"
+    shutil.copytree(DEMO_CONFIG, folder)
+    settings = folder / "tast1.toml"
+    settings.write_text(settings.read_text().replace("ami_port = 5038", "ami_port = 1"))
+    assert main(["pbx", "check", "--config", str(folder)]) == 1
+    assert "FIX" in capsys.readouterr().out
+
+
+def test_a_data_folder_that_cannot_be_used(tmp_path: Path, capsys: Capture) -> None:
+    """A file where the folder should be: said plainly."""
+    (tmp_path / "file").write_text("")
+    assert main(["token", "list", "--data", str(tmp_path / "file")]) == 1
+    assert "tast1:" in capsys.readouterr().err
