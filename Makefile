@@ -49,7 +49,7 @@ type: .venv/test-ready
 	@.venv/bin/mypy
 
 docs: .venv/test-ready
-	@$(PY) -m pytest -q tests/unit/test_docs.py
+	@$(PY) -m pytest -q tests/unit/test_docs.py tests/unit/test_states.py
 
 bench: .venv/test-ready
 	@hardware/setup.sh pbx phones

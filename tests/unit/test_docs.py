@@ -1,7 +1,4 @@
-"""The documents say what the code does: keys, commands, routes, variables, links, and the state diagrams.
-
-`python -m tests.unit.test_docs` rewrites docs/states.md from the tables. Nothing else is written here.
-"""
+"""The documents say what the code does: keys, commands, routes, variables, links. Nothing is written here."""
 
 from __future__ import annotations
 
@@ -10,14 +7,12 @@ import ast
 import inspect
 import re
 import tomllib
-import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, get_args
 
 import pytest
 from aiohttp import web
@@ -26,40 +21,22 @@ from pydantic import BaseModel
 from callback.cli import _parser
 from callback.numbers import Refusal
 from callback.request import (
-    TERMINAL,
-    TRANSITIONS,
     AttemptOutcome,
-    CallbackRequest,
     CallResult,
     Origin,
     Reason,
     RequestState,
-    next_state,
 )
 from callback.web import api
 from callback.web.errors import _STATUS
 from callback.web.models import CallBody, ListQuery, RegisterBody, ResultBody, StatusView
 from config.model import Office, Person, Role, Settings
-from hardware.line import (
-    CallOffered,
-    Connected,
-    DigitsEntered,
-    LegAnswered,
-    LegEnded,
-    LegOutcome,
-    NoInput,
-)
-from ivr import callback_call, intake
-from ivr.callback_call import CallbackFacts
-from ivr.machine import AttemptEnded, IllegalTransition, NumberAccepted, NumberRefused, NumberSet, Registered
 from ivr.prompts import Catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-STATES = DOCS / "states.md"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 PACKAGES = ("callback", "ivr", "scheduler", "config", "hardware")
-REWRITE = "python -m tests.unit.test_docs"
 
 
 def text(name: str) -> str:
@@ -85,166 +62,6 @@ def first_cells(markdown: str) -> set[str]:
     """The words in backticks in the first column of every table."""
     rows = re.findall(r"^\| ([^|]+) \|", markdown, re.MULTILINE)
     return {word for cell in rows for word in re.findall(r"`([^`]+)`", cell)}
-
-
-# ---- state diagrams -------------------------------------------------------------------------------------------------
-
-
-class Edge(NamedTuple):
-    start: str
-    event: str
-    end: str
-
-
-def request_edges() -> list[Edge]:
-    """Each row of the table, for a request that was never tried and for one that was."""
-    edges = []
-    for state, event in TRANSITIONS:
-        for attempts in ((), ("an attempt",)):
-            request = cast("CallbackRequest", types.SimpleNamespace(state=state, attempts=attempts))
-            edges.append(Edge(state.value, event.value, next_state(request, event).value))
-    return list(dict.fromkeys(edges))
-
-
-NOW = datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
-LEG, PEER, DAY = "tast1-a", "tast1-a-caller", date(2026, 11, 25)
-PHONE = "+4740000055"
-ENDS = [
-    LegEnded(leg, outcome, 16, answered)
-    for leg in (LEG, PEER)
-    for outcome in LegOutcome
-    for answered in (False, True)
-]
-KEYS = [DigitsEntered(LEG, keys) for keys in ("1", "2", "9", "40000055", "00474000")]
-INTAKE_EVENTS = [
-    *KEYS,
-    NoInput(LEG),
-    *ENDS,
-    Registered("r", "123456", None, DAY),
-    Registered("r", "123456", PHONE, DAY),
-    NumberAccepted(PHONE),
-    NumberRefused(Refusal.PREMIUM),
-    NumberSet("r", "123456", PHONE, DAY),
-]
-CALLBACK_EVENTS = [
-    *KEYS,
-    NoInput(LEG),
-    *ENDS,
-    LegAnswered(LEG),
-    Connected(LEG, PEER),
-    AttemptEnded(None),
-    AttemptEnded(NOW),
-]
-
-
-def explore(machine: Any, begin: Any, events: Sequence[Any]) -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    """Every step from the beginning with these events: the edges in the order of the table, and the rows used."""
-    rows = list(machine._TABLE)
-    seen, waiting = {begin}, [begin]
-    found: set[tuple[int, Edge]] = set()
-    used: set[tuple[StrEnum, type]] = set()
-    while waiting:
-        state = waiting.pop()
-        for event in events:
-            try:
-                after, _ = machine.step(state, event, NOW)
-            except IllegalTransition:
-                continue
-            row = (state.node, type(event))
-            used.add(row)
-            found.add((rows.index(row), Edge(state.node.value, type(event).__name__, after.node.value)))
-            if after not in seen:
-                seen.add(after)
-                waiting.append(after)
-    return [edge for _, edge in sorted(found)], used
-
-
-def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    begin, _ = intake.begin(CallOffered(LEG, "+4773000010", PHONE), "9001", "nb", timedelta(seconds=5))
-    return explore(intake, begin, INTAKE_EVENTS)
-
-
-def explore_callback() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    facts = CallbackFacts(
-        "a",
-        "201",
-        PHONE,
-        "+4773000010",
-        "nb",
-        False,
-        "other",
-        NOW,
-        False,
-        timedelta(seconds=25),
-        timedelta(seconds=35),
-    )
-    begin, _ = callback_call.begin(facts)
-    return explore(callback_call, begin, CALLBACK_EVENTS)
-
-
-def meanings(enum: type[StrEnum]) -> dict[str, str]:
-    """Member value -> the string that stands under it in the source."""
-    body = cast("ast.ClassDef", ast.parse(inspect.getsource(enum).strip()).body[0]).body
-    found = {member.value: "" for member in enum}
-    for line, after in pairwise(body):
-        if isinstance(line, ast.Assign) and isinstance(after, ast.Expr):
-            value = cast("ast.Constant", line.value).value
-            found[str(value)] = " ".join(str(cast("ast.Constant", after.value).value).split())
-    return found
-
-
-def diagram(edges: Iterable[Edge], start: str, ends: Iterable[str]) -> str:
-    """One Mermaid diagram; events that lead the same way share an arrow."""
-    arrows: dict[tuple[str, str], list[str]] = {}
-    for edge in edges:
-        arrows.setdefault((edge.start, edge.end), []).append(edge.event)
-    lines = [f"    {a} --> {b}: {', '.join(dict.fromkeys(events))}" for (a, b), events in arrows.items()]
-    lines = [f"    [*] --> {start}", *lines, *(f"    {end} --> [*]" for end in ends)]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
-
-
-def table(enum: type[StrEnum]) -> str:
-    """The states that the code says more of than their name."""
-    rows = [f"| `{value}` | {words} |" for value, words in meanings(enum).items() if words]
-    return "\n".join(["| state | |", "|---|---|", *rows])
-
-
-def states_page() -> str:
-    parts = [
-        "# State diagrams",
-        f"Made from the tables in the code by `{REWRITE}`. Do not edit: `make docs` compares.",
-        "## A request",
-        "`TRANSITIONS` in `callback/request.py`. Anything else raises `IllegalTransition` and changes nothing.",
-        "A released request goes back to where it was: `waiting`, or `unreachable` if it was tried before.",
-        diagram(request_edges(), "waiting", [state.value for state in RequestState if state in TERMINAL]),
-        table(RequestState),
-        "## The intake machine",
-        "`_TABLE` in `ivr/intake.py`: a caller rings the office. Found by trying every event in every state that can be reached.",
-        diagram(explore_intake()[0], "greeting", ["ended"]),
-        table(intake.Node),
-        "## The callback_call machine",
-        "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",
-        diagram(explore_callback()[0], "ringing_caseworker", ["ended"]),
-        table(callback_call.Node),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def test_state_diagrams() -> None:
-    """docs/states.md is what the tables give."""
-    written = STATES.read_text("utf-8") if STATES.exists() else ""
-    assert written == states_page(), f"docs/states.md is not what the tables give; write it again: {REWRITE}"
-
-
-@pytest.mark.parametrize(
-    ("machine", "explored"),
-    [(intake, explore_intake), (callback_call, explore_callback)],
-    ids=["intake", "callback_call"],
-)
-def test_every_row_is_drawn(machine: Any, explored: Callable[[], tuple[list[Edge], set[Any]]]) -> None:
-    """Every row of a machine's table can be reached from the beginning, so that the diagram leaves none out."""
-    missing = set(machine._TABLE) - explored()[1]
-    assert not missing, f"no call comes here, or the events above do not try it: {missing}"
 
 
 # ---- configuration --------------------------------------------------------------------------------------------------
@@ -556,8 +373,3 @@ def test_pages_stand_alone() -> None:
         page.name: [name for name in outside if name in page.read_text("utf-8")] for page in PAGES
     }
     assert not any(found.values()), found
-
-
-if __name__ == "__main__":
-    STATES.write_text(states_page(), "utf-8")
-    print(f"wrote {STATES.relative_to(ROOT)}")
