@@ -2,8 +2,7 @@
 
 One asyncio task per call. For each event: step; desk commands at once (durable and idempotent, their
 answers stepped too); persist the state where it holds more than the list; then the line commands. A crash between
-any two of these is
-mended at `LineRestored`: what the exchange no longer carries has ended.
+any two of these is mended at `LineRestored`: what the exchange no longer carries has ended.
 """
 
 from __future__ import annotations

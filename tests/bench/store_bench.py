@@ -20,8 +20,8 @@ from tests.contract.store_factory import T0, new_entry, new_request
 
 
 def register_latency(n: int = 2000, rate: float = 200, folder: Path | None = None) -> dict[str, float]:
-    """`n` durable registrations that arrive at `rate` a second, each followed by three saves of its call:
-    what a call through the menu writes. Milliseconds per registration, microseconds of CPU per write."""
+    """`n` durable registrations that arrive at `rate` a second, each among three saves of a call:
+    more than a call through the menu writes. Milliseconds per registration, microseconds of CPU per write."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         return asyncio.run(_register_latency(Path(scratch) / "bench.db", n, rate))
 
@@ -65,7 +65,7 @@ def open_time(rows: int = 100_000, folder: Path | None = None) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         path = Path(scratch) / "bench.db"
         asyncio.run(_open_and_ask(path))
-        _fill(path, rows)
+        fill(path, rows)
         began = time.perf_counter()
         asyncio.run(_open_and_ask(path))
         return time.perf_counter() - began
@@ -80,7 +80,8 @@ async def _open_and_ask(path: Path) -> None:
     await store.close()
 
 
-def _fill(path: Path, rows: int) -> None:
+def fill(path: Path, rows: int) -> None:
+    """That many requests, a tenth of them open, into a file that has its tables."""
     sql = (
         f"INSERT INTO request ({', '.join(REQUEST_COLUMNS)}) VALUES ({', '.join('?' * len(REQUEST_COLUMNS))})"
     )
