@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 
@@ -26,7 +27,6 @@ from callback.desk_base import (
     attempt_of,
     with_attempt,
 )
-from callback.numbers import check_number
 from callback.request import (
     URGENT_REASONS,
     AttemptOutcome,
@@ -41,7 +41,7 @@ from callback.request import (
     Urgency,
     next_state,
 )
-from callback.store import Change, NumberTaken, ReferenceTaken, RequestQuery
+from callback.store import Change, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest
 from scheduler.deadline import deadline
 from scheduler.retry import next_attempt
 
@@ -76,6 +76,8 @@ class Registration:
     note: str | None = None
     request_id: str | None = None
     """Given by a call so that a repeated registration is no second request."""
+    by: str | None = None
+    """How a caller did it: `key`, `silence` or `wrong_key`; for the ledger."""
 
 
 class Desk(DeskBase):
@@ -88,7 +90,7 @@ class Desk(DeskBase):
         office = self.office(registration.office_no)
         phone = None
         if registration.phone is not None:
-            phone = check_number(registration.phone, self.config.settings.numbers)
+            phone = self.check_number(registration.phone)
         urgency = registration.urgency or (
             Urgency.URGENT if registration.reason in URGENT_REASONS else Urgency.ORDINARY
         )
@@ -114,9 +116,10 @@ class Desk(DeskBase):
             registered_by=registration.registered_by,
             note=registration.note,
         )
+        how = {"by": registration.by} if registration.by else {}
         for _ in range(TRIES):
             entry = self._entry(
-                request, registration.registered_by, "registered", None, urgency=urgency.value
+                request, registration.registered_by, "registered", None, urgency=urgency.value, **how
             )
             try:
                 saved, created = await self.store.register(request, entry)
@@ -124,14 +127,44 @@ class Desk(DeskBase):
                 request = replace(request, reference=_new_reference())
                 continue
             log.info("request_registered", request_id=saved.id, office=saved.office_no, created=created)
+            if not created and saved.id != registration.request_id:
+                saved = await self._registered_again(saved.id, request, registration.registered_by)
             return saved, created
         raise ReferenceTaken("no free reference found; far too many open requests")
+
+    async def _registered_again(self, request_id: str, again: CallbackRequest, actor: str) -> CallbackRequest:
+        """Someone on the list asks again: same clock, due now, and what is new is not forgotten. After a
+        talk whose result nobody has written, it means that they want to be rung again."""
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            urgent = Urgency.URGENT in (request.urgency, again.urgency)
+            told = again.reason if again.reason is not Reason.UNSPECIFIED else request.reason
+            new: dict[str, Any] = {
+                "urgency": Urgency.URGENT if urgent else Urgency.ORDINARY,
+                "reason": request.reason if request.reason in URGENT_REASONS else told,
+                "note": "\n".join(filter(None, (request.note, again.note))) or None,
+            }
+            if request.state in (RequestState.WAITING, RequestState.UNREACHABLE, RequestState.RESULT_DUE):
+                due = again.next_attempt_at or self.clock.now()
+                new["next_attempt_at"] = min(request.next_attempt_at or due, due)
+            if request.state is RequestState.RESULT_DUE:
+                attempt = replace(request.attempts[-1], result=CallResult.RING_AGAIN)
+                return await self._apply_saved(
+                    request, RequestEvent.RESULT_RING_AGAIN, actor, {"registered_again": True},
+                    attempt=attempt, claimed_by=None, claimed_at=None, **new,
+                )  # fmt: skip
+            after = replace(request, **new)
+            entry = self._entry(after, actor, "registered_again", request.state)
+            (saved,) = await self.store.save(Change(after, (entry,)))
+            return saved
+
+        return await self._retrying(request_id, change)
 
     async def set_number(self, request_id: str, raw: str, actor: str) -> CallbackRequest:
         """Ring the request at another number. Where that number already has an open request at the
         office, the older of the two lives on and the younger is withdrawn into it; returns the one that
         will be rung at the number."""
-        phone = check_number(raw, self.config.settings.numbers)
+        phone = self.check_number(raw)
 
         async def change(request: CallbackRequest) -> CallbackRequest:
             if request.phone == phone or not request.is_open:
@@ -147,12 +180,27 @@ class Desk(DeskBase):
         return await self._retrying(request_id, change)
 
     async def _merge(self, request: CallbackRequest, other: CallbackRequest, actor: str) -> CallbackRequest:
-        if request.registered_at < other.registered_at or request.state is RequestState.CALLING:
-            return other  # both stay: the older clock must not be given up
-        await self._apply_saved(
-            request, RequestEvent.WITHDRAWN, actor, {"merged_into": other.id}, next_attempt_at=None
+        """Both are one person's. The older clock lives on; both rows are saved together, so that nobody can
+        end the one that stays in between (the race is lost by StaleRequest, and tried again)."""
+        if not other.is_open:
+            raise StaleRequest("the number was given free in between")
+        stays, goes = sorted((request, other), key=lambda r: (r.registered_at, r.id))
+        idle = (RequestState.WAITING, RequestState.UNREACHABLE)
+        if goes is other and goes.state not in idle:
+            return other  # a colleague is busy with it: both stay, and the older clock with them
+        if goes.state is RequestState.CALLING:
+            return other
+        gone = replace(
+            goes, state=next_state(goes, RequestEvent.WITHDRAWN),
+            claimed_by=None, claimed_at=None, next_attempt_at=None,
+        )  # fmt: skip
+        kept = replace(stays, phone=other.phone)
+        changes = (
+            Change(gone, (self._entry(gone, actor, "withdrawn", goes.state, merged_into=stays.id),)),
+            Change(kept, (self._entry(kept, actor, "merged", stays.state, merged=goes.id),)),
         )
-        return other
+        saved = await self.store.save(*changes)
+        return saved[1]
 
     # -- claiming and ringing
 
@@ -255,9 +303,10 @@ class Desk(DeskBase):
             if result is CallResult.REACHED:
                 event = RequestEvent.RESULT_REACHED
             next_state(request, event)
-            if request.state is RequestState.UNREACHABLE and request.attempts[-1].connected_at is None:
-                raise DeskError("there was no conversation to record a result of")
-            attempt = replace(request.attempts[-1], result=result)
+            talk = _last_talk(request)
+            if talk is None or talk.result is not None:
+                raise DeskError("there is no conversation without a result")
+            attempt = replace(talk, result=result)
             after = with_attempt(request, attempt)
             again = None if result is CallResult.REACHED else self._plan(after)
             return await self._apply_saved(
@@ -335,6 +384,12 @@ class Desk(DeskBase):
             except CallbackError as error:  # someone acted in between: theirs stands
                 log.debug("claim_not_released", request_id=request.id, why=str(error))
         return released
+
+
+def _last_talk(request: CallbackRequest) -> CallAttempt | None:
+    """The last attempt in which they were joined, as far as we know."""
+    talks = [a for a in request.attempts if a.connected_at or a.outcome is AttemptOutcome.ANSWERED]
+    return talks[-1] if talks else None
 
 
 def _new_reference() -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from callback.numbers import NumberRefused, Refusal, check_number
 from callback.request import (
     AttemptOutcome,
     CallAttempt,
@@ -75,6 +76,7 @@ class DeskBase:
         self.config = config
         self.clock = clock
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
+        self._own_numbers = {n for o in config.offices for n in (o.public_number, o.oncall_number) if n}
 
     # -- lookups
 
@@ -93,6 +95,13 @@ class DeskBase:
             raise UnknownPerson(f"no person {person_id!r} in staff.toml")
         return person
 
+    def check_number(self, raw: str) -> str:
+        """`callback.numbers.check_number`, and never one of our own lines: a callback must not ring the menu."""
+        phone = check_number(raw, self.config.settings.numbers)
+        if phone in self._own_numbers:
+            raise NumberRefused(Refusal.OWN_NUMBER)
+        return phone
+
     async def get(self, request_id: str) -> CallbackRequest:
         request = await self.store.get(request_id)
         if request is None:
@@ -109,7 +118,8 @@ class DeskBase:
             raise UnknownPerson(f"{person.name} does not belong to office {request.office_no}")
         if request.is_open and request.claimed_by not in (None, person.id):
             holder = self.config.person(request.claimed_by or "")
-            raise HeldByOther(request.claimed_by or "", holder.name if holder else "someone")
+            if holder is not None:  # who has left the office holds nothing
+                raise HeldByOther(holder.id, holder.name)
 
     def _plan(self, request: CallbackRequest) -> datetime:
         history = [
@@ -117,7 +127,9 @@ class DeskBase:
             for a in request.attempts
             if a.ended_at is not None
         ]
-        calendar = self.calendar(request.office_no)
+        calendar = self._calendars.get(request.office_no)
+        if calendar is None:  # the office was taken out of the configuration: due now, for whoever looks
+            return self.clock.now()
         return next_attempt(history, self.config.settings.retry, calendar, self.clock.now()).at
 
     async def _apply_saved(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import structlog
 
 from callback.desk import Desk, DeskError
-from callback.request import AttemptOutcome, CallAttempt, CallbackRequest
+from callback.request import FREE_OUTCOMES, AttemptOutcome, CallAttempt, CallbackError, CallbackRequest
+from callback.store import StoreError
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
 from ivr.runner import Runner
@@ -47,23 +49,27 @@ class Dispatch:
             urgent=request.urgency.value == "urgent",
             reason=request.reason.value,
             registered_at=request.registered_at,
-            tried_before=len(request.attempts) > 1,
+            tried_before=any(a.ended_at and a.outcome not in FREE_OUTCOMES for a in request.attempts),
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
         )
         try:
             await self._runner.start_callback(facts, request.office_no)
-        except LineError:
+        except (LineError, StoreError):
             await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             raise
         return request, attempt
 
-
-async def end_orphans(desk: Desk, line: str) -> None:
-    """Attempts that no open call on the configured line carries have ended without us: our failure."""
-    calls = await desk.store.open_calls(line)
-    carried = {leg.removeprefix("tast1-") for call in calls for leg in call.legs}
-    for attempt in await desk.store.live_attempts():
-        if attempt.id not in carried:
+    async def sweep(self, patience: timedelta = timedelta(minutes=1)) -> None:
+        """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
+        One that began within `patience` may be about to get its call."""
+        await self._desk.sweep()
+        for attempt in await self._desk.store.live_attempts():
+            young = self._desk.clock.now() - attempt.started_at < patience
+            if young or self._runner.phase(attempt.id) is not None:
+                continue
             log.warning("attempt_without_call", attempt=attempt.id)
-            await desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
+            try:
+                await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
+            except CallbackError as error:  # the next sweep tries again; the others must not wait for it
+                log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)

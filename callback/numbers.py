@@ -38,6 +38,8 @@ class Refusal(StrEnum):
     EMERGENCY = "emergency"
     MACHINE = "machine"
     NOT_IN_USE = "not_in_use"
+    OWN_NUMBER = "own_number"
+    """One of the offices' own lines."""
 
 
 class NumberRefused(CallbackError):

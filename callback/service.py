@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from aiohttp import web
 
 from callback.access import Access
 from callback.desk import Desk
-from callback.dispatch import Dispatch, end_orphans
+from callback.dispatch import Dispatch
+from callback.request import CallbackError
 from callback.store import Store
 from callback.store_sqlite import SqliteStore
 from callback.web.app import build_app, make_runner
@@ -36,6 +39,10 @@ from scheduler.alarm import Alarm
 from scheduler.clock import Clock, SystemClock
 
 log = structlog.get_logger(__name__)
+
+
+class DataInUse(CallbackError):
+    """Another service runs on this data folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +64,11 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Everything up, in order; everything down again, in reverse. `line` replaces the configured one.
 
-    Raises StoreUnavailable when the data folder cannot be used, OSError when the port is taken."""
+    Raises DataInUse, StoreUnavailable when the data folder cannot be used, OSError when the port is taken."""
     clock = clock or SystemClock()
     started_at = clock.now()
     async with AsyncExitStack() as stack:
+        stack.enter_context(_sole_user_of(data))
         store = SqliteStore(data / "tast1.sqlite3")
         await store.open()
         stack.push_async_callback(store.close)
@@ -68,8 +76,10 @@ async def running(
         line = line or _line(config, secrets, clock, library)
         desk = Desk(store, config, clock)
         runner = Runner(line, config.settings.service.line.value, desk)
-        await end_orphans(desk, config.settings.service.line.value)
-        alarm = Alarm(_sweeper(desk), clock)
+        dispatch = Dispatch(desk, runner)
+        await runner.take_up()
+        await dispatch.sweep(patience=timedelta(0))
+        alarm = Alarm(_sweeper(dispatch, store, clock), clock)
         access = Access(store, config, clock)
         if secrets.demo_password:
             await access.give_demo_passwords(secrets.demo_password)
@@ -78,7 +88,7 @@ async def running(
             clock=clock,
             desk=desk,
             access=access,
-            ringer=Dispatch(desk, runner),
+            ringer=dispatch,
             library=library,
             heartbeat=alarm,
             lines=(line,),
@@ -136,12 +146,26 @@ def _languages(config: Config) -> list[str]:
     return sorted({language for office in config.offices for language in office.languages})
 
 
-def _sweeper(desk: Desk) -> Callable[[], Awaitable[None]]:
+def _sweeper(dispatch: Dispatch, store: Store, clock: Clock) -> Callable[[], Awaitable[None]]:
     async def sweep() -> None:
-        await desk.sweep()
-        await desk.store.delete_sessions_before(desk.clock.now())
+        await dispatch.sweep()
+        await store.delete_sessions_before(clock.now())
 
     return sweep
+
+
+@contextlib.contextmanager
+def _sole_user_of(data: Path) -> Iterator[None]:
+    """A second service on the same data would take the first one's calls for lost, and ring people twice."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataInUse(
+                f"another service runs on {data}; stop it, or give this one its own --data"
+            ) from None
+        yield
 
 
 async def _serve_web(stack: AsyncExitStack, services: Services) -> str:

@@ -89,7 +89,8 @@ class Hangup:
 @dataclass(frozen=True, slots=True)
 class Abandon:
     """The service cannot go on with this leg: give it to the exchange's own fall-back (the office's
-    recorded message and fall-back number). `LegEnded` follows; nobody is met by silence."""
+    recorded message and fall-back number). `LegEnded` follows; nobody is met by silence. A `Dial` under way
+    is not disturbed: then nothing happens."""
 
     leg: str
 

@@ -174,13 +174,13 @@ def _connected(state: CallbackState, event: Connected, now: datetime) -> Step:
 
 
 def _caller_leg_ended(state: CallbackState, event: LegEnded, now: datetime) -> Step:
-    """In RINGING_CALLER or TALKING. `LegEnded(leg)` without a `LegEnded(peer)` before it comes only after
-    a break in contact, and then tells of the caller's leg (see `Line.last_words`)."""
+    """In RINGING_CALLER or TALKING. The end of the caseworker's own leg never means that the caller answered:
+    they may have hung up before the caller was rung at all."""
     outcome = _OUTCOMES[event.outcome]
-    if outcome == "answered" and state.node is Node.RINGING_CALLER and not event.answered:
-        outcome = "cancelled"
-    elif state.node is Node.TALKING and event.outcome is not LegOutcome.FAILED:
+    if state.node is Node.TALKING and event.outcome is not LegOutcome.FAILED:
         outcome = "answered"
+    elif outcome == "answered" and (event.leg == state.leg or not event.answered):
+        outcome = "cancelled"
     over = Node.ENDED if event.leg == state.leg else Node.ENDING
     closing = "closing.over" if outcome == "answered" else f"closing.{outcome}"
     return _end(replace(state, closing=closing), over, outcome, event.cause)

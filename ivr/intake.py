@@ -100,21 +100,21 @@ def step(state: IntakeState, event: Event, now: datetime) -> Step:
 
 def _greeting_key(state: IntakeState, event: DigitsEntered) -> Step:
     if event.digits == "1" or state.mistakes >= PATIENCE:
-        return _register(state)
+        return _register(state, "key" if event.digits == "1" else "wrong_key")
     state = replace(state, mistakes=state.mistakes + 1)
     return state, (_ask(state, "intake.wrong_key", "intake.greeting_again"),)
 
 
 def _greeting_silence(state: IntakeState, event: NoInput) -> Step:
     if state.silences + 1 >= PATIENCE:
-        return _register(state)
+        return _register(state, "silence")
     state = replace(state, silences=state.silences + 1)
     return state, (_ask(state, "intake.greeting_again"),)
 
 
-def _register(state: IntakeState) -> Step:
+def _register(state: IntakeState, by: str) -> Step:
     state = replace(state, node=Node.REGISTERING)
-    return state, (Register(state.office_no, state.caller, state.language),)
+    return state, (Register(state.office_no, state.caller, state.language, by),)
 
 
 def _registered(state: IntakeState, event: Registered) -> Step:
@@ -125,6 +125,9 @@ def _registered(state: IntakeState, event: Registered) -> Step:
         phone=event.phone,
         answer_by=event.answer_by,
     )
+    if event.refused is not None:
+        refusal = f"number.refused.{event.refused}"
+        return _enter(state, Node.KEYING, "intake.registered", refusal, "intake.enter_number")
     if event.phone is None:
         return _enter(state, Node.KEYING, "intake.registered", "intake.enter_number_withheld")
     return _enter(state, Node.CONFIRM, "intake.registered", *_confirm_items(state))

@@ -29,6 +29,8 @@ class Register:
     office_no: str
     phone: str | None
     language: str
+    by: str
+    """`key`, `silence` or `wrong_key`: what made us register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ class Registered:
     phone: str | None
     """The number that will be rung; None when the caller's was withheld or may not be rung."""
     answer_by: date
+    """The date to speak; never one that has passed."""
+    refused: Refusal | None = None
+    """Why the number they ring from may not be rung, if it was seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,17 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from types import ModuleType
 from typing import Any, TypeVar
 
 import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from callback.desk import Desk, Registration
 from callback.numbers import NumberRefused as NumberRefusedError
-from callback.numbers import check_number
 from callback.request import AttemptOutcome, CallbackRequest
-from callback.store import CallRecord, StoreUnavailable
+from callback.store import CallRecord, StaleRequest, StoreUnavailable
 from hardware.line import (
     Abandon,
     CallOffered,
@@ -57,6 +56,7 @@ from ivr.machine import (
     Registered,
     SetNumber,
 )
+from scheduler.clock import to_local
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +67,10 @@ _STATES: dict[str, TypeAdapter[Any]] = {
     "intake": TypeAdapter(IntakeState),
     "callback_call": TypeAdapter(CallbackState),
 }
-_STORE_PATIENCE = (0.05, 0.2, 0.5, 1.0)
-"""Seconds between tries while the store is unavailable and a caller is waiting."""
-_STORE_PAUSE = 5.0
-"""Seconds between tries after that: what must be written is tried until it is."""
+_STORE_PATIENCE = 3.0
+"""Seconds a person may wait for the store before the fall-back takes their leg."""
+_STORE_PAUSE = 0.3
+"""Seconds between tries; what must be written is tried until it is."""
 
 
 @dataclass(eq=False, slots=True)
@@ -97,11 +97,20 @@ class Runner:
 
     # -- life
 
-    async def start(self) -> None:
-        """Take up the calls that were open when the service last ended, then the line."""
+    async def take_up(self) -> None:
+        """The calls that were open when the service last ended. One that cannot be read any more is given up;
+        the sweep then ends its attempt."""
         for record in await self._desk.store.open_calls(self._name):
-            state = _STATES[record.machine].validate_json(record.state or "")
-            self._run(_Call(record, state, kept=True))
+            try:
+                state = _STATES[record.machine].validate_json(record.state or "")
+            except (KeyError, ValidationError):
+                log.error("call_not_taken_up", call=record.id)
+                await self._desk.store.save_call(replace(record, state=None, ended_at=self._desk.clock.now()))
+            else:
+                self._run(_Call(record, state, kept=True))
+
+    async def start(self) -> None:
+        """Begin to work the line; after `take_up`."""
         await self.line.start(self._on_line_event)
 
     async def stop(self) -> None:
@@ -165,14 +174,17 @@ class Runner:
         await self._to_line(call, commands)
 
     async def _reconcile(self, gone: Iterable[_Call]) -> None:
-        """End what the exchange no longer carries, with its last words where they were kept."""
+        """End what the exchange no longer carries. Its last words, where they were kept, are about the other
+        party of a `Dial`."""
         for call in gone:
-            leg = call.record.legs[0]
+            leg, *peers = call.record.legs
             try:
                 words = await self.line.last_words(leg)
             except LineError:
                 return  # lost again: the next LineRestored comes with a new list
-            call.inbox.put_nowait(words or LegEnded(leg, LegOutcome.FAILED))
+            if words is not None and peers:
+                call.inbox.put_nowait(replace(words, leg=peers[0]))
+            call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
 
     # -- one call
 
@@ -196,9 +208,12 @@ class Runner:
                     log.info("event_ignored", call=call.record.id, why=str(error))
                 except Exception:
                     log.exception("call_step_failed", call=call.record.id, node=call.state.node)
+                    if isinstance(event, LegEnded):
+                        return  # nothing more will come of it; the sweep ends its attempt
                     await self._send(Abandon(call.record.legs[0]))
+                    call.inbox.put_nowait(LegEnded(call.record.legs[0], LegOutcome.FAILED))
         finally:
-            if call.state.ended:
+            if not self._stopping:
                 self._calls.pop(call.record.id, None)
                 for leg in call.record.legs:
                     self._legs.pop(leg, None)
@@ -210,7 +225,6 @@ class Runner:
         while events:
             state, commands = machine.step(call.state, events.pop(0), self._desk.clock.now())
             log.debug("call_step", call=call.record.id, step=f"{call.state.node} -> {state.node}")
-            call.state = state
             for command in commands:
                 if isinstance(command, DeskCommand):
                     answer = await self._ask_desk(call, command)
@@ -218,6 +232,7 @@ class Runner:
                         events.append(answer)
                 else:
                     line_commands.append(command)
+            call.state = state
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
 
@@ -256,17 +271,21 @@ class Runner:
 
     async def _durably(self, call: _Call, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, and while the store is unavailable do it again until it is done: nobody may be lost.
-        A caller does not wait for that: after a few seconds the exchange's fall-back takes the leg."""
-        tries = 0
-        while True:
-            try:
-                return await act()
-            except StoreUnavailable as error:
-                if tries == len(_STORE_PATIENCE) and call.record.machine == "intake":
-                    log.error("caller_sent_to_fallback", call=call.record.id, why=str(error))
-                    await self._send(Abandon(call.record.legs[0]))
-                await asyncio.sleep(_STORE_PATIENCE[tries] if tries < len(_STORE_PATIENCE) else _STORE_PAUSE)
-                tries += 1
+        Nobody waits for that in silence: after a few seconds the exchange's fall-back takes the leg, unless
+        it is in a conversation (see `Abandon`)."""
+        patience = asyncio.get_running_loop().call_later(_STORE_PATIENCE, self._give_to_fallback, call)
+        try:
+            while True:
+                try:
+                    return await act()
+                except (StoreUnavailable, StaleRequest):
+                    await asyncio.sleep(_STORE_PAUSE)
+        finally:
+            patience.cancel()
+
+    def _give_to_fallback(self, call: _Call) -> None:
+        log.error("leg_sent_to_fallback", call=call.record.id, why="the store is unavailable")
+        self._chore(self._send(Abandon(call.record.legs[0])))
 
     async def _perform(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
         desk = self._desk
@@ -275,12 +294,12 @@ class Runner:
                 return await self._register(call, command)
             case CheckNumber(digits):
                 try:
-                    return NumberAccepted(check_number(digits, desk.config.settings.numbers))
+                    return NumberAccepted(desk.check_number(digits))
                 except NumberRefusedError as refused:
                     return NumberRefused(refused.why)
             case SetNumber(request_id, phone):
                 request = await desk.set_number(request_id, phone, "caller")
-                return NumberSet(request.id, request.reference, phone, request.answer_by_date)
+                return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
             case MarkRinging(attempt_id):
                 await desk.attempt_ringing(attempt_id)
             case MarkConnected(attempt_id):
@@ -291,16 +310,25 @@ class Runner:
         return None
 
     async def _register(self, call: _Call, command: Register) -> Registered:
-        def registration(phone: str | None) -> Registration:
-            return Registration(
-                command.office_no, phone, language=command.language, request_id=call.record.id
-            )
-
+        asked = Registration(
+            command.office_no,
+            command.phone,
+            language=command.language,
+            request_id=call.record.id,
+            by=command.by,
+        )
+        refused = None
         try:
-            request, _ = await self._desk.register(registration(command.phone))
-        except NumberRefusedError:  # the caller's own number may not be rung: ask for another
-            request, _ = await self._desk.register(registration(None))
-        return Registered(request.id, request.reference, request.phone, request.answer_by_date)
+            request, _ = await self._desk.register(asked)
+        except NumberRefusedError as error:  # their own number may not be rung: ask for another
+            refused = error.why
+            request, _ = await self._desk.register(replace(asked, phone=None))
+        return Registered(request.id, request.reference, request.phone, self._spoken_date(request), refused)
+
+    def _spoken_date(self, request: CallbackRequest) -> date:
+        """The date of the promise; once it has passed, the next day somebody answers the phone."""
+        opening = self._desk.calendar(request.office_no).next_opening(self._desk.clock.now())
+        return max(request.answer_by_date, to_local(opening).date())
 
     def _chore(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

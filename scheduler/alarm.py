@@ -8,6 +8,7 @@ never overlap.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -75,7 +76,9 @@ class Alarm:
 
     async def _run(self) -> None:
         while True:
-            await self._signal.wait()
+            with contextlib.suppress(TimeoutError):
+                # The scheduler goes by the wall clock: after a step back it would not ring for as long. This does.
+                await asyncio.wait_for(self._signal.wait(), 2 * self._every.total_seconds())
             self._signal.clear()
             if self._stopping:
                 return

@@ -143,6 +143,8 @@ class Exchange(ABC):
 
     def _abandon(self, leg: Leg) -> None:
         """The office's recorded message, then goodbye. This network has no fall-back number to ring."""
+        if leg.peer is not None:
+            return
         if leg.state is LegState.RINGING:
             self._end(leg, LegOutcome.CANCELLED)
             return

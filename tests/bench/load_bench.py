@@ -173,7 +173,7 @@ async def memory_with_calls_up(here: Site, calls: int = 1000) -> tuple[int, floa
     """(calls up at the same time, the most memory of the service meanwhile in MB): each has pressed 1 and is
     listening."""
     load = Load(
-        SERVICE_NUMBER, calls, RATE, (Pause(_PAUSE), Key("1"), Pause(timedelta(seconds=14))),
+        SERVICE_NUMBER, calls, RATE, (Pause(_PAUSE), Key("1"), Pause(timedelta(seconds=20))),
         callers_from=_FIRST_CALLER + 100_000,
     )  # fmt: skip
     ringing = asyncio.create_task(place_calls(load, here.directory / "sipp-memory"))

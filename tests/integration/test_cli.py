@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from callback.cli import DEMO_CONFIG, main
 
@@ -18,6 +21,15 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the shell that runs the tests may help or hinder."""
     for name in ("AMI_SECRET", "FASTAGI_TOKEN", "DEMO_PASSWORD", "CONFIG", "DATA"):
         monkeypatch.delenv(f"TAST1_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_one_test() -> Iterator[None]:
+    """The command sets up logging to its own stderr, which is gone after the test."""
+    handlers = logging.root.handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
 
 
 @pytest.fixture

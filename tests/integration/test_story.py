@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from callback.desk import Desk, HeldByOther
-from callback.dispatch import Dispatch, end_orphans
+from callback.dispatch import Dispatch
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, RequestState
-from callback.store import RequestQuery, StoreUnavailable
+from callback.store import Change, RequestQuery, StoreUnavailable
 from callback.store_memory import MemoryStore
 from hardware.line import LineUnavailable, PromptInfo
 from hardware.simulated.line import SimulatedLine
@@ -57,7 +58,8 @@ class World:
 
     async def reboot(self) -> None:
         self.boot()
-        await end_orphans(self.desk, "simulated")
+        await self.runner.take_up()
+        await self.dispatch.sweep(patience=timedelta(0))
         await self.runner.start()
 
     async def requests(self) -> list[CallbackRequest]:
@@ -275,6 +277,66 @@ async def test_killed_between_attempt_and_call(world: World) -> None:
     request = await world.registers()
     await world.desk.start_attempt(request.id, "kari", "a1")
     await world.kill()
+    await world.reboot()
+    after = await world.in_state(RequestState.UNREACHABLE)
+    assert [a.outcome for a in after.attempts] == ["line_failed"]
+
+
+async def test_a_caseworker_who_presses_1_and_hangs_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were gone before the caller was rung: nobody was reached, and the request is free again."""
+    request = await world.registers()
+    real = world.store.save
+
+    async def hangs_up_first(*changes: Change) -> tuple[CallbackRequest, ...]:
+        if any(entry.event == "caller_ringing" for change in changes for entry in change.entries):
+            world.line.hang_up("201")
+        return await real(*changes)
+
+    monkeypatch.setattr(world.store, "save", hangs_up_first)
+    await world.ring(request)
+    after = await world.in_state(RequestState.UNREACHABLE)
+    assert [a.outcome for a in after.attempts] == ["cancelled"]
+    assert after.claimed_by is None
+
+
+async def test_an_attempt_that_lost_its_call_is_ended_by_the_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever went wrong between attempt and call: a minute later the sweep gives the request back."""
+    request = await world.registers()
+    await world.desk.start_attempt(request.id, "kari", "a1")
+    await world.dispatch.sweep()
+    assert (await world.the_request()).state is RequestState.CALLING
+    world.clock.advance(timedelta(minutes=2))
+    await world.dispatch.sweep()
+    after = await world.the_request()
+    assert (after.state, after.attempts[0].outcome) == (RequestState.UNREACHABLE, AttemptOutcome.LINE_FAILED)
+
+
+async def test_a_store_that_fails_when_the_call_is_to_begin(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The click is refused, nothing rings, and the request is free again."""
+    request = await world.registers()
+
+    async def full(record: object) -> None:
+        raise StoreUnavailable("disk full")
+
+    monkeypatch.setattr(world.store, "save_call", full)
+    with pytest.raises(StoreUnavailable):
+        await world.dispatch.ring(request.id, "kari")
+    assert (await world.the_request()).state is RequestState.UNREACHABLE
+    assert not world.line.is_ringing("201")
+
+
+async def test_a_call_that_cannot_be_read_any_more(world: World) -> None:
+    """A state written by another version does not stop the service; its attempt is ended as our failure."""
+    request = await world.registers()
+    world.line.behave("201", Behaviour.RING)
+    await world.dispatch.ring(request.id, "kari")
+    await world.kill()
+    (record,) = await world.store.open_calls("simulated")
+    await world.store.save_call(replace(record, state='{"node": "unheard_of"}'))
     await world.reboot()
     after = await world.in_state(RequestState.UNREACHABLE)
     assert [a.outcome for a in after.attempts] == ["line_failed"]

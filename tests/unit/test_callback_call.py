@@ -181,8 +181,15 @@ def test_a_lost_line_is_our_failure(reach: object) -> None:
 
 def test_last_words_after_a_restart_tell_of_the_caller() -> None:
     """Contact was lost while it rang; the exchange remembers that they talked."""
-    call = Call().to_ringing().event(LegEnded(LEG, LegOutcome.ENDED, 16, answered=True))
+    call = Call().to_ringing().event(LegEnded(PEER, LegOutcome.ENDED, 16, answered=True))
     assert call.ended_with == [EndAttempt("a1", "answered", 16)]
+    assert call.event(AttemptEnded(None)).event(LegEnded(LEG, LegOutcome.ENDED)).state.ended
+
+
+def test_a_caseworker_who_presses_1_and_hangs_up_has_reached_nobody() -> None:
+    """Their own leg's end is never the caller's answer: the person is due again."""
+    call = Call().to_ringing().event(LegEnded(LEG, LegOutcome.ENDED, 16, answered=True))
+    assert call.ended_with == [EndAttempt("a1", "cancelled", 16)]
     assert call.state.ended
 
 

@@ -18,7 +18,7 @@ from callback.desk import (
     UnknownOffice,
     UnknownPerson,
 )
-from callback.numbers import NumberRefused
+from callback.numbers import NumberRefused, Refusal
 from callback.request import (
     AttemptOutcome,
     CallbackRequest,
@@ -28,7 +28,7 @@ from callback.request import (
     RequestState,
     Urgency,
 )
-from callback.store import CaseworkerInCall, NumberInCall, RequestQuery
+from callback.store import CaseworkerInCall, Change, NumberInCall, RequestQuery
 from callback.store_memory import MemoryStore
 from scheduler.clock import ManualClock
 from tests.offices import CALLER, MONDAY, config
@@ -243,13 +243,99 @@ async def test_keying_a_number_that_waits_already_joins_the_older_request(
     assert (await desk.store.ledger(younger.id))[-1].details["merged_into"] == older.id
 
 
-async def test_an_older_request_is_not_given_up_for_a_younger(desk: Desk, clock: ManualClock) -> None:
-    """Moving an older request to a number with a younger one keeps both clocks."""
-    older = await registered(desk)
+async def test_the_older_clock_lives_on(desk: Desk, clock: ManualClock) -> None:
+    """An older request moved to a number with a younger one takes that number over; the younger joins it."""
+    older = await registered(desk, None)
     clock.advance(timedelta(hours=1))
-    await registered(desk, "+4790001234")
-    await desk.set_number(older.id, "+4790001234", "caller")
+    younger = await registered(desk, "+4790001234")
+    kept = await desk.set_number(older.id, "+4790001234", "caller")
+    assert (kept.id, kept.phone, kept.due_at) == (older.id, "+4790001234", older.due_at)
+    assert (await desk.get(younger.id)).state is S.WITHDRAWN
+
+
+async def test_a_request_a_colleague_is_busy_with_is_not_merged_away(desk: Desk, clock: ManualClock) -> None:
+    """While the younger one's number is being rung, both stay."""
+    older = await registered(desk, None)
+    clock.advance(timedelta(hours=1))
+    younger = await registered(desk, "+4790001234")
+    await desk.start_attempt(younger.id, "kari", "a1")
+    assert (await desk.set_number(older.id, "+4790001234", "caller")).id == younger.id
     assert (await desk.get(older.id)).state is S.WAITING
+    assert (await desk.get(younger.id)).state is S.CALLING
+
+
+async def test_merging_into_a_request_that_ends_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one it would join is ended in the same moment: the number is set, and nobody is withdrawn."""
+    older = await registered(desk)
+    younger = await registered(desk, None)
+    real = desk.store.save
+
+    async def ended_first(*changes: Change) -> tuple[CallbackRequest, ...]:
+        if len(changes) == 2:
+            monkeypatch.setattr(desk.store, "save", real)
+            await desk.withdraw(older.id, "caller")
+        return await real(*changes)
+
+    monkeypatch.setattr(desk.store, "save", ended_first)
+    kept = await desk.set_number(younger.id, CALLER, "caller")
+    assert (kept.id, kept.phone, kept.state) == (younger.id, CALLER, S.WAITING)
+
+
+async def test_ringing_again_after_a_talk_without_a_result(desk: Desk) -> None:
+    """Who rings again before the result is written wants to be rung again: that is now the result."""
+    request = await registered(desk)
+    await missed(desk, request, AttemptOutcome.ANSWERED)
+    again = await registered(desk)
+    assert (again.id, again.state, again.claimed_by) == (request.id, S.UNREACHABLE, None)
+    assert again.next_attempt_at == MONDAY
+    with pytest.raises(DeskError):
+        await desk.record_result(request.id, "kari", CallResult.REACHED)
+
+
+async def test_ringing_again_after_a_miss_is_due_at_once(desk: Desk) -> None:
+    """A missed caller who rings back keeps the clock and is due now; the ledger knows."""
+    request = await registered(desk)
+    await missed(desk, request, AttemptOutcome.NO_ANSWER)
+    again = await registered(desk)
+    assert (again.next_attempt_at, again.due_at) == (MONDAY, request.due_at)
+    assert (await events(desk, request))[-1] == "registered_again"
+
+
+async def test_registering_again_as_urgent_is_not_forgotten(desk: Desk) -> None:
+    """The contact centre registers an urgent reason for someone on the list: it becomes urgent, the note is kept."""
+    request = await registered(desk)
+    again = await registered(desk, reason=Reason.NO_FOOD, note="To barn")
+    assert (again.id, again.urgency, again.reason) == (request.id, Urgency.URGENT, Reason.NO_FOOD)
+    assert (again.note, again.due_at) == ("To barn", request.due_at)
+
+
+async def test_a_result_is_recorded_once(desk: Desk) -> None:
+    """A second tab cannot turn "wrong person" into "reached"."""
+    request = await registered(desk)
+    await missed(desk, request, AttemptOutcome.ANSWERED)
+    await desk.record_result(request.id, "kari", CallResult.WRONG_PERSON)
+    with pytest.raises(DeskError):
+        await desk.record_result(request.id, "kari", CallResult.REACHED)
+    assert (await desk.get(request.id)).state is S.UNREACHABLE
+
+
+@pytest.mark.parametrize("phone", ["73000010", "+4773000011", "73000020"])
+async def test_our_own_lines_are_never_rung(desk: Desk, phone: str) -> None:
+    """A callback to an office's own number would ring the menu."""
+    with pytest.raises(NumberRefused) as refused:
+        await registered(desk, phone)
+    assert refused.value.why is Refusal.OWN_NUMBER
+
+
+async def test_who_has_left_the_office_holds_nothing(desk: Desk) -> None:
+    """A request held by a person who is no longer in staff.toml can be taken by a colleague."""
+    request = await registered(desk)
+    await desk.claim(request.id, "kari")
+    without = tuple(p for p in desk.config.people if p.id != "kari")
+    later = Desk(desk.store, desk.config.model_copy(update={"people": without}), desk.clock)
+    assert (await later.start_attempt(request.id, "ola", "a1"))[0].state is S.CALLING
 
 
 async def test_claims_are_respected_and_given_back(desk: Desk, clock: ManualClock) -> None:

@@ -85,7 +85,7 @@ def test_answers_with_the_greeting() -> None:
 def test_one_registers_at_once() -> None:
     """Pressing 1 registers before anything else is said."""
     caller = Caller().keys("1")
-    assert caller.commands == (Register("9001", CALLER, "nb"),)
+    assert caller.commands == (Register("9001", CALLER, "nb", "key"),)
     assert caller.state.node is Node.REGISTERING
 
 
@@ -110,7 +110,7 @@ def test_staying_on_the_line_registers() -> None:
     """A caller who presses nothing hears the simpler prompt once and is then registered."""
     caller = Caller().silence()
     assert caller.says("intake.greeting_again")
-    assert caller.silence().commands == (Register("9001", CALLER, "nb"),)
+    assert caller.silence().commands == (Register("9001", CALLER, "nb", "silence"),)
 
 
 def test_wrong_keys_are_met_with_patience() -> None:
@@ -118,7 +118,7 @@ def test_wrong_keys_are_met_with_patience() -> None:
     caller = Caller().keys("7")
     assert caller.says("intake.wrong_key")
     caller.keys("*")
-    assert caller.keys("8").commands == (Register("9001", CALLER, "nb"),)
+    assert caller.keys("8").commands == (Register("9001", CALLER, "nb", "wrong_key"),)
 
 
 @pytest.mark.parametrize("doing", ["silence", "wrong"])
@@ -191,6 +191,13 @@ def test_a_withheld_caller_who_gives_no_number_hears_the_reference_twice() -> No
     assert caller.says("intake.no_number")
     assert caller.says("intake.ring_back")
     assert [i for i in caller.prompt.items if "digit." in i] == [f"nb/digit.{d}" for d in "482173482173"]
+
+
+def test_a_number_that_may_not_be_rung_is_told_as_such() -> None:
+    """A caller from a foreign number hears why it cannot be rung, not that it was hidden."""
+    caller = Caller().keys("1").event(Registered("r1", "482173", None, ANSWER_BY, Refusal.FOREIGN))
+    assert caller.says("number.refused.foreign")
+    assert caller.says("intake.enter_number")
 
 
 def test_hanging_up_during_the_read_back_keeps_the_only_number() -> None:
