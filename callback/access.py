@@ -74,9 +74,10 @@ class Viewer:
         return self.person_id or f"token:{self.name}"
 
     def may_see(self, request: CallbackRequest) -> bool:
-        """Own office; administrators everything; the contact centre only what it registered (Nav-loven § 16)."""
+        """Own office; administrators everything; the contact centre only what it registered (Nav-loven § 16).
+        One with an office sees nothing of another, whatever the role."""
         if self.role is Role.CONTACT_CENTRE:
-            return request.registered_by == self.actor
+            return request.registered_by == self.actor and self.may_register(request.office_no)
         return self.may_act(request)
 
     def may_act(self, request: CallbackRequest) -> bool:
@@ -85,13 +86,19 @@ class Viewer:
 
     def works_for(self, office_no: str) -> bool:
         """Whether the office's list is theirs."""
-        if self.role is Role.ADMIN:
-            return True
-        return self.role in (Role.CASEWORKER, Role.LEADER) and self.office_no == office_no
+        return self.role is not Role.CONTACT_CENTRE and self._reaches(office_no)
 
     def may_register(self, office_no: str) -> bool:
         """The contact centre and administrators for any office, others for their own."""
-        return self.role is Role.CONTACT_CENTRE or self.works_for(office_no)
+        return self._reaches(office_no)
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether no office limits them: an administrator or the contact centre without one."""
+        return self.role in (Role.ADMIN, Role.CONTACT_CENTRE) and self.office_no is None
+
+    def _reaches(self, office_no: str) -> bool:
+        return self.everywhere or self.office_no == office_no
 
 
 @dataclass(slots=True)
@@ -112,6 +119,8 @@ class Access:
         self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
         self._at_once = asyncio.Semaphore(2)
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
+        """By the digest of the name: a stranger may send one of any length."""
+        self._ours = frozenset(digest(person.id) for person in config.people)
 
     # -- people
 
@@ -124,7 +133,7 @@ class Access:
         async with self._at_once:
             hashed = await asyncio.to_thread(self._hasher.hash, password)
         await self._store.set_password(person_id, hashed)
-        self._failures.pop(person_id, None)
+        self._failures.pop(digest(person_id), None)
         log.info("password_set", person=person_id)
 
     async def give_demo_passwords(self, password: str) -> list[str]:
@@ -150,7 +159,7 @@ class Access:
             self._count_failure(person_id)
             log.info("login_refused", person=person.id if person else None)
             return None
-        self._failures.pop(person_id, None)
+        self._failures.pop(digest(person_id), None)
         now = self._clock.now()
         await self._store.delete_sessions_before(now)
         cookie = secrets.token_urlsafe(32)
@@ -216,20 +225,21 @@ class Access:
             return False
 
     def _refuse_throttled(self, person_id: str) -> None:
-        failures = self._failures.get(person_id)
+        failures = self._failures.get(digest(person_id))
         now = self._clock.now()
         if failures is not None and failures.count >= FREE_FAILURES and now < failures.until:
             raise LoginThrottled(failures.until - now)
 
     def _count_failure(self, person_id: str) -> None:
-        failures = self._failures.setdefault(person_id, _Failures(0, self._clock.now()))
-        self._failures.move_to_end(person_id)
+        name = digest(person_id)
+        failures = self._failures.setdefault(name, _Failures(0, self._clock.now()))
+        self._failures.move_to_end(name)
         failures.count += 1
         doublings = min(max(failures.count - FREE_FAILURES, 0), 10)
         failures.until = self._clock.now() + min(FIRST_WAIT * 2**doublings, LONGEST_WAIT)
         # Names nobody has are throttled too, so that waiting tells nothing; a flood of them is forgotten
         # oldest first, and never pushes out a person of ours.
-        strangers = [key for key in self._failures if self._config.person(key) is None]
+        strangers = [key for key in self._failures if key not in self._ours]
         for key in strangers[: max(len(strangers) - _REMEMBERED_STRANGERS, 0)]:
             del self._failures[key]
 
@@ -243,7 +253,8 @@ def viewer_of_token(token: ApiToken) -> Viewer:
 
 
 def digest(secret: str) -> str:
-    """What is stored of a cookie or a token: it has 256 random bits, so a plain SHA-256 is enough."""
+    """What is stored of a cookie or a token: it has 256 random bits, so a plain SHA-256 is enough. Never for a
+    password."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

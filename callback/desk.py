@@ -139,10 +139,11 @@ class Desk(DeskBase):
         async def change(request: CallbackRequest) -> CallbackRequest:
             urgent = Urgency.URGENT in (request.urgency, again.urgency)
             told = again.reason if again.reason is not Reason.UNSPECIFIED else request.reason
+            notes = [note for note in (request.note, again.note) if note]
             new: dict[str, Any] = {
                 "urgency": Urgency.URGENT if urgent else Urgency.ORDINARY,
                 "reason": request.reason if request.reason in URGENT_REASONS else told,
-                "note": "\n".join(filter(None, (request.note, again.note))) or None,
+                "note": "\n".join(dict.fromkeys(notes)) or None,
             }
             if request.state in (RequestState.WAITING, RequestState.UNREACHABLE, RequestState.RESULT_DUE):
                 due = again.next_attempt_at or self.clock.now()

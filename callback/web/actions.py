@@ -1,4 +1,4 @@
-"""What one can do on the pages: ring, record, withdraw, decide, reassign, register. Forms only, all with CSRF.
+"""What one can do on the pages: ring, record, give a number, withdraw, decide, reassign, register. Forms only, all with CSRF.
 
 Never acts on a request the viewer may not act on, and never answers a form with a page that a reload would
 send again: 303 to the page, or the form with its errors.
@@ -53,9 +53,7 @@ async def ring(request: web.Request) -> web.StreamResponse:
         code = next(code for kind, code in _RING_REFUSED if isinstance(error, kind))
         log.info("ring_refused", request_id=target.id, why=type(error).__name__)
         set_flash(response, code)
-    else:
-        set_flash(response, "ringing")
-    return response
+    return response  # the page itself says what rings, for as long as it does
 
 
 async def result(request: web.Request) -> web.StreamResponse:
@@ -68,6 +66,29 @@ async def result(request: web.Request) -> web.StreamResponse:
     return await _acted(
         target, "result", desk.record_result(target.id, _person(request), said, note or None), to="/requests"
     )
+
+
+async def number(request: web.Request) -> web.StreamResponse:
+    """The number of a caller who hid it. Leads to the request that will be rung there: it may be another,
+    that had the number already."""
+    target, form, page = await actable(request), await _form(request), Page(request)
+    raw = form.get("phone", "").strip()
+    if not re.search(r"\d", raw):
+        return await _refused(request, target, {"phone": page.t("register.missing_phone")}, form)
+    response = see_other(f"/requests/{target.id}")
+    if not target.is_open:
+        set_flash(response, "not_possible")
+        return response
+    try:
+        saved = await request.config_dict[SERVICES].desk.set_number(target.id, raw, viewer_of(request).actor)
+    except NumberRefused as refused:
+        return await _refused(request, target, {"phone": page.t(f"number.{refused.why}")}, form)
+    except (DeskError, IllegalTransition, StaleRequest):
+        set_flash(response, "not_possible")
+        return response
+    response = see_other(f"/requests/{saved.id}")
+    set_flash(response, "number_saved" if saved.id == target.id else "number_elsewhere")
+    return response
 
 
 async def withdraw(request: web.Request) -> web.StreamResponse:
@@ -140,7 +161,7 @@ async def back(request: web.Request) -> web.StreamResponse:
 
 def add_routes(app: web.Application) -> None:
     app.router.add_post("/requests/new", register)
-    for act in (ring, result, withdraw, decide, reassign):
+    for act in (ring, result, number, withdraw, decide, reassign):
         path = f"/requests/{{id}}/{act.__name__}"
         app.router.add_post(path, act)
         app.router.add_get(path, back)

@@ -6,6 +6,7 @@ Never puts a password, a cookie or a token into a log, a URL or an answer (a log
 from __future__ import annotations
 
 import secrets
+from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -86,7 +87,7 @@ def _to_login(request: web.Request) -> web.StreamResponse:
         return web.Response(status=401)
     location = "/login"
     if request.method == "GET" and request.path not in ("/", "/requests"):
-        location += f"?next={request.path}"
+        location += f"?next={quote(request.path)}"  # decoded, it may hold a line break
     return see_other(location)
 
 
@@ -121,7 +122,7 @@ async def login(request: web.Request) -> web.StreamResponse:
         return _login_form(request, person_id, {"person": wait}, next_path, status=429)
     if entered is None:
         return _login_form(request, person_id, {"person": page.t("login.wrong")}, next_path, status=401)
-    response = see_other(_inside(next_path))
+    response = see_other(quote(_inside(next_path), safe="/?&="))
     lifetime = page.services.config.settings.service.session_hours * 3600
     response.set_cookie(
         COOKIE, entered[0], max_age=lifetime, httponly=True, samesite="Lax", secure=_https(request), path="/"

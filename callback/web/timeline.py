@@ -26,7 +26,12 @@ class Moment:
 
 _CALL = frozenset({"call_started", "caller_ringing", "connected", "call_missed", "call_talked"})
 _END = frozenset({"result_reached", "withdrawn", "decided"})
-_STEP = frozenset({"registered", "claimed", "released", "result_ring_again", "number_changed", "reassigned"})
+_STEP = frozenset(
+    {
+        "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
+        "reassigned",
+    }
+)  # fmt: skip
 _KNOWN = _CALL | _END | _STEP
 
 
@@ -44,10 +49,10 @@ def _moment(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> Mo
 def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
     t, details = words.t, entry.details
     key = entry.event if entry.event in _KNOWN else "other"
-    if entry.event == "registered" and entry.actor == "caller":
-        key = "registered.phone"
+    if entry.event in ("registered", "registered_again") and entry.actor == "caller":
+        key += ".stayed" if details.get("by") in ("silence", "wrong_key") else ".phone"
     elif "merged_into" in details:
-        key = "merged"
+        key = "merged_into"
     return t(
         f"line.{key}",
         actor=words.actor(entry.actor),

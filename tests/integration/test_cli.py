@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
+from structlog.testing import capture_logs
 
 from callback.cli import DEMO_CONFIG, main
 
@@ -24,12 +23,11 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def logs_of_one_test() -> Iterator[None]:
-    """The command sets up logging to its own stderr, which is gone after the test."""
-    handlers = logging.root.handlers[:]
-    yield
-    structlog.reset_defaults()
-    logging.root.handlers[:] = handlers
+def no_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command sets up logging for a whole process; these tests are many commands in one."""
+    monkeypatch.setattr("callback.cli.configure_logging", lambda level: None)
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
