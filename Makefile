@@ -38,7 +38,7 @@ pbx: .venv/run-ready
 test: lint type docs
 	@hardware/setup.sh pbx phones browser
 	@$(PY) -m hardware.asterisk.local_pbx --build-only
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadgroup
 
 lint: .venv/test-ready
 	@.venv/bin/ruff check .

@@ -19,6 +19,7 @@ from hardware.asterisk import outcomes
 from hardware.asterisk.fastagi import DEAD_CHANNEL, AgiGone, AgiReply, AgiSession
 from hardware.asterisk.leg import Dialling, Leg
 from hardware.asterisk.pbx_config import AFTER_CONTEXT, DONE_VARIABLE, PEER_VARIABLE
+from hardware.asterisk.settled_ends import SettledEnds
 from hardware.line import (
     Answer,
     Connected,
@@ -38,6 +39,10 @@ KEYS_VARIABLE: Final = "TAST1_KEYS"
 _KEYS: Final = "0123456789*#"
 _CHANNEL_NAME: Final = re.compile(r"[A-Za-z0-9/@+._-]{1,150}")
 _UP: Final = "6"
+_BEYOND_THE_END: Final = 999_999_999
+"""Played from there a prompt is fetched and opened, and over before anything is heard."""
+_SEARCH_SECONDS: Final = 5.0
+"""How long a caller is let stand in silence to find out whether anything can be played."""
 
 CallCommand = Answer | Prompt | Dial | Hangup
 
@@ -51,6 +56,7 @@ class CallSetup:
     destination: Callable[[str], str]
     """E.164 or extension -> what `Dial` rings."""
     emit: Callable[[LegEvent], None]
+    settled: SettledEnds
 
 
 class AgiCall:
@@ -107,11 +113,15 @@ class AgiCall:
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
 
-    def abandon(self) -> None:
+    def abandon(self, outcome: LegOutcome | None = None) -> None:
         """Give the call back to the dialplan, which goes on to its fall-back. A conversation is not disturbed."""
         if self._leg.dialling is None and not self._over:
-            self._end(LegOutcome.ENDED if self._leg.answered else LegOutcome.FAILED)
+            self._end(outcome or (LegOutcome.ENDED if self._leg.answered else LegOutcome.FAILED))
         self._session.close()
+
+    def cut(self) -> None:
+        """The exchange does not know this call any more: nobody will answer on its connection."""
+        self._session.abort()
 
     def _stir(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -133,6 +143,7 @@ class AgiCall:
     async def _hang_up(self) -> None:
         await self._session.set_variable(DONE_VARIABLE, "1")
         self._end(LegOutcome.ENDED if self._leg.answered else LegOutcome.CANCELLED)
+        await self._setup.settled.delete(self._session)
         await self._quietly("HANGUP")
 
     async def _caller_left(self) -> None:
@@ -187,16 +198,9 @@ class AgiCall:
 
     async def _prompt(self, prompt: Prompt) -> None:
         if prompt.digits == 0:
-            for item in prompt.items:
-                if not await self._play(self._setup.prompt_url(item)):
-                    return
-            self._tell(NoInput(prompt.leg))
+            await self._announce(prompt)
             return
-        entered = self._take_ahead(prompt.digits)
-        if entered is not None:
-            self._tell(DigitsEntered(prompt.leg, entered))
-            return
-        await self._collect(prompt)
+        await self._collect(prompt, [self._setup.prompt_url(item) for item in prompt.items])
 
     def _take_ahead(self, digits: int) -> str | None:
         """Keys pressed ahead, if they are enough; else they stay in `_ahead`."""
@@ -209,21 +213,58 @@ class AgiCall:
         )
         return entered
 
-    async def _collect(self, prompt: Prompt) -> None:
+    async def _announce(self, prompt: Prompt) -> None:
+        heard = not prompt.items
+        for item in prompt.items:
+            played = await self._play(self._setup.prompt_url(item))
+            if played is None:
+                return
+            heard = heard or played
+        if heard:
+            self._tell(NoInput(prompt.leg))
+        else:
+            self._give_back(prompt)
+
+    def _give_back(self, prompt: Prompt) -> None:
+        """Nothing of it could be played, so the caller stands in silence: the exchange's own recording is for them."""
+        log.warning("prompt_unplayable", leg=prompt.leg, items=len(prompt.items))
+        if not self._leg.cancelled:
+            self.abandon(LegOutcome.FAILED)
+
+    async def _collect(self, prompt: Prompt, urls: list[str], *, again: bool = False) -> None:
         """Play and read. Keys pressed ahead have stopped the playing already."""
+        entered = self._take_ahead(prompt.digits)
+        if entered is not None:
+            self._tell(DigitsEntered(prompt.leg, entered))
+            return
         ahead, self._ahead = self._ahead, ""
-        urls = "" if ahead else "&".join(self._setup.prompt_url(item) for item in prompt.items)
-        outcome = await self._read(urls, prompt.digits - len(ahead), prompt.timeout.total_seconds())
-        if outcome is not None and outcome[0] == "ERROR":
-            log.warning("prompt_not_played", leg=prompt.leg, item=prompt.items[-1] if prompt.items else "")
-            outcome = await self._read("", prompt.digits - len(ahead), prompt.timeout.total_seconds())
+        played = "" if ahead else "&".join(urls)
+        outcome = await self._read(played, prompt.digits - len(ahead), prompt.timeout.total_seconds())
         if outcome is None:
             return
         status, keys = outcome
-        if status == "OK" or ahead or keys:
+        if status == "ERROR" and played and not again:
+            await self._collect_without(prompt, urls)
+        elif status == "OK" or ahead or keys:
             self._tell(DigitsEntered(prompt.leg, ahead + keys))
         else:
             self._tell(NoInput(prompt.leg))
+
+    async def _collect_without(self, prompt: Prompt, urls: list[str]) -> None:
+        """The last item could not be played. Where another was heard, or the last has come meanwhile (it is played
+        then), the keys are read; once, whatever happens."""
+        log.warning("prompt_not_played", leg=prompt.leg, item=prompt.items[-1])
+        give_up = asyncio.get_running_loop().time() + _SEARCH_SECONDS
+        for url in reversed(urls):
+            playable = await self._play(url, _BEYOND_THE_END)
+            if playable is None:
+                return
+            if playable:
+                await self._collect(prompt, [url] if url == urls[-1] else [], again=True)
+                return
+            if asyncio.get_running_loop().time() > give_up:
+                break
+        self._give_back(prompt)
 
     async def _read(self, urls: str, digits: int, seconds: float) -> tuple[str, str] | None:
         """(READSTATUS, keys); None when the caller hung up before they had pressed all.
@@ -244,16 +285,16 @@ class AgiCall:
             return None
         return status, keys
 
-    async def _play(self, url: str) -> bool:
-        """Play to the end; keys pressed meanwhile are kept. False when the caller hung up."""
-        offset = 0
+    async def _play(self, url: str, offset: int = 0) -> bool | None:
+        """Play to the end; keys pressed meanwhile are kept. False when it could not be played; None when the caller
+        hung up."""
         while True:
             reply = await self._session.command(f'STREAM FILE {url} "{_KEYS}" {offset}')
             if await self._is_gone(reply):
-                return False
+                return None
             if reply.failed:
                 log.warning("prompt_not_played", leg=self._leg.id)
-                return True
+                return False
             if reply.result == "0":
                 return True
             self._ahead = (self._ahead + chr(outcomes.number(reply.result) or ord("#")))[-40:]

@@ -11,6 +11,7 @@ import asyncio
 import hmac
 import ipaddress
 import re
+import socket
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -25,6 +26,9 @@ ENV_LINES: Final = 100
 ENV_BYTES: Final = 16_384
 ENV_SECONDS: Final = 5.0
 _REPLY_BYTES: Final = 16_384
+_KEEP_ALIVE: Final = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 35_000}
+"""A PBX that vanished without a word is found after 35 s, whether we wait for it (the first three: seconds, seconds,
+probes) or it owes us a receipt (the last: milliseconds). Each where the platform has it."""
 _ENV_LINE: Final = re.compile(r"(agi_[a-z0-9_]{1,40}): ?(.*)")
 _REPLY: Final = re.compile(r"(\d{3})(?: result=(\S*)(?: (.*))?| ?(.*))")
 _UNSAFE: Final = re.compile("[\x00\r\n]")
@@ -114,6 +118,11 @@ class AgiSession(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.close()
 
+    def abort(self) -> None:
+        """The PBX is known to be gone: whoever waits for an answer learns it now."""
+        if self._transport is not None:
+            self._transport.abort()
+
     # ---- asyncio.Protocol --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -123,6 +132,7 @@ class AgiSession(asyncio.Protocol):
         if not self._server.allows(peer[0] if peer else ""):
             self._refuse("address_not_allowed")
             return
+        _keep_alive(transport)
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(self._server.env_seconds, self._refuse, "too_slow")
         self._server.sessions.add(self)
@@ -217,6 +227,16 @@ class AgiSession(asyncio.Protocol):
         if match is None or self._waiter is None or self._waiter.done():
             return
         self._waiter.set_result(AgiReply(int(match[1]), match[2] or "", match[3] or match[4] or ""))
+
+
+def _keep_alive(transport: asyncio.Transport) -> None:
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class FastAgiServer:

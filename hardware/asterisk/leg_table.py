@@ -6,7 +6,7 @@ Events are hints, the snapshot is the truth: a leg that a snapshot does not show
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -60,12 +60,22 @@ class LegTable:
         ]
         return frozenset([*self._legs, *peers])
 
-    def keep_only(self, channels: Iterable[str]) -> None:
-        """After a snapshot: forget what the exchange does not show. Legs with a session tell their own end."""
+    def with_session(self) -> frozenset[Leg]:
+        return frozenset(leg for leg in self._legs.values() if leg.call is not None)
+
+    def keep_only(self, channels: Iterable[str], had_session: Collection[Leg]) -> None:
+        """After a snapshot: forget what the exchange does not show.
+
+        `had_session`: the legs that had one before the exchange was asked. One of them that it does not show has a
+        session with nobody (the exchange restarted, and no word of it reached us), which is ended here. A session
+        that began later may be too new for the answer."""
         shown = frozenset(channels)
         for leg in list(self._legs.values()):
-            if leg.call is None and leg.channel not in shown:
-                self.forget(leg)
+            if leg.channel in shown or (leg.call is not None and leg not in had_session):
+                continue
+            self.forget(leg)
+            if leg.call is not None:
+                leg.call.cut()
 
     def unheard_joins(self) -> list[tuple[Leg, Dialling]]:
         """Peers the snapshot shows as joined, whose `Connected` was lost with the link."""
@@ -154,11 +164,12 @@ class LegTable:
         """The end of a leg that was up and has no session: first its peer's, if it is known to have had one.
 
         For the peer of an earlier life whose id the exchange does not tell, the leg's own end must do: `answered`
-        then says whether the two ever talked."""
+        then says whether the two ever talked. A leg that dialled nobody has an end of its own only."""
         self.forget(leg)
         end = end or DialEnd("", None, 0)
         if leg.dialling is None:
-            self._emit(end.event(leg.id))
+            event = end.event(leg.id)
+            self._emit(event if end.status else replace(event, answered=leg.answered))
             return
         if leg.dialling.joined or end.talked:
             peer = LegEnded(leg.dialling.peer, LegOutcome.ENDED, end.cause, answered=True)

@@ -22,8 +22,10 @@ from hardware.asterisk.handover import ami_address, check_command, fastagi_token
 from hardware.asterisk.hang_up import HangUps, Jobs
 from hardware.asterisk.leg import CHECK_PREFIX, Leg, channel_of, is_leg_id, leg_of
 from hardware.asterisk.leg_table import LegTable
+from hardware.asterisk.outcomes import DialEnd
 from hardware.asterisk.pbx_check_call import CHECK_PROMPT, answer_check
-from hardware.asterisk.pbx_config import LEG_CONTEXT
+from hardware.asterisk.pbx_config import LEG_CONTEXT, LEG_ENDED_EVENT
+from hardware.asterisk.settled_ends import SettledEnds
 from hardware.asterisk.snapshot import end_on_record, is_alive, take_snapshot
 from hardware.line import (
     Abandon,
@@ -77,7 +79,8 @@ class AsteriskLine:
         self._held: list[AmiEvent] | None = None
         self._jobs = Jobs()
         self._stopping = False
-        self._setup = CallSetup(self._url_of, self._destination, self._emit)
+        self._settled = SettledEnds()
+        self._setup = CallSetup(self._url_of, self._destination, self._emit, self._settled)
         self._link = AmiLink(
             ami_address(settings, secrets),
             clock,
@@ -127,8 +130,14 @@ class AsteriskLine:
 
     async def last_words(self, leg: str) -> LegEnded | None:
         """See the port. Asterisk keeps it in its own database, written by the dialplan."""
-        end = await end_on_record(self._link.client(), channel_of(leg))
+        end = await self._end_on_record(channel_of(leg))
         return end.event(leg) if end is not None else None
+
+    async def _end_on_record(self, channel: str) -> DialEnd | None:
+        end = await end_on_record(self._link.client(), channel)
+        if end is not None:
+            self._settled.add(channel)
+        return end
 
     @property
     def fastagi_port(self) -> int:
@@ -214,6 +223,8 @@ class AsteriskLine:
             self._jobs.spawn(self._watch(leg))
 
     def _on_ami_event(self, event: AmiEvent) -> None:
+        if event.keys.get("UserEvent") == LEG_ENDED_EVENT:
+            self._settled.add(event.keys.get("Leg", ""))
         if self._held is not None:
             self._held.append(event)
         else:
@@ -243,7 +254,7 @@ class AsteriskLine:
             await asyncio.sleep(_WATCH_EVERY)
             try:
                 if not await is_alive(self._link.client(), leg.channel):
-                    self._table.end_adopted(leg, await end_on_record(self._link.client(), leg.channel))
+                    self._table.end_adopted(leg, await self._end_on_record(leg.channel))
             except LineError:
                 log.debug("watch_postponed", leg=leg.id)
 

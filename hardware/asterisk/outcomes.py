@@ -104,9 +104,9 @@ class DialEnd:
         return self.status == "ANSWER" or self.seconds > 0
 
     def event(self, leg: str) -> LegEnded:
-        """As the end of a `Dial`; of a leg that never dialled: an ordinary hang-up."""
+        """As the end of a `Dial` (`answered` = the two talked); of a leg that never dialled: an ordinary hang-up."""
         if not self.status:
-            return LegEnded(leg, LegOutcome.ENDED, self.cause, answered=True)
+            return LegEnded(leg, LegOutcome.ENDED, self.cause)
         return LegEnded(
             leg, dialled(self.status, self.cause), dial_cause(self.status, self.cause), self.talked
         )

@@ -17,10 +17,11 @@ _UP: Final = "6"
 
 async def take_snapshot(client: AmiClient, table: LegTable) -> list[Leg]:
     """Bring the table up to date; the legs that have no session, so that nobody tells their end but events."""
+    had_session = table.with_session()
     rows = await client.list_action("CoreShowChannels")
     for row in rows:
         await _recognise(client, table, row)
-    table.keep_only(row.get("Uniqueid", "") for row in rows)
+    table.keep_only((row.get("Uniqueid", "") for row in rows), had_session)
     legs = [table.get(leg_of(row.get("Uniqueid", ""))) for row in rows]
     return [leg for leg in legs if leg is not None and leg.adopted]
 

@@ -151,7 +151,7 @@ async def test_both_sides_of_a_leg_hear_each_other(pbx: LocalPbx, public: Phones
     async def joins(call: AgiCall) -> None:
         await call.command(f"SET VARIABLE CALLERID(num) {LILLEVIK}")
         await call.command(f'EXEC Dial "PJSIP/{CALLER}@trunk,30,gF(tast1-after^s^1)"')
-        await call.done()
+        # Not marked as done: only then is the end told and kept.
 
     kari, person = await office.phone("201"), await public.phone(CALLER)
     async with agi_service(joins), ami_tap() as ami:

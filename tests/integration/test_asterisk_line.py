@@ -245,6 +245,139 @@ async def test_hangup_before_the_channel_exists(rig: Rig) -> None:
     assert (await rig.event(LegEnded)).outcome is LegOutcome.CANCELLED
 
 
+# ---- sessions with nobody --------------------------------------------------------------------------------------
+
+
+async def test_half_open_session(rig: Rig) -> None:
+    """A call whose PBX vanished without a word is not among the living of the one that came back, and fails."""
+    await rig.call()
+    leg = (await rig.event(CallOffered)).leg
+    await rig.line.send(Prompt(leg, ("nb/intake.greeting",), 1))
+    await rig.peers[0].command()
+    rig.ami.hang_up()
+    assert (await rig.event(LineRestored, 2)).legs == frozenset()
+    assert (await rig.event(LegEnded)) == LegEnded(leg, LegOutcome.FAILED)
+    assert await rig.peers[0].is_closed()
+
+
+async def test_half_open_dial(rig: Rig) -> None:
+    """A `Dial` on such a call is gone with it, both legs: the list of the living tells, and nothing is told after."""
+    leg = await _dialling(rig)
+    rig.ami.hang_up()
+    assert (await rig.event(LineRestored, 2)).legs == frozenset()
+    assert await rig.peers[0].is_closed()
+    rig.says("Hangup", Uniqueid="1700000000.1", Cause="16", ChannelState="6")
+    await rig.call(uniqueid="1700000000.2")
+    await rig.event(CallOffered, 2)
+    assert rig.of(LegEnded) == []
+    assert rig.line._table.get(leg) is None
+
+
+async def test_session_on_a_live_channel(rig: Rig) -> None:
+    """A call the exchange still has keeps its session through a lost line."""
+    peer = await rig.call()
+    leg = (await rig.event(CallOffered)).leg
+    await rig.line.send(Prompt(leg, ("nb/intake.greeting",), 1))
+    await peer.command()
+    rig.ami.channels = ["1700000000.1"]
+    rig.ami.hang_up()
+    assert (await rig.event(LineRestored, 2)).legs == frozenset([leg])
+    peer.say("200 result=0")
+    await peer.command()
+    peer.say("200 result=1 (OK,1)")
+    assert (await rig.event(DigitsEntered)).digits == "1"
+
+
+async def test_session_younger_than_the_snapshot(ami: AmiPeer) -> None:
+    """A call that comes while the snapshot is taken is not missed in an answer that is older than it."""
+    asked = asyncio.Event()
+    answer = asyncio.Event()
+
+    async def slowly(peer: AmiPeer, action: ami_peer.Action, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await answer.wait()
+        await ami_peer.ordinary(peer, action, writer)
+
+    ami.answers["CoreShowChannels"] = slowly
+    rig = Rig(ami)
+    await rig.line.start(rig.events.append)
+    await asked.wait()
+    peer = await rig.call()
+    leg = (await rig.event(CallOffered)).leg
+    answer.set()
+    assert (await rig.event(LineRestored)).legs == frozenset([leg])
+    await rig.line.send(Answer(leg))
+    assert await peer.command() == "ANSWER"
+    await rig.line.stop()
+    await rig.peers.close()
+
+
+async def _dialling(rig: Rig) -> str:
+    """A call that rings a peer."""
+    peer = await rig.call()
+    leg = (await rig.event(CallOffered)).leg
+    await rig.line.send(Dial(leg, "tast1-peer", "201", timedelta(seconds=20), OFFICE))
+    while not (await peer.command()).startswith("EXEC Dial"):
+        peer.say("200 result=1")
+    return leg
+
+
+# ---- what the exchange kept ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome", "talked"),
+    [
+        ("ANSWER,16,42", LegOutcome.ENDED, True),
+        ("BUSY,17,", LegOutcome.BUSY, False),
+        ("CANCEL,16,0", LegOutcome.CANCELLED, False),
+        (",16,", LegOutcome.ENDED, False),
+        (",,", LegOutcome.ENDED, False),
+    ],
+    ids=["talked", "busy", "cancelled", "never dialled", "nothing known"],
+)
+async def test_last_words(rig: Rig, value: str, outcome: LegOutcome, talked: bool) -> None:
+    """What was kept of a `Dial` says whether the two talked; of a leg that dialled nobody, never."""
+    rig.ami.answers["DBGet"] = ami_peer.kept(value)
+    words = await rig.line.last_words(LEG)
+    assert words is not None
+    assert (words.leg, words.outcome, words.answered) == (LEG, outcome, talked)
+
+
+async def test_end_of_an_answered_leg_that_dialled_nobody(rig: Rig) -> None:
+    """A leg that was picked up and never reached us was answered; the end is its own."""
+    await rig.line.send(RING)
+    rig.says("Newchannel", Uniqueid=LEG)
+    rig.says("OriginateResponse", Uniqueid=LEG, Response="Success", Reason="4")
+    rig.says("UserEvent", UserEvent="Tast1LegEnded", Leg=LEG, DialStatus="", Cause="16", AnsweredTime="")
+    assert (await rig.event(LegEnded)) == LegEnded(LEG, LegOutcome.ENDED, 16, answered=True)
+
+
+async def test_ends_that_were_read_are_deleted(rig: Rig) -> None:
+    """What was read out of the PBX's database is deleted there, once, by the next call that we end."""
+    rig.line._settled._keep_seconds = 0
+    rig.ami.answers["DBGet"] = ami_peer.kept("ANSWER,16,42")
+    await rig.line.last_words("tast1-in-1700000000.9")
+    peer = await rig.call()
+    leg = (await rig.event(CallOffered)).leg
+    await rig.line.send(Hangup(leg))
+    for command in ('SET VARIABLE TAST1_DONE "1"', 'DATABASE DEL tast1 "1700000000.9"', "HANGUP"):
+        assert await peer.command() == command
+        peer.say("200 result=1")
+
+
+async def test_ends_just_read_are_kept(rig: Rig) -> None:
+    """What was read a moment ago may not be stored yet: it stays."""
+    rig.ami.answers["DBGet"] = ami_peer.kept("ANSWER,16,42")
+    await rig.line.last_words("tast1-in-1700000000.9")
+    peer = await rig.call()
+    leg = (await rig.event(CallOffered)).leg
+    await rig.line.send(Hangup(leg))
+    for command in ('SET VARIABLE TAST1_DONE "1"', "HANGUP"):
+        assert await peer.command() == command
+        peer.say("200 result=1")
+
+
 # ---- calls that come in ----------------------------------------------------------------------------------------
 
 
@@ -346,21 +479,155 @@ async def test_abandon(rig: Rig) -> None:
     assert [event.leg for event in rig.of(LegEnded)] == [leg]
 
 
-async def test_unfetchable_prompt(rig: Rig) -> None:
-    """A prompt that cannot be fetched ends as silence would, after the time a person has to press a key."""
-    peer = await rig.call()
-    leg = (await rig.event(CallOffered)).leg
-    await rig.line.send(Prompt(leg, ("nb/gone",), 1, timedelta(seconds=2)))
-    url = "http://127.0.0.1:8600/prompts/nb/gone.wav"
-    for command, answer in (
-        (f'EXEC Read "TAST1_KEYS,{url},1,,1,2"', "200 result=0"),
-        ('GET FULL VARIABLE "${READSTATUS},${TAST1_KEYS}"', "200 result=1 (ERROR,)"),
-        ('EXEC Read "TAST1_KEYS,,1,,1,2"', "200 result=0"),
-        ('GET FULL VARIABLE "${READSTATUS},${TAST1_KEYS}"', "200 result=1 (TIMEOUT,)"),
-    ):
+# ---- prompts that cannot be fetched ----------------------------------------------------------------------------
+
+URL: Final = "http://127.0.0.1:8600/prompts/nb/"
+STATUS: Final = 'GET FULL VARIABLE "${READSTATUS},${TAST1_KEYS}"'
+UP: Final = ("CHANNEL STATUS", "200 result=6")
+
+
+def read(*names: str, digits: int = 1) -> str:
+    return f'EXEC Read "TAST1_KEYS,{"&".join(f"{URL}{name}.wav" for name in names)},{digits},,1,2"'
+
+
+def stream(name: str, offset: int = 0) -> str:
+    return f'STREAM FILE {URL}{name}.wav "0123456789*#" {offset}'
+
+
+BEYOND: Final = 999_999_999
+
+
+async def _offered(rig: Rig, *names: str, digits: int) -> tuple[AgiPeer, str]:
+    """An answered call with a prompt of these items under way."""
+    peer = await rig.call("leg", uniqueid=LEG)
+    await rig.event(LegAnswered)
+    await rig.line.send(Prompt(LEG, tuple(f"nb/{name}" for name in names), digits, timedelta(seconds=2)))
+    return peer, LEG
+
+
+async def _talk(peer: AgiPeer, *exchange: tuple[str, str]) -> None:
+    for command, answer in exchange:
         assert await peer.command() == command
         peer.say(answer)
+
+
+async def test_nothing_to_hear_before_keys(rig: Rig) -> None:
+    """Nobody is asked for keys in silence: when no item can be fetched, the dialplan gets the call for its fall-back."""
+    peer, leg = await _offered(rig, "a", "b", digits=1)
+    await _talk(
+        peer,
+        (read("a", "b"), "200 result=0"),
+        (STATUS, "200 result=1 (ERROR,)"),
+        (stream("b", BEYOND), "200 result=-1 endpos=0"),
+        UP,
+        (stream("a", BEYOND), "200 result=-1 endpos=0"),
+        UP,
+    )
+    assert await peer.is_closed()
+    assert (await rig.event(LegEnded)) == LegEnded(leg, LegOutcome.FAILED, None, answered=True)
+    assert not any("TAST1_DONE" in command for command in peer.seen)
+    assert rig.of(NoInput) == []
+
+
+async def test_last_item_missing(rig: Rig) -> None:
+    """One missing item ends no call: what came before it was heard, and the keys are read without it."""
+    peer, leg = await _offered(rig, "a", "gone", digits=1)
+    await _talk(
+        peer,
+        (read("a", "gone"), "200 result=0"),
+        (STATUS, "200 result=1 (ERROR,)"),
+        (stream("gone", BEYOND), "200 result=-1 endpos=0"),
+        UP,
+        (stream("a", BEYOND), "200 result=0 endpos=8000"),
+        (read(), "200 result=0"),
+        (STATUS, "200 result=1 (TIMEOUT,)"),
+    )
     assert (await rig.event(NoInput)).leg == leg
+
+
+async def test_prompt_that_comes_late(rig: Rig) -> None:
+    """A prompt that could be fetched a moment later is played then; once, also when it fails again."""
+    peer, leg = await _offered(rig, "a", digits=1)
+    await _talk(
+        peer,
+        (read("a"), "200 result=0"),
+        (STATUS, "200 result=1 (ERROR,)"),
+        (stream("a", BEYOND), "200 result=0 endpos=8000"),
+        (read("a"), "200 result=0"),
+        (STATUS, "200 result=1 (ERROR,)"),
+    )
+    assert (await rig.event(NoInput)).leg == leg
+
+
+async def test_key_while_it_is_searched(rig: Rig) -> None:
+    """A key pressed while we look for something to play is a key."""
+    peer, _ = await _offered(rig, "a", digits=1)
+    await _talk(
+        peer,
+        (read("a"), "200 result=0"),
+        (STATUS, "200 result=1 (ERROR,)"),
+        (stream("a", BEYOND), "200 result=49 endpos=8000"),
+        (stream("a", 8000), "200 result=0 endpos=8000"),
+    )
+    assert (await rig.event(DigitsEntered)).digits == "1"
+
+
+async def test_hangup_while_it_is_searched(rig: Rig) -> None:
+    """A caller who hangs up meanwhile has ended the call; there is nobody left for a fall-back."""
+    peer, leg = await _offered(rig, "a", "b", digits=1)
+    await _talk(peer, (read("a", "b"), "200 result=0"), (STATUS, "200 result=1 (ERROR,)"))
+    assert await peer.command() == stream("b", BEYOND)
+    peer.say("HANGUP", "200 result=-1 endpos=0")
+    assert (await rig.event(LegEnded)) == LegEnded(leg, LegOutcome.ENDED, 16, answered=True)
+    assert await peer.command() == 'SET VARIABLE TAST1_DONE "1"'
+
+
+async def test_nothing_to_hear(rig: Rig) -> None:
+    """Also where no keys are asked for: nothing heard at all gives the call back."""
+    peer, leg = await _offered(rig, "a", "b", digits=0)
+    for name in ("a", "b"):
+        await _talk(peer, (stream(name), "200 result=-1 endpos=0"), UP)
+    assert await peer.is_closed()
+    assert (await rig.event(LegEnded)) == LegEnded(leg, LegOutcome.FAILED, None, answered=True)
+    assert not any("TAST1_DONE" in command for command in peer.seen)
+
+
+@pytest.mark.parametrize("missing", ["a", "b"])
+async def test_one_item_missing(rig: Rig, missing: str) -> None:
+    """One missing item among those that play is passed over."""
+    peer, leg = await _offered(rig, "a", "b", digits=0)
+    for name in ("a", "b"):
+        if name == missing:
+            await _talk(peer, (stream(name), "200 result=-1 endpos=0"), UP)
+        else:
+            await _talk(peer, (stream(name), "200 result=0 endpos=8000"))
+    assert (await rig.event(NoInput)).leg == leg
+
+
+async def test_nothing_to_hear_in_a_call_we_end(rig: Rig) -> None:
+    """A call we were asked to end is ended; the fall-back is not for it."""
+    peer, leg = await _offered(rig, "a", digits=0)
+    assert await peer.command() == stream("a")
+    await rig.line.send(Hangup(leg))
+    peer.say("200 result=-1 endpos=0")
+    await _talk(peer, UP, ('SET VARIABLE TAST1_DONE "1"', "200 result=1"), ("HANGUP", "200 result=1"))
+    assert (await rig.event(LegEnded)).outcome is LegOutcome.ENDED
+
+
+# ---- hanging up ------------------------------------------------------------------------------------------------
+
+
+async def test_key_and_hangup_before_a_dial(rig: Rig) -> None:
+    """A caseworker who presses 1 and hangs up in the same moment: nobody is rung, and the only end is their own."""
+    peer, leg = await _offered(rig, "whisper", digits=1)
+    assert await peer.command() == read("whisper")
+    await rig.line.send(Dial(leg, "tast1-peer", CALLER, timedelta(seconds=20), OFFICE))
+    peer.say("HANGUP", "200 result=0")
+    await _talk(peer, (STATUS, "200 result=1 (OK,1)"))
+    assert await peer.command() == 'SET VARIABLE TAST1_DONE "1"'
+    peer.say("200 result=1")
+    assert await peer.is_closed()
+    assert rig.events[2:] == [DigitsEntered(leg, "1"), LegEnded(leg, LegOutcome.ENDED, 16, answered=True)]
 
 
 async def test_hangup_in_a_prompt(rig: Rig) -> None:

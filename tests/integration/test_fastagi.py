@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -163,6 +164,28 @@ async def test_gone_in_the_beginning(rig: Rig) -> None:
     peer.close()
     await until(lambda: not rig.server.sessions)
     assert rig.sessions == []
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the platform has no such options")
+async def test_vanished_exchange_is_looked_for(rig: Rig) -> None:
+    """A PBX that vanishes without a word is found: probes after 20 s of silence, and 35 s for a lost receipt."""
+    _, session = await rig.session()
+    assert session._transport is not None
+    sock = session._transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+    found = [sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
+    assert found == [20, 5, 3, 35_000]
+
+
+async def test_aborted(rig: Rig) -> None:
+    """A session whose PBX is known to be gone ends at once for whoever waits in it."""
+    peer, session = await rig.session()
+    asking = asyncio.create_task(session.command("ANSWER"))
+    await peer.command()
+    session.abort()
+    with pytest.raises(AgiGone):
+        await asking
 
 
 # ---- commands and answers --------------------------------------------------------------------------------------

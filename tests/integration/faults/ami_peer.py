@@ -92,8 +92,18 @@ async def ordinary(peer: AmiPeer, action: Action, writer: asyncio.StreamWriter) 
 
 def _complete(action: Action) -> bytes:
     return (
-        f"Event: CoreShowChannelsComplete\r\nEventList: Complete\r\nActionID: {action['ActionID']}\r\n\r\n"
+        f"Event: {action['Action']}Complete\r\nEventList: Complete\r\nActionID: {action['ActionID']}\r\n\r\n"
     ).encode()
+
+
+def kept(value: str) -> Answer:
+    """A `DBGet` whose key is there."""
+
+    async def answer(peer: AmiPeer, action: Action, writer: asyncio.StreamWriter) -> None:
+        item = f"Event: DBGetResponse\r\nActionID: {action['ActionID']}\r\nVal: {value}\r\n\r\n"
+        writer.write(success(action, "EventList: start") + item.encode() + _complete(action))
+
+    return answer
 
 
 async def mute(peer: AmiPeer, action: Action, writer: asyncio.StreamWriter) -> None:
