@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import getpass
 import os
 import sys
@@ -25,11 +26,20 @@ from scheduler.clock import SystemClock
 DEMO_CONFIG = Path(config_package.__file__).parent / "demo"
 
 
+class PortInUse(CallbackError):
+    """Another program listens on the port of the pages."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when it went well, 1 when something is wrong (said on stderr), 2 for wrong arguments."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        code = int(options.run(options) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `tast1 check | head`: the reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own flush at the end
+        return 141  # as a program that SIGPIPE ends
     except ConfigError as error:
         print(f"The configuration in {options.config} cannot be used:", file=sys.stderr)
         for problem in error.problems:
@@ -59,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     token = verbs.add_parser("token", help="bearer tokens for the API").add_subparsers(required=True)
     create = _verb(token, "create", "make a token and print it once", _token_create, data=True)
     create.add_argument("--role", required=True, choices=[role.value for role in Role])
-    create.add_argument("--office", metavar="OFFICE_NO", help="limits a caseworker's or leader's token")
+    create.add_argument("--office", metavar="OFFICE_NO", help="the only office the token reaches")
     create.add_argument("--name", required=True, help="who or what uses it")
     _verb(token, "list", "names, roles and dates of the tokens", _token_list, data=True)
     revoke = _verb(token, "revoke", "refuse a token from now on", _token_revoke, data=True)
@@ -122,7 +132,13 @@ def _serve(options: argparse.Namespace) -> int:
     config = load(options.config, os.environ, line=options.line, port=options.port)
     secrets = load_secrets(os.environ, config)
     configure_logging(config.settings.service.log_level)
-    asyncio.run(serve(config, secrets, options.data, _announcement(config, secrets)))
+    try:
+        asyncio.run(serve(config, secrets, options.data, _announcement(config, secrets)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        port = config.settings.service.port
+        raise PortInUse(f"port {port} is in use; choose another with --port") from error
     return 0
 
 

@@ -51,12 +51,28 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 """The sections of tast1.toml: the fields of `Settings`."""
 
+_NUMBER = "write a whole number, without quotes"
+_TEXT = 'write text in quotes, as in "..."'
+_LIST = "write a list in square brackets, as in [...]"
 _PLAIN = {
     "extra_forbidden": "unknown key; check the spelling, or remove it",
     "missing": "missing: this key must be set",
     "model_type": "must be a table",
+    "int_parsing": _NUMBER,
+    "int_type": _NUMBER,
+    "int_from_float": _NUMBER,
+    "string_type": _TEXT,
+    "string_too_short": "must not be empty",
+    "bool_type": "write true or false, without quotes",
+    "bool_parsing": "write true or false, without quotes",
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "greater_than_equal": "write a number that is not less than {ge}",
+    "less_than_equal": "write a number that is not greater than {le}",
+    "literal_error": "write one of: {expected}",
+    "enum": "write one of: {expected}",
 }
-"""pydantic's error types in words for the person who edits the file."""
+"""pydantic's error types in words for the person who edits the file; `{...}` is from the error's context."""
 
 
 def load(
@@ -71,6 +87,7 @@ def load(
     settings = _read_settings(folder / SETTINGS_FILE, overrides, draft)
     offices, draft.offices = _read_list(folder / OFFICES_FILE, "office", Office, draft)
     people, draft.people = _read_list(folder / STAFF_FILE, "person", Person, draft)
+    _check_names(folder, draft)
     rules_service.check_settings(draft)
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
@@ -95,6 +112,15 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
         fastagi_token=environ.get(rules_service.FASTAGI_TOKEN) or default,
         demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,
     )
+
+
+def _check_names(folder: Path, draft: Draft) -> None:
+    """A misspelt file name, or a file that some other program was meant to read."""
+    for path in sorted(folder.glob("*.toml")):
+        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE):
+            draft.add(
+                path.name, "", f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE} and {STAFF_FILE} are"
+            )
 
 
 def _read_settings(path: Path, overrides: Table, draft: Draft) -> Settings | None:
@@ -168,4 +194,8 @@ def _problems(error: ValidationError, file: str, prefix: str) -> Iterator[Proble
         key = prefix
         for part in item["loc"]:
             key += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
-        yield Problem(file, key, _PLAIN.get(item["type"], item["msg"].removeprefix("Value error, ")))
+        plain = _PLAIN.get(item["type"])
+        if plain is None:
+            yield Problem(file, key, item["msg"].removeprefix("Value error, "))
+        else:
+            yield Problem(file, key, plain.format(**item.get("ctx", {})).replace("'", '"'))

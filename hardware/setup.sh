@@ -42,6 +42,22 @@ venv() {
     echo "Setting up .venv from $lock (once) ..."
     .venv/bin/pip install --quiet --disable-pip-version-check --no-compile --require-hashes --no-deps -r "$lock"
     .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . 2>.venv/build.log || { cat .venv/build.log >&2; exit 1; }
+    compile
+}
+
+compile() { # bytecode now, so that every start is fast, also where PYTHONDONTWRITEBYTECODE keeps Python from saving it
+    local unused='/site-packages/(pip|setuptools|pygments|phonenumbers/(geodata|carrierdata|tzdata|shortdata))/'
+    env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m compileall -q -j 0 -x "$unused" \
+        .venv/lib callback ivr scheduler config hardware >/dev/null 2>&1 || true
+}
+
+chromium() { # the browser the tests use, found as tests/e2e/browser.py finds it
+    local name
+    [ -z "${CHROMIUM:-}" ] || { need "$CHROMIUM" chromium; return; }
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return
+    done
+    need chromium chromium
 }
 
 case ${1:-} in
@@ -49,12 +65,17 @@ venv) venv "$2" "$3" ;;
 *)
     for part in "$@"; do
         case $part in
-        pbx) command -v asterisk >/dev/null || need mmdebstrap mmdebstrap debian-archive-keyring ;;
+        pbx)
+            command -v asterisk >/dev/null || {
+                need mmdebstrap mmdebstrap debian-archive-keyring
+                [ "$(id -u)" = 0 ] || need newuidmap uidmap
+            }
+            ;;
         phones)
             need baresip baresip-core
             need sipp sip-tester
             ;;
-        browser) need chromium chromium ;;
+        browser) chromium ;;
         *)
             echo "setup.sh: unknown part '$part'" >&2
             exit 2

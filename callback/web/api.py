@@ -31,6 +31,7 @@ from callback.web.models import (
     Body,
     CallBody,
     ListQuery,
+    NumberBody,
     RegisterBody,
     RequestList,
     RequestView,
@@ -123,6 +124,16 @@ async def result(request: web.Request) -> web.StreamResponse:
     return _answer(RequestView.of(saved, viewer_of(request)))
 
 
+async def number(request: web.Request) -> web.StreamResponse:
+    """POST /requests/{id}/number: the request that will be rung at the number, which may be another."""
+    target = await actable(request)
+    body = await _body(request, NumberBody)
+    if not target.is_open:
+        raise IllegalTransition("the request has ended; it needs no number")
+    saved = await _desk(request).set_number(target.id, body.phone, viewer_of(request).actor)
+    return _answer(RequestView.of(saved, viewer_of(request)))
+
+
 async def status(request: web.Request) -> web.StreamResponse:
     """GET /status"""
     return _answer(await collect(request.config_dict[SERVICES], viewer_of(request)))
@@ -139,6 +150,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{BASE}/requests/{{id}}", get_request)
     app.router.add_post(f"{BASE}/requests/{{id}}/call", call)
     app.router.add_post(f"{BASE}/requests/{{id}}/result", result)
+    app.router.add_post(f"{BASE}/requests/{{id}}/number", number)
     app.router.add_get(f"{BASE}/status", status)
     app.router.add_get(f"{BASE}/openapi.json", openapi)
 
@@ -196,7 +208,8 @@ def _list_query(request: web.Request) -> ListQuery:
         else:
             name = "office" if key == "office_no" else key
             if fields.setdefault(name, value) != value:
-                raise ApiError(422, "invalid", f"the query has two different values for {name!r}")
+                told = name if name in ListQuery.model_fields else "an unknown key"
+                raise ApiError(422, "invalid", f"the query has two different values for {told}")
     return ListQuery.model_validate(fields)
 
 
@@ -207,10 +220,9 @@ def _lookup_number(raw: str, config: Config) -> str:
 
 
 def _office_filter(asked: str | None, viewer: Viewer, config: Config) -> str | None:
-    everywhere = viewer.role in (Role.ADMIN, Role.CONTACT_CENTRE)
     if asked is None:
-        return None if everywhere else viewer.office_no
-    if not everywhere and asked != viewer.office_no:
+        return None if viewer.everywhere else viewer.office_no
+    if not viewer.everywhere and asked != viewer.office_no:
         raise ApiError(403, "other_office", "this token may see its own office only")
     if config.office(asked) is None:
         raise ApiError(422, "unknown_office", "there is no such office")
@@ -223,7 +235,7 @@ async def _body(request: web.Request, model: type[B], *, may_be_empty: bool = Fa
         return model.model_validate({})
     try:
         sent = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second: nested thousands deep
         raise ApiError(422, "not_json", "the body must be a JSON object") from None
     return model.model_validate(sent)
 

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from callback.web import api, auth, pages, phone, prompts, status
+from callback.web import api, auth, pages, phone, prompts, search, status
 from callback.web.actions import add_routes as add_action_routes
 from callback.web.context import SERVICES, Services
 from callback.web.errors import INTERNAL, Problem, problem_of, where
@@ -59,6 +59,7 @@ def build_app(services: Services) -> web.Application:
     app.on_response_prepare.append(_set_headers)
     auth.add_routes(app)
     pages.add_routes(app)
+    search.add_routes(app)
     add_action_routes(app)
     status.add_routes(app)
     api.add_routes(app)

@@ -112,9 +112,11 @@ def _http_id(error: web.HTTPException) -> str:
 
 
 def _places(error: ValidationError) -> list[dict[str, str]]:
-    # never `input`: it holds what was sent
+    # never `input`, nor the name of an unknown key: they are what was sent
     return [
-        {"field": ".".join(str(part) for part in item["loc"]), "problem": item["msg"]}
+        {"field": ".".join(map(str, item["loc"][:-1])), "problem": "unknown key"}
+        if item["type"] == "extra_forbidden"
+        else {"field": ".".join(map(str, item["loc"])), "problem": item["msg"]}
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 

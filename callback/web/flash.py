@@ -10,7 +10,9 @@ from aiohttp import web
 from callback.web.words import Words
 
 COOKIE = "tast1_flash"
-GOOD = frozenset({"result", "withdrawn", "decided", "reassigned", "number_saved", "number_elsewhere", "logged_out"})
+GOOD = frozenset(
+    {"result", "withdrawn", "decided", "reassigned", "number_saved", "number_elsewhere", "logged_out"}
+)
 _PLAIN = (GOOD - {"reassigned"}) | {
     "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "line_down", "not_possible",
 }  # fmt: skip

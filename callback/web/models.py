@@ -5,10 +5,11 @@ An unknown key in a body is an error. Times are UTC with Z; `phone` is E.164. A 
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from callback.access import Viewer
 from callback.request import (
@@ -22,10 +23,24 @@ from callback.request import (
     RequestState,
     Urgency,
 )
+from callback.web.texts import LANGUAGE_NAMES
 
 MAX_NOTE = 2000
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NOTE)]
+
+
+def _readable(note: str) -> str:
+    text = note.replace("\r\n", "\n")
+    if any(unicodedata.category(character) == "Cc" and character not in "\n\t" for character in text):
+        raise ValueError("no control characters but line breaks and tabs")
+    return text
+
+
+Note = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=MAX_NOTE), AfterValidator(_readable)
+]
+_IN_HAND = frozenset({RequestState.CLAIMED, RequestState.CALLING, RequestState.RESULT_DUE})
+"""While someone has it, the stored time is when it goes back to the list; nobody is to ring then."""
 
 
 class Body(BaseModel):
@@ -41,8 +56,23 @@ class RegisterBody(Body):
     urgency: Urgency | None = Field(
         default=None, description="Left out: urgent exactly for the four urgent reasons"
     )
-    language: str = Field(default="nb", pattern=r"^[a-z]{2,3}$")
+    language: str = Field(
+        default="nb",
+        description="In which the caller wants to be met",
+        json_schema_extra={"enum": [*LANGUAGE_NAMES]},
+    )
     note: Note | None = None
+
+    @field_validator("language")
+    @classmethod
+    def _known(cls, language: str) -> str:
+        if language not in LANGUAGE_NAMES:
+            raise ValueError(f"no such language; known: {', '.join(LANGUAGE_NAMES)}")
+        return language
+
+
+class NumberBody(Body):
+    phone: Text = Field(description="8 digits or E.164")
 
 
 class CallBody(Body):
@@ -98,7 +128,9 @@ class RequestView(Answer):
     registered_at: datetime
     due_at: datetime
     answer_by_date: date
-    next_attempt_at: datetime | None
+    next_attempt_at: datetime | None = Field(
+        description="When it is to be rung (again). Null while someone has it (claimed, calling, result_due), and after the end"
+    )
     attempt_count: int = Field(description="Attempts that count; our own failures do not")
     attempts: list[AttemptView] = Field(description="Oldest first. Always empty for the contact centre")
 
@@ -110,7 +142,7 @@ class RequestView(Answer):
         return cls(
             id=r.id, reference=r.reference, office_no=r.office_no, phone=r.phone, state=r.state, urgency=r.urgency,
             reason=r.reason, language=r.language, origin=r.origin, registered_at=r.registered_at, due_at=r.due_at,
-            answer_by_date=r.answer_by_date, next_attempt_at=r.next_attempt_at, attempt_count=counted,
+            answer_by_date=r.answer_by_date, next_attempt_at=None if r.state in _IN_HAND else r.next_attempt_at, attempt_count=counted,
             attempts=attempts,
         )  # fmt: skip
 
@@ -140,7 +172,7 @@ class OfficeView(Answer):
 
 
 class PromptsView(Answer):
-    synthetic: list[str] = Field(description="Prompts that have no recording")
+    synthetic_count: int = Field(description="How many prompts have no recording; the status page names them")
     problems: list[str]
 
 

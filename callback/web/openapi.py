@@ -13,6 +13,7 @@ from callback.web.models import (
     CallBody,
     ErrorView,
     ListQuery,
+    NumberBody,
     RegisterBody,
     RequestList,
     RequestView,
@@ -53,6 +54,11 @@ _OPERATIONS = (
     _Operation(
         "post", "/requests/{id}/result", "Record how the conversation went",
         {200: ("The request as it is now", RequestView)}, (401, 403, 404, 409, 422, 503), body=ResultBody,
+    ),
+    _Operation(
+        "post", "/requests/{id}/number", "Give or change the number of a request",
+        {200: ("The request that will be rung there; another, if that had the number already", RequestView)},
+        (401, 403, 404, 409, 422, 503), body=NumberBody,
     ),
     _Operation("get", "/status", "Whether everything works", {200: ("The status", StatusView)}, (401,)),
 )  # fmt: skip

@@ -6,7 +6,7 @@ Never puts a number, a name or a note into a URL.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -41,12 +41,12 @@ async def root(request: web.Request) -> web.StreamResponse:
 
 
 async def list_page(request: web.Request) -> web.StreamResponse:
-    return render(request, "list.html", await _list_context(request))
+    return render(request, "list.html", await list_context(request))
 
 
 async def list_rows(request: web.Request) -> web.StreamResponse:
     """The part of the list page that refreshes itself."""
-    return fragment(request, "_list.html", await _list_context(request))
+    return fragment(request, "_list.html", await list_context(request))
 
 
 async def request_page(request: web.Request) -> web.StreamResponse:
@@ -74,24 +74,33 @@ def add_routes(app: web.Application) -> None:
 # -- what the templates are given
 
 
-async def _list_context(request: web.Request) -> dict[str, Any]:
+async def list_context(
+    request: web.Request,
+    results: Sequence[CallbackRequest] | None = None,
+    errors: Mapping[str, str] | None = None,
+    form: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`results` of a search stand in the place of the list; `errors` and `form` when it found none."""
     services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
     ended = request.query.get("show") == "ended"
     offices = viewed_offices(services, viewer)
     office_no = request.query.get("office", "")
     if office_no not in {office.office_no for office in offices}:
         office_no = ""
+    own_office, registered_by = scope(viewer)
     query = RequestQuery(
-        office_no=office_no
-        or (None if viewer.role in (Role.ADMIN, Role.CONTACT_CENTRE) else viewer.office_no),
+        office_no=office_no or own_office,
         states=TERMINAL if ended else OPEN,
-        registered_by=viewer.actor if viewer.role is Role.CONTACT_CENTRE else None,
+        registered_by=registered_by,
         limit=LIST_LIMIT + 1,
     )
-    found = [r for r in await services.desk.find(query) if viewer.may_see(r)]
+    found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
     rows = [row(r, viewer, page.words, services.config) for r in found[:LIST_LIMIT]]
     return {
         "rows": rows,
+        "results": results is not None,
+        "errors": errors or {},
+        "form": form or {},
         "ended": ended,
         "urgent": sum(1 for r in rows if r.urgent),
         "truncated": len(found) > LIST_LIMIT,
@@ -123,6 +132,7 @@ async def request_context(
         "live": live_sentence(shown, viewer, phase, page.words),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
+        "wants_number": act and idle and not shown.phone,
         "wants_result": act and mine and shown.state is RequestState.RESULT_DUE,
         "may_end": act and idle and (mine or shown.claimed_by is None),
         "colleagues": _colleagues(services, viewer, shown) if act and idle else [],
@@ -148,6 +158,12 @@ def register_context(
         "form": form or {},
         "urgent": Urgency.URGENT,
     }
+
+
+def scope(viewer: Viewer) -> tuple[str | None, str | None]:
+    """(office, registered by): what of the list may be theirs at all; None is no limit."""
+    registered_by = viewer.actor if viewer.role is Role.CONTACT_CENTRE else None
+    return (None if viewer.everywhere else viewer.office_no), registered_by
 
 
 def viewed_offices(services: Services, viewer: Viewer) -> list[Office]:

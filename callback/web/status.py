@@ -48,14 +48,22 @@ async def _store(services: Services, viewer: Viewer) -> tuple[StoreView, list[Of
 
 
 def _prompts(services: Services) -> PromptsView:
-    languages = list(dict.fromkeys(code for office in services.config.offices for code in office.languages))
-    synthetic = [item for language in languages for item in services.library.synthetic(language)]
-    return PromptsView(synthetic=synthetic, problems=services.library.problems(languages))
+    problems = services.library.problems(_languages(services))
+    return PromptsView(synthetic_count=len(_synthetic(services)), problems=problems)
+
+
+def _synthetic(services: Services) -> list[str]:
+    return [item for language in _languages(services) for item in services.library.synthetic(language)]
+
+
+def _languages(services: Services) -> list[str]:
+    return list(dict.fromkeys(code for office in services.config.offices for code in office.languages))
 
 
 async def status_page(request: web.Request) -> web.StreamResponse:
     services, viewer = request.config_dict[SERVICES], viewer_of(request)
-    return render(request, "status.html", {"status": await collect(services, viewer)})
+    synthetic = await asyncio.to_thread(_synthetic, services)
+    return render(request, "status.html", {"status": await collect(services, viewer), "synthetic": synthetic})
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:

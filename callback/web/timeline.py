@@ -49,7 +49,9 @@ def _moment(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> Mo
 def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
     t, details = words.t, entry.details
     key = entry.event if entry.event in _KNOWN else "other"
-    if entry.event in ("registered", "registered_again") and entry.actor == "caller":
+    if details.get("registered_again"):  # while a result was due: the ledger says both in one
+        key = "registered_again"
+    if key in ("registered", "registered_again") and entry.actor == "caller":
         key += ".stayed" if details.get("by") in ("silence", "wrong_key") else ".phone"
     elif "merged_into" in details:
         key = "merged_into"

@@ -18,9 +18,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from callback.request import AttemptOutcome, CallbackRequest, Reason
 from callback.web.app import build_app, make_runner
+from tests.e2e.browser import CHROMIUM
 from tests.web_site import PASSWORD, World, open_world
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -183,13 +183,34 @@ async def test_from_the_list_to_reached(site: Site) -> None:
     assert (await site.world.desk.get(request.id)).state == "reached"
 
 
+async def test_a_number_is_given_and_found(site: Site) -> None:
+    """A caller who hid the number: find the request by its reference, write the number, and ring."""
+    request = await site.world.caller(None)
+    page = await site.page()
+    await page.get_by_label("Referanse eller telefonnummer").fill("40009999")
+    await page.get_by_role("button", name="Finn").click()
+    await expect(page.locator("#wanted-error")).to_contain_text("Fant ingen forespørsel.")
+    await look(page, "list-nothing-found")
+    assert "4000" not in page.url
+    await page.get_by_label("Referanse eller telefonnummer").fill(request.reference)
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Telefonnummer").fill("123")
+    await page.get_by_role("button", name="Lagre nummeret").click()
+    await expect(page.locator("#phone-error")).to_contain_text("Nummeret er for kort.")
+    await look(page, "request-number-error")
+    await page.get_by_label("Telefonnummer").fill("40 00 12 34")
+    await page.get_by_role("button", name="Lagre nummeret").click()
+    await expect(page.get_by_text("Nummeret er lagret.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Ring innringeren")).to_be_visible()
+
+
 async def test_two_caseworkers_press_ring(site: Site) -> None:
     """The slower one is told who has it."""
     await site.world.caller()
     kari, ola = await site.page("kari"), await site.page("ola")
     await kari.get_by_role("button", name="Stans oppdatering").click()
     await ola.get_by_role("button", name="Ring +47 40 00 12 34").click()
-    await expect(ola.get_by_text("Telefonen din ringer.", exact=True)).to_be_visible()
+    await expect(ola.get_by_text("Telefonen din ringer. Ta den")).to_be_visible()
     await kari.get_by_role("button", name="Ring +47 40 00 12 34").click()
     await expect(kari.get_by_role("alert")).to_have_text("Ola har denne allerede. Ingen ble ringt.")
     await look(kari, "request-held")
@@ -282,7 +303,7 @@ async def test_everything_works_without_scripts(site: Site) -> None:
     request = await site.world.caller()
     page = await site.page(scripts=False)
     await page.get_by_role("button", name="Ring +47 40 00 12 34").click()
-    await expect(page.get_by_text("Telefonen din ringer.", exact=True)).to_be_visible()
+    await expect(page.get_by_text("Telefonen din ringer. Ta den")).to_be_visible()
     (attempt,) = (await site.world.desk.get(request.id)).attempts
     await site.world.desk.end_attempt(attempt.id, AttemptOutcome.ANSWERED)
     await page.reload()

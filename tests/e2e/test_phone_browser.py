@@ -25,6 +25,7 @@ from hardware.line import (
     NoInput,
     Originate,
 )
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.phone_site import CALLER, OURS, SECONDS, STAFF, Site, new_script
 from tests.e2e.waiting import until
 
@@ -55,7 +56,7 @@ async def site() -> AsyncIterator[Site]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         await browser.close()
 
@@ -216,6 +217,7 @@ async def test_service_restarted(page: Page, site: Site) -> None:
     await press(page, "a", "Ring")
     await expect(log(page, "a")).to_contain_text("nb/menu")
     await site.stop()
+    await expect(log(page, "a")).to_contain_text("Samtalen ble brutt.")
     await expect(log(page, "a")).to_contain_text("Mistet kontakten med tjenesten.")
     await site.start(new_script())
     await expect(log(page, "a")).to_contain_text("Kontakten er tilbake.", timeout=10_000)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
 
+from tests.e2e.browser import CHROMIUM
 from tests.e2e.service import Service
-from tests.e2e.test_pages_browser import CHROMIUM, FLAGS
+from tests.e2e.test_pages_browser import FLAGS
 
 PASSWORD = "tast1-demo"
 WAIT = 40_000

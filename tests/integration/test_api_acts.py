@@ -251,3 +251,91 @@ async def test_a_result_that_cannot_be(client: Client, world: World, kari: dict[
     status, _ = await ask(client, "POST", f"/requests/{request.id}/result", kari, json={"result": "reached"})
     assert status == 200
     assert await record(request.id, result="reached") == (409, "not_possible_now")
+
+
+# -- numbers
+
+
+async def test_a_number_is_given(client: Client, world: World, kari: dict[str, str]) -> None:
+    """The request can be rung; where the number had an open request already, that one is the answer."""
+    hidden, known = await world.caller(None), await world.caller("+4740005678")
+    path = f"/requests/{hidden.id}/number"
+    status, body = await ask(client, "POST", path, kari, json={"phone": "40 00 12 34"})
+    assert (status, body["id"], body["phone"]) == (200, hidden.id, PHONE)
+    world.clock.advance(timedelta(minutes=1))
+    again = await world.caller(None)
+    status, body = await ask(
+        client, "POST", f"/requests/{again.id}/number", kari, json={"phone": known.phone}
+    )
+    assert (status, body["id"]) == (200, known.id)
+
+
+async def test_a_number_that_is_refused(client: Client, world: World, kari: dict[str, str]) -> None:
+    """A wrong number, another office's request, one that has ended, and the contact centre."""
+    path = f"/requests/{(await world.caller(None)).id}/number"
+    assert await refusal(client, "POST", path, kari, json={"phone": "112"}) == (
+        422, "number_refused", {"why": "emergency"},
+    )  # fmt: skip
+    assert (await refusal(client, "POST", path, kari, json={}))[:2] == (422, "invalid")
+    siv = await world.token(Role.CASEWORKER, "9002")
+    assert (await refusal(client, "POST", path, siv, json={"phone": PHONE}))[:2] == (404, "request_not_found")
+    nks = await world.token(Role.CONTACT_CENTRE, name="nks")
+    own = await world.caller(None, registered_by="token:nks", origin=Origin.CONTACT_CENTRE)
+    refused = await refusal(client, "POST", f"/requests/{own.id}/number", nks, json={"phone": PHONE})
+    assert refused[:2] == (403, "read_only")
+    await world.desk.withdraw(own.id, "kari")
+    refused = await refusal(client, "POST", f"/requests/{own.id}/number", kari, json={"phone": PHONE})
+    assert refused[:2] == (409, "not_possible_now")
+
+
+# -- what comes in and goes out
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"language": "xx"}, {"language": "NB"}, {"note": "a\x07b"}, {"note": "a\x9bb"}, {"note": "a\rb"}],
+)
+async def test_unreadable_fields_are_refused(
+    client: Client, world: World, kari: dict[str, str], fields: dict[str, str]
+) -> None:
+    """An unknown language, and control characters in a note."""
+    body = {"office_no": "9001", "phone": PHONE} | fields
+    status, error_id, details = await refusal(client, "POST", "/requests", kari, json=body)
+    assert (status, error_id, details["errors"][0]["field"]) == (422, "invalid", *fields)
+    assert await world.store.count_open() == 0
+
+
+async def test_a_note_may_have_lines(client: Client, world: World, kari: dict[str, str]) -> None:
+    """Line breaks of any system, and tabs."""
+    body = {"office_no": "9001", "phone": PHONE, "note": "a\r\nb\n\tc"}
+    _, made = await ask(client, "POST", "/requests", kari, json=body)
+    assert (await world.desk.get(made["id"])).note == "a\nb\n\tc"
+
+
+async def test_no_next_attempt_while_someone_has_it(
+    client: Client, world: World, kari: dict[str, str]
+) -> None:
+    """Claimed, calling and result due have none; afterwards it is there again."""
+    request = await world.caller()
+    attempts = []
+    for step in (
+        world.desk.get(request.id), world.desk.claim(request.id, "kari"),
+        world.talked(request), world.missed(await world.caller("+4740005678"), AttemptOutcome.BUSY),
+    ):  # fmt: skip
+        seen = await step
+        _, body = await ask(client, "GET", f"/requests/{seen.id}", kari)
+        attempts.append((body["state"], body["next_attempt_at"] is None))
+    assert attempts == [("waiting", False), ("claimed", True), ("result_due", True), ("unreachable", False)]
+
+
+async def test_a_token_with_an_office_stays_there(client: Client, world: World) -> None:
+    """Whatever its role: it neither sees nor registers elsewhere."""
+    here, there = await world.caller(), await world.caller("+4740005678", office_no="9002")
+    admin = await world.token(Role.ADMIN, "9001")
+    _, listed = await ask(client, "GET", "/requests", admin)
+    assert [r["id"] for r in listed["requests"]] == [here.id]
+    assert (await refusal(client, "GET", "/requests?office=9002", admin))[:2] == (403, "other_office")
+    assert (await refusal(client, "GET", f"/requests/{there.id}", admin))[0] == 404
+    for token in (admin, await world.token(Role.CONTACT_CENTRE, "9001")):
+        body = {"office_no": "9002", "phone": "40009999"}
+        assert (await refusal(client, "POST", "/requests", token, json=body))[:2] == (403, "other_office")

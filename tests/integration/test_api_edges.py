@@ -42,7 +42,8 @@ async def test_the_status(client: Client, world: World, kari: dict[str, str]) ->
     assert body["store"]["ok"] is True
     assert body["open_requests"] == [{"office_no": "9001", "name": "Lillevik", "open": 1}]
     assert (body["last_sweep"], body["last_sweep_error"]) == ("2026-11-23T08:05:00Z", "RuntimeError")
-    assert body["prompts"]["synthetic"]
+    assert body["prompts"].keys() == {"synthetic_count", "problems"}
+    assert body["prompts"]["synthetic_count"] > 0
     assert body["version"] == "0.0.test"
     _, body = await ask(client, "GET", "/status", await world.token(Role.ADMIN))
     assert [office["open"] for office in body["open_requests"]] == [1, 1]
@@ -74,6 +75,21 @@ async def test_unknown_paths_and_methods(client: Client, kari: dict[str, str]) -
     response = await client.delete(f"{BASE}/requests", headers=kari)
     assert (response.status, (await response.json())["error_id"]) == (405, "method_not_allowed")
     assert "GET" in response.headers["Allow"]
+
+
+async def test_a_body_nested_too_deeply_is_no_json(client: Client, kari: dict[str, str]) -> None:
+    """Sixty thousand brackets are refused, not a fault of ours."""
+    assert (await refusal(client, "POST", "/requests", kari, data=b"[" * 60_000))[:2] == (422, "not_json")
+
+
+@pytest.mark.parametrize("query", ["40001234=1", "40001234=1&40001234=2"])
+async def test_an_unknown_key_is_not_repeated(client: Client, kari: dict[str, str], query: str) -> None:
+    """It may be a number that slipped into the wrong place."""
+    response = await client.get(f"{BASE}/requests?{query}", headers=kari)
+    assert response.status == 422
+    assert "40001234" not in await response.text()
+    response = await client.post(f"{BASE}/requests", headers=kari, json=GOOD | {"40001234": 1})
+    assert (await response.json())["details"] == {"errors": [{"field": "", "problem": "unknown key"}]}
 
 
 async def test_a_huge_body_is_refused(client: Client, kari: dict[str, str]) -> None:

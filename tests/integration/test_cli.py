@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +53,25 @@ def test_check_prints_the_effective_configuration(capsys: Capture) -> None:
     """The demo is in order, and no secret is printed."""
     assert main(["check"]) == 0
     assert 'office_no = "9001"' in capsys.readouterr().out
+
+
+def test_a_reader_that_stops_is_no_error(tmp_path: Path) -> None:
+    """`tast1 check | head -c 1`: nothing on stderr, also not from Python's own last flush."""
+    command = f"{sys.executable} -m callback.cli check | head -c 1"
+    with (tmp_path / "stderr").open("w") as stderr:
+        done = subprocess.run(
+            command, shell=True, stdout=subprocess.PIPE, stderr=stderr, check=False, timeout=60
+        )
+    assert done.stdout == b"#"
+    assert (tmp_path / "stderr").read_text() == ""
+
+
+def test_a_port_in_use_is_told(data: list[str], capsys: Capture) -> None:
+    """With the port, and what to do about it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port), *data]) == 1
+    assert f"tast1: port {port} is in use; choose another with --port\n" in capsys.readouterr().err
 
 
 def test_check_prints_every_error(broken: Path, capsys: Capture) -> None:

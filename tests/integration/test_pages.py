@@ -102,7 +102,7 @@ async def test_the_permissions(client: Client, world: World, person: str) -> Non
         assert (number in listed) is (name in visible and acts)
         assert ("Hva som har skjedd" in page) is (name in visible and acts)
         if name not in visible or not acts:
-            for act in ("ring", "result", "withdraw", "decide", "reassign"):
+            for act in ("ring", "result", "number", "withdraw", "decide", "reassign"):
                 response = await submit(
                     client, f"/requests/{request.id}/{act}", {"result": "reached", "confirm": "yes"}
                 )

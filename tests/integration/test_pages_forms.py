@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -24,6 +25,7 @@ async def test_ring_and_record(kari: Client, world: World) -> None:
     page = unescape(await response.text())
     assert "Telefonen din ringer. Ta den, hør hvem det gjelder, og tast 1." in page
     assert "Hvordan gikk det?" not in page
+    assert 'class="flash' not in page  # it would stay and be wrong when the call has moved on
     (attempt,) = (await world.desk.get(request.id)).attempts
     world.phases[attempt.id] = "briefing"
     assert "Hør hvem det gjelder, og tast 1 for å ringe." in await text_of(
@@ -66,7 +68,7 @@ async def test_two_press_ring_at_once(world: World) -> None:
         winner = (await world.desk.get(request.id)).claimed_by
         loser = {"kari": "ola", "ola": "kari"}[winner or ""]
         name = {"kari": "Kari", "ola": "Ola"}[winner or ""]
-        assert "Telefonen din ringer." in pages[winner or ""]
+        assert "Telefonen din ringer. Ta den" in pages[winner or ""]
         assert f"{name} har denne allerede. Ingen ble ringt." in pages[loser]
         assert len((await world.desk.get(request.id)).attempts) == 1
         assert "allerede" not in await text_of(clients[loser], f"/requests/{request.id}")
@@ -182,10 +184,110 @@ async def test_reassign(kari: Client, world: World) -> None:
 async def test_a_forms_address_is_a_page(kari: Client, world: World) -> None:
     """Choosing another language on a refused form leads back to the request."""
     request = await world.caller()
-    for act in ("ring", "result", "withdraw", "decide", "reassign"):
+    for act in ("ring", "result", "number", "withdraw", "decide", "reassign"):
         response = await kari.get(f"/requests/{request.id}/{act}?lang=en")
         assert response.url.path == f"/requests/{request.id}"
         assert 'lang="en"' in await response.text()
+
+
+# -- a caller who hid the number
+
+
+async def test_a_number_is_given(kari: Client, world: World) -> None:
+    """The form stands only where there is no number; then the request can be rung."""
+    request = await world.caller(None)
+    page = await text_of(kari, f"/requests/{request.id}")
+    assert "Forespørselen har ikke noe nummer ennå" in page
+    response = await submit(kari, f"/requests/{request.id}/number", {"phone": "40 00 12 34"})
+    page = unescape(await response.text())
+    assert response.url.path == f"/requests/{request.id}"
+    assert "Nummeret er lagret." in page
+    assert SPACED in page
+    assert "/number" not in page
+    assert "/ring" in page
+    assert (await world.desk.get(request.id)).phone == PHONE
+
+
+@pytest.mark.parametrize(
+    ("phone", "says"), [("", "Skriv telefonnummeret."), ("112", "nødnummer"), ("x", "Skriv")]
+)
+async def test_a_number_that_is_refused(kari: Client, world: World, phone: str, says: str) -> None:
+    """The form says why and keeps what was written."""
+    request = await world.caller(None)
+    response = await submit(kari, f"/requests/{request.id}/number", {"phone": phone})
+    page = unescape(await response.text())
+    assert response.status == 422
+    assert says in page
+    assert f'value="{phone}"' in page
+    assert (await world.desk.get(request.id)).phone is None
+
+
+async def test_a_number_that_is_on_the_list_already(kari: Client, world: World) -> None:
+    """Leads to the request that will be rung, and says so."""
+    first = await world.caller()
+    world.clock.advance(timedelta(minutes=1))
+    second = await world.caller(None)
+    response = await submit(kari, f"/requests/{second.id}/number", {"phone": PHONE})
+    assert response.url.path == f"/requests/{first.id}"
+    assert "Nummeret sto på listen fra før. Dette er den forespørselen." in unescape(await response.text())
+
+
+async def test_a_number_for_a_request_that_has_ended(kari: Client, world: World) -> None:
+    """Nothing is changed; and the form is gone."""
+    request = await world.desk.withdraw((await world.caller(None)).id, "kari")
+    response = await submit(kari, f"/requests/{request.id}/number", {"phone": PHONE})
+    page = unescape(await response.text())
+    assert "Det går ikke nå" in page
+    assert "/number" not in page
+
+
+# -- searching
+
+
+async def test_searching(kari: Client, world: World) -> None:
+    """By reference or number, open before ended; the number is never in the address."""
+    ended = await world.desk.withdraw((await world.caller()).id, "kari")
+    open_one = await world.caller()
+    for wanted, found in ((open_one.reference, open_one), ("40 00 12 34", open_one), (PHONE, open_one),
+                          (f" {ended.reference} ", ended)):  # fmt: skip
+        response = await submit(kari, "/requests/find", {"wanted": wanted})
+        assert str(response.url.relative()) == f"/requests/{found.id}"
+    await world.desk.withdraw(open_one.id, "kari")
+    response = await submit(kari, "/requests/find", {"wanted": PHONE})
+    page = unescape(await response.text())
+    assert "Fant 2 forespørsler." in page
+    assert "data-refresh" not in page
+    assert all(f"/requests/{r.id}" in page for r in (ended, open_one))
+    assert (await kari.get("/requests/find?lang=en")).url.path == "/requests"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "says"),
+    [
+        ("", 422, "Skriv en referanse på 6 siffer, eller et telefonnummer."),
+        ("Nordmann", 422, "Skriv en referanse"),
+        ("000000", 404, "Fant ingen forespørsel."),
+        ("40009999", 404, "Fant ingen forespørsel."),
+    ],
+)
+async def test_a_search_that_finds_nothing(
+    kari: Client, world: World, wanted: str, status: int, says: str
+) -> None:
+    """The list stands as it was, and the field says why."""
+    await world.caller()
+    response = await submit(kari, "/requests/find", {"wanted": wanted})
+    page = unescape(await response.text())
+    assert (response.status, says in page, SPACED in page) == (status, True, True)
+
+
+async def test_a_search_finds_only_what_one_may_see(client: Client, world: World) -> None:
+    """Another office's request, or another's registration, is not there."""
+    other = await world.caller("+4740005678", office_no="9002")
+    for person, seen in (("kari", 404), ("nks", 404), ("siv", 200), ("admin", 200)):
+        client.session.cookie_jar.clear()
+        await login(client, person)
+        for wanted in ("40005678", other.reference):
+            assert (await submit(client, "/requests/find", {"wanted": wanted})).status == seen, person
 
 
 # -- registering

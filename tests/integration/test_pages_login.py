@@ -35,6 +35,20 @@ async def test_the_front_door(client: Client) -> None:
     assert response.url.path == "/status"
 
 
+@pytest.mark.parametrize("path", ["/requests/%0d%0aX", "/requests/%00", "/%C3%B8?x=%0a"])
+async def test_a_path_with_control_characters(client: Client, path: str) -> None:
+    """Leads to the login like any other, and after it to a page that is not there; no header is split."""
+    response = await client.get(path, allow_redirects=False)
+    assert response.status == 303
+    assert re.fullmatch(r"/login\?next=[A-Za-z0-9/%]+", response.headers["Location"])
+    assert "X" not in response.headers
+    assert (await client.get(path)).status == 200
+    data = {"person": "kari", "password": PASSWORD, "csrf": await csrf(client, "/login"), "next": "/\u00f8"}
+    response = await client.post("/login", data=data, allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (303, "/%C3%B8")
+    assert (await client.get(path)).status == 404
+
+
 async def test_a_fragment_without_a_session_is_401(client: Client) -> None:
     """So that an open page can notice that its session has ended."""
     response = await client.get("/requests/rows", headers={"X-Tast1-Fragment": "1"})
@@ -111,11 +125,11 @@ async def test_a_session_that_has_ended_leads_to_the_login(kari: Client, world: 
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "x" * 43])
-@pytest.mark.parametrize("path", ["ring", "result", "withdraw", "decide", "reassign"])
+@pytest.mark.parametrize("path", ["ring", "result", "number", "withdraw", "decide", "reassign"])
 async def test_no_form_without_its_token(kari: Client, world: World, path: str, token: str | None) -> None:
     """A form another site made the browser send does nothing."""
     request = await world.caller()
-    data = {"result": "reached", "confirm": "yes", "why": "x", "other": "y", "to": "ola"}
+    data = {"result": "reached", "confirm": "yes", "why": "x", "other": "y", "to": "ola", "phone": "40000002"}
     data |= {} if token is None else {"csrf": token}
     response = await kari.post(f"/requests/{request.id}/{path}", data=data)
     assert response.status == 403

@@ -191,6 +191,12 @@ async def test_a_flood_of_names_takes_no_memory_and_frees_nobody(access: Access)
         await access.login("kari", PASSWORD)
 
 
+async def test_a_long_name_is_not_kept(access: Access) -> None:
+    """What is remembered of a name is its digest, however long it was."""
+    await fail(access, "x" * 60_000, 1)
+    assert [len(kept) for kept in access._failures] == [64]
+
+
 # -- setting passwords
 
 

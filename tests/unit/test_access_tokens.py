@@ -101,6 +101,8 @@ NKS_OF_OFFICE = Viewer("Kontaktsenteret", Role.CONTACT_CENTRE, "9001", "nks2")
 ADMIN = Viewer("Drift", Role.ADMIN, None, "admin")
 ROBOT = Viewer("kari", Role.CONTACT_CENTRE, None)
 OFFICELESS = Viewer("x", Role.CASEWORKER, None, "x")
+ADMIN_OF_9001, ADMIN_OF_9002 = Viewer("a", Role.ADMIN, "9001"), Viewer("b", Role.ADMIN, "9002")
+NKS_OF_9002 = Viewer("nks", Role.CONTACT_CENTRE, "9002")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,9 @@ OFFICELESS = Viewer("x", Role.CASEWORKER, None, "x")
         (LIV, {}, True, True, True),
         (SIV, {}, False, False, False),
         (ADMIN, {}, True, True, True),
+        (ADMIN_OF_9001, {}, True, True, True),
+        (ADMIN_OF_9002, {}, False, False, False),
+        (NKS_OF_9002, {"registered_by": "token:nks"}, False, False, False),
         (NKS, {}, False, False, True),
         (NKS, {"registered_by": "nks"}, True, False, True),
         (NKS_OF_OFFICE, {"registered_by": "nks"}, False, False, True),

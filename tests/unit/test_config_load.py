@@ -87,7 +87,16 @@ ONE_ERROR = [
     # what, file, text in the demo, what stands there instead, key of the problem, word in its message
     ("unknown key", "tast1.toml", "port = 8600", "prot = 8600", "service.prot", "unknown key"),
     ("unknown section", "tast1.toml", "[retry]", "[retrie]", "retrie", "[retry]"),
-    ("wrong type", "tast1.toml", "port = 8600", 'port = "many"', "service.port", "integer"),
+    ("wrong type", "tast1.toml", "port = 8600", 'port = "many"', "service.port", "whole number"),
+    ("float", "tast1.toml", "port = 8600", "port = 8600.5", "service.port", "whole number"),
+    ("list for number", "tast1.toml", "port = 8600", "port = [1]", "service.port", "whole number"),
+    ("small number", "tast1.toml", "port = 8600", "port = -1", "service.port", "not less than 0"),
+    ("large number", "tast1.toml", "port = 8600", "port = 70000", "service.port", "not greater than 65535"),
+    ("number for text", "offices.toml", '"Nav Lillevik"', "7", "office[1].name", "in quotes"),
+    ("empty text", "offices.toml", '"Nav Lillevik"', '""', "office[1].name", "empty"),
+    ("text for yes", "tast1.toml", "local_pbx = true", 'local_pbx = "maybe"', "asterisk.local_pbx", "true or false"),
+    ("level", "tast1.toml", 'log_level = "info"', 'log_level = "loud"', "service.log_level", '"debug", "info"'),
+    ("text for list", "offices.toml", '["nb", "en"]', '"nb"', "office[1].languages", "square brackets"),
     ("bad duration", "tast1.toml", '"7m"', '"7 minutes"', "retry.busy", '"45m"'),
     ("endless duration", "tast1.toml", '"7m"', '"99999999999d"', "retry.busy", "too long"),
     ("no duration", "tast1.toml", 'caller_ring = "35s"', 'caller_ring = "0s"', "calls.caller_ring", "longer"),
@@ -126,7 +135,7 @@ ONE_ERROR = [
     ("no urgent limit", "offices.toml", '"2h"', '"0m"', "office[1].urgent_limit", "longer"),
     ("same person", "staff.toml", 'id = "ola"', 'id = "kari"', "person[2].id", "person[1].id"),
     ("same extension", "staff.toml", '"203"', '"201"', "person[3].extension", "person[1].extension"),
-    ("unknown role", "staff.toml", '"contact_centre"', '"boss"', "person[7].role", "caseworker"),
+    ("unknown role", "staff.toml", '"contact_centre"', '"boss"', "person[7].role", 'write one of: "caseworker"'),
     ("unknown office", "staff.toml", 'office_no = "9001"', 'office_no = "9009"', "person[1].office_no", "9009"),
     ("no office", "staff.toml", 'office_no = "9001"', "", "person[1].office_no", "belongs"),
     ("bad mobile", "staff.toml", '"+4740000003"', '"+47112"', "person[4].mobile", "emergency"),
@@ -181,6 +190,13 @@ def test_many_errors_in_one_table_are_all_told(folder: Path, edit: Edit) -> None
         "offices.toml: office[1].languages[1]",
         "offices.toml: office[2].public_number",
     }
+
+
+def test_a_file_that_is_not_ours_is_told(folder: Path) -> None:
+    """A misspelt name would otherwise be silently ignored."""
+    (folder / "office.toml").write_text("", encoding="utf-8")
+    (told,) = problems(folder)
+    assert str(told) == "office.toml: not a file of Tast 1: tast1.toml, offices.toml and staff.toml are"
 
 
 def test_missing_files_are_all_told(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from callback.request import (
 )
 from callback.web import api
 from callback.web.errors import _STATUS
-from callback.web.models import CallBody, ListQuery, RegisterBody, ResultBody, StatusView
+from callback.web.models import CallBody, ListQuery, NumberBody, RegisterBody, ResultBody, StatusView
 from config.model import Office, Person, Role, Settings
 from ivr.prompts import Catalogue
 
@@ -248,7 +248,7 @@ def test_api_words() -> None:
 
 def test_api_bodies() -> None:
     """docs/api.md names every key that can be sent, and every field of the status."""
-    models: tuple[type[BaseModel], ...] = (ListQuery, RegisterBody, CallBody, ResultBody)
+    models: tuple[type[BaseModel], ...] = (ListQuery, RegisterBody, CallBody, ResultBody, NumberBody)
     keys = {name for model in models for name in model.model_fields}
     view = StatusView.model_fields.keys() - {"version", "started_at", "now"}
     missing = (keys | view) - code_words("docs/api.md")

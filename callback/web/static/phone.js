@@ -95,6 +95,9 @@ class Telephone {
 
   onClose() {
     this.quiet();
+    if (this.inCall()) {
+      this.say(this.state === "up" ? "Samtalen ble brutt." : "Anropet ble brutt.", "phone-done");
+    }
     if (this.state !== "offline" && this.state !== "refused") {
       this.say("Mistet kontakten med tjenesten. Prøver igjen.", "phone-done");
       this.lost = true;

@@ -166,7 +166,6 @@ TEXTS: dict[str, str] = {
     "result.note.hint": "Only what a colleague needs. Replaces a note that is there already.",
     "result.submit": "Save result",
     "result.missing": "Choose a result.",
-    "number.heading": "Number",
     "number.hint": "The caller's number was withheld. Write it when you have it; then you can ring.",
     "number.submit": "Save the number",
     "withdraw.heading": "The caller has withdrawn",

@@ -166,7 +166,6 @@ TEXTS: dict[str, str] = {
     "result.note.hint": "Skriv bare det en kollega trenger. Erstatter et notat som står der fra før.",
     "result.submit": "Lagre resultat",
     "result.missing": "Velg et resultat.",
-    "number.heading": "Nummer",
     "number.hint": "Innringeren hadde skjult nummer. Skriv nummeret når du har fått det, så kan du ringe.",
     "number.submit": "Lagre nummeret",
     "withdraw.heading": "Innringeren har trukket seg",
