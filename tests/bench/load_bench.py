@@ -98,7 +98,8 @@ class Site:
 async def site(directory: Path) -> AsyncIterator[Site]:
     """A new PBX that also knows the plain menu, and a new service with its line up."""
     async with LocalPbx(find_asterisk(CHECKOUT / ".pbx" / "root"), directory / "pbx") as pbx:
-        service = Service(directory / "service", environment=environment(directory))
+        patient = {'menu_wait = "5s"': 'menu_wait = "30s"'}  # nobody is hung up on while the calls gather
+        service = Service(directory / "service", environment=environment(directory), changes=patient)
         write_tones(service.directory / "data" / "recordings")
         async with service:
             await service.line_up()

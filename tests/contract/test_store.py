@@ -418,7 +418,6 @@ class TestFind:
             (RequestQuery(due_before=T0.astimezone(ZoneInfo("Europe/Oslo")), states=OPEN), "ab"),
             (RequestQuery(phone="+4799999999"), ""),
         ],
-        ids=str,
     )
     async def test_all_filters_must_hold(self, store: Store, query: RequestQuery, names: str) -> None:
         """An empty filter means any, and all that are given must hold."""

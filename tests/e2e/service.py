@@ -46,6 +46,8 @@ class Service:
     line: str = "asterisk"
     port: int = 8611
     environment: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
+    """Further replacements in the demo configuration, or other ones than SHORT_WAITS."""
     _process: asyncio.subprocess.Process | None = None
     _client: aiohttp.ClientSession | None = None
 
@@ -71,7 +73,7 @@ class Service:
         config.mkdir(parents=True)
         for file in (CHECKOUT / "config" / "demo").glob("*.toml"):
             text = file.read_text()
-            for old, new in SHORT_WAITS.items():
+            for old, new in (SHORT_WAITS | self.changes).items():
                 text = text.replace(old, new)
             (config / file.name).write_text(text)
         token = await self._token(config)
