@@ -11,6 +11,7 @@ NEEDS_PBX = {"pbx", "asterisk"}
 """Fixtures, or kinds of a fixture, that start an Asterisk."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin looks for the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))

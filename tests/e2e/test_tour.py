@@ -20,7 +20,7 @@ WAIT = 40_000
 @pytest.fixture
 async def simulated(tmp_path: Path) -> AsyncIterator[Service]:
     environment = {"TAST1_DEMO_PASSWORD": PASSWORD}
-    async with Service(tmp_path / "service", line="simulated", environment=environment) as service:
+    async with Service(tmp_path / "service", line="simulated", port=8612, environment=environment) as service:
         yield service
 
 
