@@ -5,12 +5,13 @@ Everything runs on loopback beside a real Asterisk; the machine should have noth
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 
 from tests.bench.load_bench import RATE, Side, memory_with_calls_up, site, under_load
 from tests.bench.start_bench import start_times
@@ -45,20 +46,20 @@ class Row:
         )
 
 
-async def _measure(directory: Path) -> list[Row]:
+async def _measure(directory: Path, rate: float) -> list[Row]:
     _say("register: 1,000 requests through the store, 100 a second")
     registering = await asyncio.to_thread(register_latency, 1000, RATE, directory)
     _say("start: 100,000 requests in the store")
     starting = await start_times(directory / "start")
     async with site(directory) as here:
         _say("load: the service and the dialplan alone in turns")
-        service, plain = await under_load(here)
+        service, plain = await under_load(here, rate)
         _say("memory: 1,000 calls up")
         calls_up, memory = await memory_with_calls_up(here)
     for problem in (*service.problems, *plain.problems):
         _say(f"problem: {problem}")
     return [
-        *_load_rows(service, plain),
+        *_load_rows(service, plain, rate),
         Row("register durably, p99", registering["p99_ms"], "ms", most=5),
         Row("calls up at the same time", calls_up, "", least=1000),
         Row("memory of the service with them", memory, "MB", most=150),
@@ -66,15 +67,17 @@ async def _measure(directory: Path) -> list[Row]:
     ]
 
 
-def _load_rows(service: Side, plain: Side) -> list[Row]:
+def _load_rows(service: Side, plain: Side, rate: float) -> list[Row]:
     service_p99, plain_p99 = (_p99(side.key_to_prompt_ms) for side in (service, plain))
     return [
-        Row(f"{service.calls} calls at {RATE:g}/s registered exactly once", _share(service), "%", least=100),
-        Row(f"{plain.calls} calls at {RATE:g}/s through the dialplan alone", _share(plain), "%", least=100),
+        Row(f"{service.calls} calls at {rate:g}/s registered exactly once", _share(service), "%", least=100),
+        Row(f"{plain.calls} calls at {rate:g}/s through the dialplan alone", _share(plain), "%", least=100),
         Row("CPU of Asterisk, dialplan alone", plain.cpu, "s"),
         Row("CPU of Asterisk, with the service", service.cpu_pbx, "s"),
         Row("CPU of the service", service.cpu_service, "s"),
         Row("CPU, Asterisk + service / dialplan alone", service.cpu / plain.cpu, "", most=1.6),
+        Row("the whole machine busy, dialplan alone", 100 * mean(plain.busy), "%"),
+        Row("the whole machine busy, with the service", 100 * mean(service.busy), "%"),
         Row("samples of key to next prompt, each side", _fewest(service, plain), "", least=200),
         Row("key to next prompt, dialplan alone, median", median(plain.key_to_prompt_ms), "ms"),
         Row("key to next prompt, dialplan alone, p99", plain_p99, "ms"),
@@ -102,9 +105,12 @@ def _say(text: str) -> None:
 
 def main() -> int:
     """0 when every target is met."""
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("--rate", type=float, default=RATE, help="calls a second (default: %(default)g)")
+    options = parser.parse_args()
     _SCRATCH.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=_SCRATCH) as scratch:
-        rows = asyncio.run(_measure(Path(scratch).absolute()))
+        rows = asyncio.run(_measure(Path(scratch).absolute(), options.rate))
     print("\n".join(map(str, rows)))
     return 0 if all(row.ok for row in rows) else 1
 

@@ -18,9 +18,9 @@ from hardware.asterisk.local_pbx import LocalPbx
 from tests.bench.own_packages import environment
 from tests.bench.plain_dialplan import PLAIN_NUMBER, plain_dialplan, write_tones
 from tests.bench.probe import Probe, ProbeFailed
-from tests.bench.process import cpu_seconds, memory_mb
+from tests.bench.process import Machine, cpu_seconds, memory_mb
 from tests.e2e.service import CHECKOUT, Service
-from tests.e2e.sipp import Key, Load, Pause, place_calls
+from tests.e2e.sipp import Key, Load, Pause, SippResult, place_calls
 from tests.e2e.waiting import until_answered
 
 SERVICE_NUMBER: Final = "+4773000010"
@@ -35,6 +35,8 @@ _PAUSE: Final = timedelta(milliseconds=500)
 _MENU: Final = (Pause(2 * _PAUSE), Key("1"), Pause(_PAUSE), Key("1"), Pause(_PAUSE))
 """Half a second of each prompt, less than any caller listens: the menu is to be measured more than its sound. (Asterisk
 waits half a second at the answer for a caller who sends no sound, with the service and without.)"""
+_GATHER_RATE: Final = 25.0
+_STAY: Final = timedelta(seconds=50)
 _CALM: Final = 1.0
 """Seconds to look whether all is quiet, and for the last calls to end."""
 _IDLE: Final = 0.1
@@ -50,6 +52,8 @@ class Side:
     cpu_pbx: float = 0.0
     cpu_service: float = 0.0
     key_to_prompt_ms: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
+    """Share of the whole machine in each round, all programs together."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -110,8 +114,8 @@ async def site(directory: Path) -> AsyncIterator[Site]:
             yield Site(pbx, service, directory)
 
 
-async def under_load(here: Site, rounds: int = ROUNDS) -> tuple[Side, Side]:
-    """(the service, the dialplan alone), after a round each that warms every cache."""
+async def under_load(here: Site, rate: float = RATE, rounds: int = ROUNDS) -> tuple[Side, Side]:
+    """(the service, the dialplan alone) at `rate` calls a second, after a round each that warms every cache."""
     service, plain = Side(), Side()
     callers = _FIRST_CALLER
     for number in range(rounds + 1):
@@ -120,19 +124,26 @@ async def under_load(here: Site, rounds: int = ROUNDS) -> tuple[Side, Side]:
         # Who goes first changes, so that neither has the calmer machine.
         for side in pair if number % 2 else reversed(pair):
             calls = CALLS // 5 if warming else CALLS
-            await _round(here, side, SERVICE_NUMBER if side is pair[0] else PLAIN_NUMBER, callers, calls)
+            await _round(
+                here, side, SERVICE_NUMBER if side is pair[0] else PLAIN_NUMBER, callers, calls, rate
+            )
             callers += CALLS
     return service, plain
 
 
-async def _round(here: Site, side: Side, number: str, callers: int, calls: int) -> None:
+async def _round(here: Site, side: Side, number: str, callers: int, calls: int, rate: float) -> None:
     await until_answered(lambda: _quiet(here), 120, "all is quiet")
     folder = here.directory / f"sipp-{callers}"
     before = cpu_seconds(here.pbx_pid), cpu_seconds(here.service_pid)
-    load = Load(number, calls, RATE, _MENU, callers_from=callers)
-    result, _ = await asyncio.gather(
-        place_calls(load, folder), _probe(side, number, _FIRST_PROBE + callers - _FIRST_CALLER)
-    )
+    load = Load(number, calls, rate, _MENU, callers_from=callers)
+    machine = Machine()
+
+    async def loaded() -> SippResult:
+        done = await place_calls(load, folder)
+        side.busy.append(machine.busy())
+        return done
+
+    result, _ = await asyncio.gather(loaded(), _probe(side, number, _FIRST_PROBE + callers - _FIRST_CALLER))
     await asyncio.sleep(_CALM)
     side.cpu_pbx += cpu_seconds(here.pbx_pid) - before[0]
     if number == SERVICE_NUMBER:
@@ -171,10 +182,10 @@ async def _probe(side: Side, number: str, callers: int) -> None:
 
 
 async def memory_with_calls_up(here: Site, calls: int = 1000) -> tuple[int, float]:
-    """(calls up at the same time, the most memory of the service meanwhile in MB): each has pressed 1 and is
-    listening."""
+    """(calls up at the same time, the most memory of the service meanwhile in MB): each has pressed 1, and is
+    listening or silent. They gather slowly: the sound of 1,000 prompts at once is more than two processors can send."""
     load = Load(
-        SERVICE_NUMBER, calls, RATE, (Pause(_PAUSE), Key("1"), Pause(timedelta(seconds=20))),
+        SERVICE_NUMBER, calls, _GATHER_RATE, (Pause(_PAUSE), Key("1"), Pause(_STAY)),
         callers_from=_FIRST_CALLER + 100_000,
     )  # fmt: skip
     ringing = asyncio.create_task(place_calls(load, here.directory / "sipp-memory"))

@@ -1,4 +1,4 @@
-"""What a process used and holds, from /proc."""
+"""What a process used and holds, and how busy the machine was, from /proc."""
 
 from __future__ import annotations
 
@@ -20,3 +20,20 @@ def memory_mb(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / 1e6
     raise ProcessLookupError(pid)
+
+
+class Machine:
+    """How busy all its processors are, from now on. What a host takes from a virtual machine counts as busy."""
+
+    def __init__(self) -> None:
+        self._before = self._times()
+
+    def busy(self) -> float:
+        """Share since the beginning, 0 to 1."""
+        spent = [after - before for after, before in zip(self._times(), self._before, strict=True)]
+        return 1 - (spent[3] + spent[4]) / sum(spent)
+
+    @staticmethod
+    def _times() -> list[int]:
+        """user, nice, system, idle, waiting for the disk, interrupts, soft interrupts, taken by the host."""
+        return [int(field) for field in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]

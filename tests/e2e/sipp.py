@@ -102,6 +102,8 @@ async def _run(directory: Path, *arguments: str) -> SippResult:
         *arguments,
         *(
             "-nostdin",
+            # The second answer to a key sent twice is no reason to hang up: no telephone does.
+            *("-default_behaviors", "all,-abortunexp"),
             "-trace_stat",
             "-stf",
             "stat.csv",
