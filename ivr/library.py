@@ -2,6 +2,7 @@
 
 It must never fail towards a call: what cannot be played is None, and `problems()` says why.
 Recordings are `<recordings>/<language>/<prompt id>.wav` and may be added, changed or taken away at any time.
+A slow item (`nb.slow/...`) is its slow recording, else its normal recording, else slow speech.
 """
 
 from __future__ import annotations
@@ -20,27 +21,44 @@ from pathlib import Path
 import structlog
 
 from hardware.line import PromptInfo
-from ivr.prompts import BASE_LANGUAGE, Catalogue, UnknownPrompt, pause_after, split_item
-from ivr.sound import SoundError, wav_duration
+from ivr.prompts import (
+    BASE_LANGUAGE,
+    Catalogue,
+    UnknownPrompt,
+    bare_language,
+    pause_after,
+    speed_of,
+    split_item,
+    spoken_tag,
+)
+from ivr.sound import SoundError, levelled, wav_duration
 from ivr.voice import Voice, VoiceError
 
 log = structlog.get_logger(__name__)
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(\.slow)?")
 _PER_CHARACTER = timedelta(milliseconds=70)
 """Speech as long as this per character, for prompts that were not made yet."""
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where a sound can come from."""
+
+    item: str
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WavFile:
-    """One prompt as telephone sound."""
+    """One prompt as telephone sound, made evenly loud with the others."""
 
     body: bytes
     etag: str
     """Strong, with its quotes; another sound has another etag."""
     duration: timedelta
     path: Path | None
-    """The recording or the cached file; None when the cache could not be written."""
+    """The recording as it lies there, or the cached file; None when the cache could not be written."""
     recorded: bool
 
 
@@ -67,6 +85,7 @@ class PromptLibrary:
         self._recordings_dir = recordings_dir
         self._voice = voice
         self._kept: dict[str, _Kept] = {}
+        self._sounds: dict[Source, _Kept] = {}
         self._bad_recordings: dict[Path, tuple[tuple[int, int], str]] = {}
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -97,12 +116,26 @@ class PromptLibrary:
             kept = self._fresh(item)
             if kept is not None:
                 return kept
-            for candidate in self._candidates(item):
-                known = self._kept.get(candidate) if self._fresh(candidate) else None
-                found = known or self._recording(candidate) or self._speech(candidate)
+            for source in self._sources(item):
+                found = self._sound(source)
                 if found is not None:
-                    self._kept[candidate] = self._kept[item] = found  # one copy for all that fall back to it
+                    self._kept[item] = found
                     return found.wav
+        return None
+
+    def find(self, item: str) -> tuple[Source, timedelta | None] | None:
+        """Where the sound of an item comes from, and its length unless it is not made yet; None if it is silent.
+
+        Makes no speech. Blocks: it may read files."""
+        with self._lock:
+            for source in self._sources(item):
+                if source.recorded:
+                    sound = self._sound(source)
+                    if sound is not None:
+                        return source, sound.wav.duration
+                elif self._can_say(source.item):
+                    made = self._made(source.item)
+                    return source, made.duration if made else None
         return None
 
     async def warm(self, languages: Iterable[str]) -> None:
@@ -111,16 +144,20 @@ class PromptLibrary:
             for prompt_id in sorted(self.catalogue.ids, key=lambda prompt_id: prompt_id[-1].isdigit()):
                 await self.wav(f"{language}/{prompt_id}")
 
-    def _candidates(self, item: str) -> Iterator[str]:
+    def _sources(self, item: str, *, fall_back: bool = True) -> Iterator[Source]:
+        """Best first."""
         try:
             language, prompt_id = split_item(item)
         except UnknownPrompt:
             return
         if prompt_id not in self.catalogue or not _LANGUAGE.fullmatch(language):
             return
-        yield item
-        if language != BASE_LANGUAGE:
-            yield f"{BASE_LANGUAGE}/{prompt_id}"
+        own = bare_language(language)
+        for bare in (own, BASE_LANGUAGE) if fall_back and own != BASE_LANGUAGE else (own,):
+            tag = spoken_tag(bare, speed_of(language))
+            for recorded_in in dict.fromkeys((tag, bare)):
+                yield Source(f"{recorded_in}/{prompt_id}", recorded=True)
+            yield Source(f"{tag}/{prompt_id}", recorded=False)
 
     def _fresh(self, item: str) -> WavFile | None:
         """The sound in memory, unless a recording has come, changed or gone since."""
@@ -131,14 +168,31 @@ class PromptLibrary:
 
     def _stamp_now(self, item: str) -> tuple[int, int] | None:
         """How the recording that should be playing now looks on disk; None if speech should be."""
-        for candidate in self._candidates(item):
-            path = self._recording_path(candidate)
+        for source in self._sources(item):
+            if not source.recorded:
+                if self._can_say(source.item):
+                    return None
+                continue
+            path = self._recording_path(source.item)
             stamp = _stamp(path)
             if path is not None and stamp is not None and self._bad_recordings.get(path, (None,))[0] != stamp:
                 return stamp
-            if self._can_say(candidate):
-                return None
         return None
+
+    def _sound(self, source: Source) -> _Kept | None:
+        """One copy for all that play it."""
+        known = self._sounds.get(source)
+        if known is not None and known.stamp == self._stamp_of(source):
+            return known
+        found = self._recording(source.item) if source.recorded else self._speech(source.item)
+        if found is not None:
+            self._sounds[source] = found
+        else:
+            self._sounds.pop(source, None)
+        return found
+
+    def _stamp_of(self, source: Source) -> tuple[int, int] | None:
+        return _stamp(self._recording_path(source.item)) if source.recorded else None
 
     def _recording_path(self, item: str) -> Path | None:
         if self._recordings_dir is None:
@@ -154,7 +208,7 @@ class PromptLibrary:
         if self._bad_recordings.get(path, (None,))[0] == stamp:
             return None
         try:
-            wav = _wav_file(path.read_bytes(), path, recorded=True)
+            wav = _wav_file(levelled(path.read_bytes()), path, recorded=True)
         except (OSError, SoundError) as error:
             self._bad_recordings[path] = (stamp, f"the recording {path} {error}")
             log.warning("recording_refused", prompt=item, why=str(error))
@@ -175,22 +229,33 @@ class PromptLibrary:
     def _speech(self, item: str) -> _Kept | None:
         if not self._can_say(item) or self._voice is None:
             return None
+        made = self._made(item)
+        if made is not None:
+            return _Kept(made, None)
         language, prompt_id = split_item(item)
         text = self.catalogue.text(item)
-        pause = pause_after(prompt_id, text)
-        key = hashlib.sha256(f"{self._voice.settings(language)}\n{pause}\n{text}".encode()).hexdigest()[:16]
-        path = self._cache_dir / language / f"{prompt_id}.{key}.wav"
         try:
-            return _Kept(_wav_file(path.read_bytes(), path, recorded=False), None)
-        except (OSError, SoundError):
-            pass  # not made yet, or damaged: make it
-        try:
-            body = self._voice.render(language, text, pause)
+            body = self._voice.render(language, text, pause_after(prompt_id, text))
         except VoiceError as error:
             self._failures[item] = str(error)
             log.warning("prompt_not_spoken", prompt=item, why=str(error))
             return None
-        return _Kept(_wav_file(body, self._write(path, body), recorded=False), None)
+        return _Kept(_wav_file(body, self._write(self._speech_path(item), body), recorded=False), None)
+
+    def _made(self, item: str) -> WavFile | None:
+        """Speech that is on disk; None when it was not made yet, or is damaged."""
+        path = self._speech_path(item)
+        try:
+            return _wav_file(path.read_bytes(), path, recorded=False)
+        except (OSError, SoundError):
+            return None
+
+    def _speech_path(self, item: str) -> Path:
+        language, prompt_id = split_item(item)
+        text = self.catalogue.text(item)
+        settings = self._voice.settings(language) if self._voice is not None else ""
+        key = f"{settings}\n{pause_after(prompt_id, text)}\n{text}"
+        return self._cache_dir / language / f"{prompt_id}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.wav"
 
     def _write(self, path: Path, body: bytes) -> Path | None:
         """Whole or not at all: a reader never sees half a file."""
@@ -217,7 +282,11 @@ class PromptLibrary:
         """Items that `language` has no usable recording of. Blocks: it reads every recording."""
         items = (f"{language}/{prompt_id}" for prompt_id in self.catalogue.ids)
         with self._lock:
-            return [item for item in items if self._recording(item) is None]
+            return [item for item in items if not self._is_recorded(item)]
+
+    def _is_recorded(self, item: str) -> bool:
+        own = self._sources(item, fall_back=False)
+        return any(source.recorded and self._sound(source) is not None for source in own)
 
     def problems(self, languages: Iterable[str] = (BASE_LANGUAGE,)) -> list[str]:
         """What callers in these languages would miss, one sentence each. Blocks: it reads every recording."""
@@ -233,10 +302,14 @@ class PromptLibrary:
         if self._voice is None:
             why = "there is no speech on this machine"
         elif not self._voice.speaks(language):
-            why = f"no synthetic voice speaks {language}"
+            why = f"no synthetic voice speaks {bare_language(language)}"
         else:
             why = "they have no text or could not be spoken"
-        instead = "are silent" if language == BASE_LANGUAGE else f"are heard in {BASE_LANGUAGE}, if at all"
+        instead = (
+            "are silent"
+            if bare_language(language) == BASE_LANGUAGE
+            else f"are heard in {BASE_LANGUAGE}, if at all"
+        )
         yield f"{len(silent)} prompts in {language} {instead}: they are not recorded and {why} (first: {silent[0]})"
 
     def _stray_recordings(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Dates, times, numbers and durations as the prompts that say them, the way people say them.
 
 Pure: no clock of its own. It never speaks a year or a second, and never rounds a time of day.
-Every function gives items (`language/prompt_id`) to be played one after another.
+Every function gives items (`language/prompt_id`) to be played one after another; its `language` may be a tag (`nb.slow`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from datetime import date, datetime, timedelta
 import phonenumbers
 
 from ivr.atoms import MOST_DAYS, MOST_HOURS
+from ivr.prompts import bare_language
 from scheduler.clock import aware_utc, to_local
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _NORWAY = "+47"
 _HALF_PAST = frozenset({"en"})
 """Languages where half an hour is counted from the hour gone by; bokmål counts towards the next."""
+_OCLOCK = frozenset({"en"})
+"""Languages that say the word for a full hour after it, once, at the end of a window."""
 
 
 def _items(language: str, *ids: str) -> tuple[str, ...]:
@@ -99,18 +102,20 @@ def clock_items(at: datetime, language: str) -> tuple[str, ...]:
 
     Every five minutes is said in words, other minutes as a digital clock shows them. Times in words outside
     06-18 say which part of the day they mean, so that no two times of a day sound alike."""
+    return _items(language, "time.at", *_clock_ids(at, language))
+
+
+def _clock_ids(at: datetime, language: str) -> list[str]:
+    """A time of day without the word before it."""
     local = to_local(at)
     hour, minute = local.hour, local.minute
     if minute % 5:
-        return _items(language, "time.at", f"hour.{hour}", f"number.{minute:02}")
-    ids = ["time.at"]
-    if minute:
-        ids.append(f"clock.{minute:02}")
-    names_next_hour = minute > 30 or (minute >= 25 and language not in _HALF_PAST)
-    spoken = (hour + names_next_hour) % 12 or 12
-    ids.append(f"hour.{spoken}")
+        return [f"hour.{hour}", f"number.{minute:02}"]
+    names_next_hour = minute > 30 or (minute >= 25 and bare_language(language) not in _HALF_PAST)
+    ids = [f"clock.{minute:02}"] if minute else []
+    ids.append(f"hour.{(hour + names_next_hour) % 12 or 12}")
     part = _day_part(hour)
-    return _items(language, *ids, *([part] if part else []))
+    return [*ids, part] if part else ids
 
 
 def _day_part(hour: int) -> str | None:
@@ -123,8 +128,25 @@ def _day_part(hour: int) -> str | None:
 
 def when_items(at: datetime, now: datetime, language: str) -> tuple[str, ...]:
     """Such as "i dag klokka kvart over ti", "i morgen klokka ni", "onsdag tjuefemte november klokka halv tre"."""
+    return _day_items(at, now, language) + clock_items(at, language)
+
+
+def window_items(begin: datetime, end: datetime, now: datetime, language: str) -> tuple[str, ...]:
+    """Such as "i dag mellom klokka ett og tre" or "today between one and three o'clock".
+
+    Raises ValueError unless the window ends later on the same local day."""
+    if to_local(begin).date() != to_local(end).date() or begin >= end:
+        raise ValueError(f"a window ends later the same day, not {begin} to {end}")
+    last = _clock_ids(end, language)
+    if bare_language(language) in _OCLOCK and len(last) == 1:  # a full hour, and no part of the day after it
+        last.append("time.oclock")
+    between = _items(language, "time.between", *_clock_ids(begin, language), "time.and", *last)
+    return _day_items(begin, now, language) + between
+
+
+def _day_items(at: datetime, now: datetime, language: str) -> tuple[str, ...]:
     day = to_local(at).date()
     near = {-1: "day.yesterday", 0: "day.today", 1: "day.tomorrow"}.get(
         (day - to_local(aware_utc(now)).date()).days
     )
-    return (_items(language, near) if near else date_items(day, language)) + clock_items(at, language)
+    return _items(language, near) if near else date_items(day, language)

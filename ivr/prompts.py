@@ -2,6 +2,8 @@
 
 Pure, apart from `Catalogue.load` reading the texts that ship with the package. It never makes or finds sound.
 An *id* is `intake.greeting`; an *item* is `language/id`, as `hardware.line.Prompt` wants it.
+A *tag* is a language with its speed: `nb`, or `nb.slow` for the same words said slowly. Wherever a language is
+asked for here and in phrases.py, a tag will do.
 """
 
 from __future__ import annotations
@@ -12,11 +14,15 @@ from datetime import timedelta
 from importlib import resources
 from typing import Any
 
+from config.model import VoiceSpeed
 from ivr.atoms import atoms
 
 BASE_LANGUAGE = "nb"
 """The complete language; the others fall back to it, sentence by sentence."""
 
+_SLOW = ".slow"
+_NOTES = "notes"
+"""The table of a text file that is for whoever records it, not for callers."""
 _SPELLED_OUT = ("number.", "digit.", "hour.")
 _ENDS_A_PHRASE = ("month.", "minutes.", "hours.", "days.", "whisper.less_than_minute")
 
@@ -27,6 +33,20 @@ class PromptError(Exception):
 
 class UnknownPrompt(PromptError):
     """There is no such prompt in any language."""
+
+
+def spoken_tag(language: str, speed: VoiceSpeed) -> str:
+    """(`nb`, slow) -> `nb.slow`, (`nb`, normal) -> `nb`: what to say prompts in. Also takes a tag."""
+    return bare_language(language) + (_SLOW if speed is VoiceSpeed.SLOW else "")
+
+
+def bare_language(tag: str) -> str:
+    """`nb.slow` -> `nb`, `nb` -> `nb`."""
+    return tag.removesuffix(_SLOW)
+
+
+def speed_of(tag: str) -> VoiceSpeed:
+    return VoiceSpeed.SLOW if tag.endswith(_SLOW) else VoiceSpeed.NORMAL
 
 
 def split_item(item: str) -> tuple[str, str]:
@@ -40,23 +60,31 @@ def split_item(item: str) -> tuple[str, str]:
 class Catalogue:
     """Texts by language and prompt id."""
 
-    def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
-        """`texts`: language -> prompt id -> words. Bokmål must be there and decides which ids exist."""
+    def __init__(
+        self,
+        texts: Mapping[str, Mapping[str, str]],
+        notes: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`texts`: language -> prompt id -> words. Bokmål must be there and decides which ids exist.
+
+        `notes`: language -> prompt id, or the first words of one -> what its reader should know."""
         if BASE_LANGUAGE not in texts:
             raise PromptError(f"no texts in {BASE_LANGUAGE!r}, which all languages fall back to")
         self._texts = {language: dict(prompts) for language, prompts in texts.items()}
+        self._notes = {language: dict(own) for language, own in (notes or {}).items()}
 
     @classmethod
     def load(cls) -> Catalogue:
         """The texts and atoms that ship with the package."""
         texts: dict[str, dict[str, str]] = {}
+        notes: dict[str, dict[str, str]] = {}
         for file in resources.files("ivr").joinpath("texts").iterdir():
             language, dot, ending = file.name.partition(".")
             if dot and ending == "toml":
-                texts[language] = atoms(language) | _flatten(
-                    tomllib.loads(file.read_text("utf-8")), file.name
-                )
-        return cls(texts)
+                table = tomllib.loads(file.read_text("utf-8"))
+                notes[language] = _flatten(table.pop(_NOTES, {}), file.name)
+                texts[language] = atoms(language) | _flatten(table, file.name)
+        return cls(texts, notes)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -78,27 +106,42 @@ class Catalogue:
         Raises UnknownPrompt."""
         if prompt_id not in self:
             raise UnknownPrompt(f"no prompt has the id {prompt_id!r}")
-        has_it = prompt_id in self._texts.get(language, {})
-        return f"{language if has_it else BASE_LANGUAGE}/{prompt_id}"
+        has_it = prompt_id in self._own(language)
+        return f"{language if has_it else spoken_tag(BASE_LANGUAGE, speed_of(language))}/{prompt_id}"
 
     def text(self, item: str) -> str:
         """What an item says, in bokmål if its language lacks it. Raises UnknownPrompt."""
         language, prompt_id = split_item(self.resolve(*split_item(item)))
-        return self._texts[language][prompt_id]
+        return self._own(language)[prompt_id]
+
+    def note(self, item: str) -> str:
+        """What whoever records an item should know, from the longest key that fits; mostly nothing."""
+        language, prompt_id = split_item(item)
+        own = self._notes.get(bare_language(language), {})
+        words = prompt_id.split(".")
+        keys = (".".join(words[:count]) for count in range(len(words), 0, -1))
+        return next((own[key] for key in keys if key in own), "")
+
+    def note_keys(self, language: str) -> tuple[str, ...]:
+        """Ids, and beginnings of ids, that `language` has a note for."""
+        return tuple(self._notes.get(bare_language(language), {}))
 
     def missing(self, language: str) -> tuple[str, ...]:
         """Ids that bokmål has and `language` has not."""
-        own = self._texts.get(language, {})
+        own = self._own(language)
         return tuple(prompt_id for prompt_id in self.ids if prompt_id not in own)
 
     def stray(self, language: str) -> tuple[str, ...]:
         """Ids that `language` has and bokmål has not: misspelled, and never played."""
-        return tuple(prompt_id for prompt_id in self._texts.get(language, {}) if prompt_id not in self)
+        return tuple(prompt_id for prompt_id in self._own(language) if prompt_id not in self)
 
     def all_items(self, language: str) -> tuple[str, ...]:
         """The items that `language` has a text of its own for."""
-        own = self._texts.get(language, {})
+        own = self._own(language)
         return tuple(f"{language}/{prompt_id}" for prompt_id in self.ids if prompt_id in own)
+
+    def _own(self, language: str) -> Mapping[str, str]:
+        return self._texts.get(bare_language(language), {})
 
 
 def pause_after(prompt_id: str, text: str) -> timedelta:

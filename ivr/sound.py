@@ -37,6 +37,10 @@ _QUIET = 60
 _FADE = RATE // 200
 _MARGIN = 2 * _FADE
 _PEAK = 32000.0
+_LEVEL_ENOUGH = 1.0
+"""A recording this many dB from LOUDNESS is left as it is."""
+_MOST_GAIN = 20.0
+"""A weaker recording is not raised more than this many dB: it would mostly be noise."""
 
 
 class SoundError(ValueError):
@@ -141,6 +145,19 @@ def evenly_loud(samples: array[int]) -> array[int]:
     return out
 
 
+def levelled(body: bytes) -> bytes:
+    """A telephone wav at LOUDNESS, or below it if the peaks would clip; nothing else about it is changed.
+
+    Raises SoundError."""
+    samples = wav_samples(body)
+    level = loudness(samples)
+    if math.isinf(level) or abs(level - LOUDNESS) < _LEVEL_ENOUGH:
+        return body
+    raised = 10 ** (min(LOUDNESS - level, _MOST_GAIN) / 20)
+    scale = int(min(raised, _PEAK / max(map(abs, samples))) * 4096)
+    return wav_bytes(array("h", [sample * scale >> 12 for sample in samples]))
+
+
 def wav_bytes(samples: array[int]) -> bytes:
     """Samples at 8 kHz -> a wav file."""
     file = io.BytesIO()
@@ -152,16 +169,22 @@ def wav_bytes(samples: array[int]) -> bytes:
 
 def wav_duration(body: bytes) -> timedelta:
     """Length of a telephone wav. Raises SoundError saying what is wrong with it."""
+    return timedelta(seconds=len(wav_samples(body)) / RATE)
+
+
+def wav_samples(body: bytes) -> array[int]:
+    """The sound of a telephone wav. Raises SoundError saying what is wrong with it."""
     try:
         with wave.open(io.BytesIO(body), "rb") as reader:
             found = (reader.getframerate(), reader.getnchannels(), reader.getsampwidth() * 8)
-            frames = len(reader.readframes(reader.getnframes())) // max(1, reader.getsampwidth())
+            content = reader.readframes(reader.getnframes())
     except (wave.Error, EOFError) as error:
         raise SoundError(f"is not a PCM wav file ({error})") from error
     if found != (RATE, 1, 16):
         raise SoundError(
             "is {} Hz, {} channel(s), {} bit; it must be 8000 Hz, 1 channel, 16 bit".format(*found)
         )
-    if not frames:
+    samples = array("h", content[: len(content) // 2 * 2])
+    if not samples:
         raise SoundError("has no sound in it")
-    return timedelta(seconds=frames / RATE)
+    return samples

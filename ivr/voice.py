@@ -15,7 +15,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from ivr.prompts import PromptError, pause_after
+from config.model import VoiceSpeed
+from ivr.prompts import PromptError, bare_language, pause_after, speed_of
 from ivr.sound import SPEECH_RATE, telephone_wav
 
 _SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
@@ -35,6 +36,8 @@ _VOICES = {
 }
 """Our language -> espeak-ng's voice and its nominal words a minute, slower than its own 175: many callers are learning
 the language. Its 172 is about 130 real words of Norwegian. A language that is not here needs recordings."""
+_SLOW_PACE = 0.7
+"""A slow tag, such as `nb.slow`: about 115 words a minute nominally."""
 _VERSION = 1
 """Raise it when the sound changes, so that cached prompts are made anew."""
 
@@ -129,22 +132,26 @@ class Voice:
         self._engine = _engine()
 
     def speaks(self, language: str) -> bool:
-        return language in _VOICES
+        return bare_language(language) in _VOICES
 
     def settings(self, language: str) -> str:
         """All that decides how a text in `language` sounds; part of the key of cached prompts."""
-        return (
-            f"{_VERSION} {_VOICES.get(language)} {self._pace} {sorted(_RESPELLED.get(language, {}).items())}"
-        )
+        bare = bare_language(language)
+        respelled = sorted(_RESPELLED.get(bare, {}).items())
+        return f"{_VERSION} {_VOICES.get(bare)} {self._pace_of(language)} {respelled}"
 
     def render(self, language: str, text: str, pause: timedelta | None = None) -> bytes:
-        """A wav file, 8 kHz mono 16-bit, ending with `pause` (default: what the punctuation asks for).
+        """A wav file, 8 kHz mono 16-bit, in a language or a slow tag, ending with `pause` (default: what the punctuation asks for).
 
         Blocks for some milliseconds; safe from any thread. Raises VoiceError."""
-        if language not in _VOICES:
-            raise VoiceError(f"no voice speaks {language!r}; its prompts need recordings")
-        voice, words_a_minute = _VOICES[language]
-        respelled = _RESPELLED.get(language, {})
+        bare = bare_language(language)
+        if bare not in _VOICES:
+            raise VoiceError(f"no voice speaks {bare!r}; its prompts need recordings")
+        voice, words_a_minute = _VOICES[bare]
+        respelled = _RESPELLED.get(bare, {})
         spoken = _WORD.sub(lambda word: respelled.get(word[0].lower(), word[0]), text)
-        samples = self._engine.say(voice, spoken, round(words_a_minute * self._pace))
+        samples = self._engine.say(voice, spoken, round(words_a_minute * self._pace_of(language)))
         return telephone_wav(samples, pause_after("", text) if pause is None else pause)
+
+    def _pace_of(self, language: str) -> float:
+        return self._pace * _SLOW_PACE if speed_of(language) is VoiceSpeed.SLOW else self._pace

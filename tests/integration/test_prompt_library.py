@@ -15,7 +15,7 @@ from ivr import library as library_module
 from ivr.library import PromptLibrary
 from ivr.prompts import Catalogue, UnknownPrompt
 from ivr.serve import serve
-from ivr.sound import wav_bytes
+from ivr.sound import levelled, loudness, wav_bytes, wav_samples
 from ivr.voice import Voice, VoiceError
 
 CATALOGUE = Catalogue.load()
@@ -52,12 +52,89 @@ async def test_a_recording_wins(prompts: PromptLibrary, tmp_path: Path) -> None:
     path = record(tmp_path, GREETING)
     recording = await prompts.wav(GREETING)
     assert recording is not None
-    assert recording.body == path.read_bytes()
+    assert recording.body == levelled(path.read_bytes())
     assert recording.path == path
     assert recording.recorded
     assert prompts.info(GREETING).duration == timedelta(seconds=0.5)
     path.unlink()
     assert await prompts.wav(GREETING) == speech
+
+
+async def test_recordings_are_played_as_loud_as_speech(prompts: PromptLibrary, tmp_path: Path) -> None:
+    """Loud and soft recordings are levelled, one that is right is left untouched, and noise is not blown up."""
+    at_20_db = round(32768 / 10)
+    for name, peak in (("goodbye", 30000), ("confirm", 800), ("promise", at_20_db), ("registered", 20)):
+        path = record(tmp_path, f"nb/intake.{name}")
+        path.write_bytes(wav_bytes(array("h", [peak, -peak] * 4000)))
+    levels = {}
+    for name in ("goodbye", "confirm", "promise", "registered"):
+        found = await prompts.wav(f"nb/intake.{name}")
+        assert found is not None
+        assert found.recorded
+        assert found.duration == timedelta(seconds=1)
+        levels[name] = loudness(wav_samples(found.body))
+    assert [levels[name] for name in ("goodbye", "confirm", "promise")] == pytest.approx([-20] * 3, abs=0.1)
+    assert levels["registered"] == pytest.approx(-44.3, abs=0.5)
+    kept = await prompts.wav("nb/intake.promise")
+    assert kept is not None
+    assert kept.path is not None
+    assert kept.body == kept.path.read_bytes()
+
+
+async def test_peaks_of_a_soft_recording_do_not_clip(prompts: PromptLibrary, tmp_path: Path) -> None:
+    """A soft recording with one strong peak is raised only as far as the peak bears."""
+    samples = array("h", [500, -500] * 8000)
+    samples[100] = 15000
+    record(tmp_path, GREETING).write_bytes(wav_bytes(samples))
+    found = await prompts.wav(GREETING)
+    assert found is not None
+    assert 31900 < max(wav_samples(found.body)) <= 32000
+
+
+# ---- slow prompts -------------------------------------------------------------------------------
+
+
+async def test_a_slow_prompt_is_the_best_there_is(prompts: PromptLibrary, tmp_path: Path) -> None:
+    """Slow recording before normal recording before slow speech; each takes over at once when it comes or goes."""
+    slow = GREETING.replace("nb/", "nb.slow/")
+    speech, normal = await prompts.wav(slow), await prompts.wav(GREETING)
+    assert speech is not None
+    assert normal is not None
+    assert 1.3 < speech.duration / normal.duration < 1.55
+    assert speech.path is not None
+    assert speech.path.parent.name == "nb.slow"
+    own = record(tmp_path, GREETING)
+    assert await prompts.wav(slow) is await prompts.wav(GREETING)
+    assert (await prompts.wav(slow) or pytest.fail("silent")).path == own
+    variant = record(tmp_path, slow, seconds=0.7)
+    assert (await prompts.wav(slow) or pytest.fail("silent")).path == variant
+    assert (await prompts.wav(GREETING) or pytest.fail("silent")).path == own
+    assert slow not in prompts.synthetic("nb.slow")
+    variant.unlink()
+    own.unlink()
+    assert await prompts.wav(slow) == speech
+    assert slow in prompts.synthetic("nb.slow")
+    assert prompts.problems(["nb", "nb.slow"]) == []
+
+
+async def test_slow_languages_fall_back_to_slow_bokmal(prompts: PromptLibrary, tmp_path: Path) -> None:
+    """What a language lacks is heard in bokmål at the same speed; its own normal recording comes first."""
+    slow_bokmal = await prompts.wav("nb.slow/intake.goodbye")
+    assert await prompts.wav("sma.slow/intake.goodbye") is slow_bokmal is not None
+    record(tmp_path, "sma/intake.goodbye")
+    assert (await prompts.wav("sma.slow/intake.goodbye") or pytest.fail("silent")).recorded
+    assert prompts.info("nb.slow/intake.goodbye").text == "Ha det bra."
+    assert prompts.info("nb.slow/intake.goodbye").duration == slow_bokmal.duration
+
+
+async def test_slow_prompts_are_served_like_any_other(prompts: PromptLibrary) -> None:
+    """With their own etag; an unknown speed is no prompt."""
+    slow, normal = await serve(prompts, "nb.slow/intake.goodbye"), await serve(prompts, "nb/intake.goodbye")
+    assert (slow.status, normal.status) == (200, 200)
+    assert slow.headers["ETag"] != normal.headers["ETag"]
+    assert (await serve(prompts, "nb.slow/intake.goodbye", slow.headers["ETag"])).status == 304
+    assert (await serve(prompts, "nb.fast/intake.goodbye")).status == 404
+    assert (await serve(prompts, "nb.slow.slow/intake.goodbye")).status == 404
 
 
 async def test_the_etag_changes_with_the_recording(prompts: PromptLibrary, tmp_path: Path) -> None:

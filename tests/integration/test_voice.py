@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from config.model import VoiceSpeed
 from ivr import sound, voice
 from ivr.library import PromptLibrary, WavFile
-from ivr.prompts import Catalogue
+from ivr.prompts import Catalogue, spoken_tag
 from ivr.sound import SoundError, telephone_wav, to_telephone_rate, wav_bytes, wav_duration
 from ivr.voice import Voice, VoiceError, VoiceUnavailable
 
@@ -36,6 +37,19 @@ def rendered(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     asyncio.run(prompts.warm(CATALOGUE.languages))
     items = [item for language in CATALOGUE.languages for item in CATALOGUE.all_items(language)]
     return {item: found for item in items if (found := prompts.load(item)) is not None}
+
+
+@pytest.fixture(scope="module")
+def slowly(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, WavFile]:
+    """Every sentence of every language, said slowly."""
+    prompts = PromptLibrary(CATALOGUE, tmp_path_factory.mktemp("slow"), voice=spoken)
+    tags = [spoken_tag(language, VoiceSpeed.SLOW) for language in CATALOGUE.languages]
+    items = [item for tag in tags for item in CATALOGUE.all_items(tag)]
+    return {
+        item: found
+        for item in items
+        if CATALOGUE.text(item).endswith(".") and (found := prompts.load(item)) is not None
+    }
 
 
 def samples(body: bytes) -> Any:
@@ -119,6 +133,38 @@ def test_prompts_begin_at_once_and_do_not_click(rendered: dict[str, WavFile]) ->
         assert heard[0] == 0, item
         assert heard[:4].max() < 0.05 * heard.max(), item
         assert heard[-160:].max() == 0, item
+
+
+def test_slow_prompts_sound_as_good(slowly: dict[str, WavFile]) -> None:
+    """Slow sentences are at most 20 s, even, unclipped, and without clicks, as the normal ones are."""
+    assert len(slowly) > 2 * 40
+    levels = [speech_level(wav.body) for wav in slowly.values()]
+    assert max(levels) - min(levels) < 1.0
+    for item, wav in slowly.items():
+        heard = np.abs(samples(wav.body))
+        assert wav.duration < timedelta(seconds=20), item
+        assert heard.max() < 32500, item
+        assert heard[0] == heard[-160:].max() == 0, item
+        assert heard[:4].max() < 0.05 * heard.max(), item
+
+
+def test_slow_prompts_are_slower_by_the_same_measure(
+    rendered: dict[str, WavFile], slowly: dict[str, WavFile]
+) -> None:
+    """Every slow sentence takes between 1.2 and 1.6 times as long as the normal one."""
+    for item, wav in slowly.items():
+        normal = rendered[item.replace(".slow/", "/")]
+        assert 1.2 < wav.duration / normal.duration < 1.6, item
+
+
+@pytest.mark.parametrize("language", CATALOGUE.languages)
+def test_nothing_jumps_at_the_edges(rendered: dict[str, WavFile], language: str) -> None:
+    """The first and the last millisecond of speech move by little from one sample to the next: nothing is cut off."""
+    for item in CATALOGUE.all_items(language):
+        heard = samples(rendered[item].body)
+        assert np.abs(np.diff(heard[:9])).max() < 0.08 * np.abs(heard).max(), item
+        last = int(np.flatnonzero(heard)[-1])
+        assert np.abs(np.diff(heard[last - 7 : last + 2])).max() < 0.08 * np.abs(heard).max(), item
 
 
 def test_other_texts_can_be_rendered(spoken: Voice) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from config.model import VoiceSpeed
 from ivr.phrases import (
     clock_items,
     date_items,
@@ -13,12 +14,15 @@ from ivr.phrases import (
     phone_items,
     reference_items,
     when_items,
+    window_items,
 )
-from ivr.prompts import Catalogue
+from ivr.prompts import Catalogue, spoken_tag
 from scheduler.clock import from_local
 
 CATALOGUE = Catalogue.load()
 LANGUAGES = CATALOGUE.languages
+YEARS = (2026, 2027, 2028)
+"""The last of them is a leap year."""
 
 
 def said(items: tuple[str, ...]) -> str:
@@ -39,6 +43,16 @@ def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> da
         (date(2026, 8, 30), "søndag trettiende august", "Sunday the thirtieth of August"),
         (date(2027, 1, 1), "fredag første januar", "Friday the first of January"),
         (date(2028, 2, 29), "tirsdag tjueniende februar", "Tuesday the twenty-ninth of February"),
+        (date(2026, 2, 2), "mandag andre februar", "Monday the second of February"),
+        (date(2026, 4, 3), "fredag tredje april", "Friday the third of April"),
+        (date(2026, 6, 4), "torsdag fjerde juni", "Thursday the fourth of June"),
+        (date(2026, 7, 5), "søndag femte juli", "Sunday the fifth of July"),
+        (date(2026, 9, 12), "lørdag tolvte september", "Saturday the twelfth of September"),
+        (date(2026, 10, 13), "tirsdag trettende oktober", "Tuesday the thirteenth of October"),
+        (date(2027, 5, 17), "mandag syttende mai", "Monday the seventeenth of May"),
+        (date(2027, 12, 20), "mandag tjuende desember", "Monday the twentieth of December"),
+        (date(2028, 1, 21), "fredag tjueførste januar", "Friday the twenty-first of January"),
+        (date(2028, 12, 11), "mandag ellevte desember", "Monday the eleventh of December"),
     ],
 )
 def test_dates(day: date, nb: str, en: str) -> None:
@@ -47,13 +61,19 @@ def test_dates(day: date, nb: str, en: str) -> None:
     assert said(date_items(day, "en")) == en
 
 
+def days_of(year: int) -> list[date]:
+    return [date(year, 1, 1) + timedelta(days=n) for n in range(366 if year == 2028 else 365)]
+
+
+@pytest.mark.parametrize("year", YEARS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_day_of_a_leap_year_can_be_said_and_told_apart(language: str) -> None:
+def test_every_day_of_a_year_can_be_said_and_told_apart(language: str, year: int) -> None:
     """Each date is said in the language itself, and no two dates of a year sound the same."""
-    days = [date(2028, 1, 1) + timedelta(days=n) for n in range(366)]
+    days = days_of(year)
     own = set(CATALOGUE.all_items(language))
+    assert days[-1] == date(year, 12, 31)
     assert all(own.issuperset(date_items(day, language)) for day in days)
-    assert len({said(date_items(day, language)) for day in days}) == 366
+    assert len({said(date_items(day, language)) for day in days}) == len(days)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +97,14 @@ def test_every_day_of_a_leap_year_can_be_said_and_told_apart(language: str) -> N
         (23, 55, "klokka fem på tolv om kvelden", "at five to twelve in the evening"),
         (0, 0, "klokka tolv om natta", "at twelve at night"),
         (5, 30, "klokka halv seks om morgenen", "at half past five in the morning"),
+        (3, 40, "klokka tjue på fire om natta", "at twenty to four at night"),
+        (6, 0, "klokka seks", "at six"),
+        (8, 5, "klokka fem over åtte", "at five past eight"),
+        (8, 1, "klokka åtte null en", "at eight zero one"),
+        (11, 50, "klokka ti på tolv", "at ten to twelve"),
+        (13, 25, "klokka fem på halv to", "at twenty-five past one"),
+        (17, 59, "klokka sytten femtini", "at seventeen fifty-nine"),
+        (0, 41, "klokka null førtien", "at zero forty-one"),
     ],
 )
 def test_clock_times(hour: int, minute: int, nb: str, en: str) -> None:
@@ -93,6 +121,18 @@ def test_every_time_of_day_can_be_said_and_told_apart(language: str) -> None:
     own = set(CATALOGUE.all_items(language))
     assert all(own.issuperset(clock_items(at, language)) for at in times)
     assert len({said(clock_items(at, language)) for at in times}) == 1440
+
+
+@pytest.mark.parametrize("year", YEARS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_moment_can_be_said_and_told_apart(language: str, year: int) -> None:
+    """Any day of a year at nine, and any minute of today, is said in the language itself and like no other."""
+    now = local(year, 6, 15, 12)
+    own = set(CATALOGUE.all_items(language))
+    moments = [local(day.year, day.month, day.day, 9) for day in days_of(year)]
+    moments += [local(year, 6, 15) + timedelta(minutes=n) for n in range(1440) if n != 540]
+    assert all(own.issuperset(when_items(at, now, language)) for at in moments)
+    assert len({said(when_items(at, now, language)) for at in moments}) == len(moments)
 
 
 def test_times_follow_summer_time() -> None:
@@ -119,6 +159,127 @@ def test_a_naive_time_is_refused() -> None:
 def test_a_moment_is_said_from_where_we_are(at: datetime, expected: str) -> None:
     """Today, tomorrow and yesterday have their own words; other days are dates."""
     assert said(when_items(at, local(2026, 11, 23, 23, 30), "nb")) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (local(2026, 11, 23, 10, 15), "today at quarter past ten"),
+        (local(2026, 11, 24, 9, 0), "tomorrow at nine"),
+        (local(2026, 11, 22, 14, 30), "yesterday at half past two"),
+        (local(2026, 11, 25, 14, 30), "Wednesday the twenty-fifth of November at half past two"),
+    ],
+)
+def test_a_moment_in_english(at: datetime, expected: str) -> None:
+    """English has the same words for near days: "tomorrow at nine" also says when an office opens."""
+    assert said(when_items(at, local(2026, 11, 23, 23, 30), "en")) == expected
+
+
+MONDAY = (2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "nb", "en"),
+    [
+        (
+            (*MONDAY, 13, 0),
+            (*MONDAY, 15, 0),
+            "i dag mellom klokka ett og tre",
+            "today between one and three o'clock",
+        ),
+        (
+            (*MONDAY, 12, 45),
+            (*MONDAY, 14, 30),
+            "i dag mellom klokka kvart på ett og halv tre",
+            "today between quarter to one and half past two",
+        ),
+        (
+            (2026, 11, 24, 9, 30),
+            (2026, 11, 24, 11, 0),
+            "i morgen mellom klokka halv ti og elleve",
+            "tomorrow between half past nine and eleven o'clock",
+        ),
+        (
+            (2026, 11, 25, 8, 0),
+            (2026, 11, 25, 11, 0),
+            "onsdag tjuefemte november mellom klokka åtte og elleve",
+            "Wednesday the twenty-fifth of November between eight and eleven o'clock",
+        ),
+        (
+            (*MONDAY, 13, 7),
+            (*MONDAY, 15, 23),
+            "i dag mellom klokka tretten null sju og femten tjuetre",
+            "today between thirteen zero seven and fifteen twenty-three",
+        ),
+        (
+            (*MONDAY, 17, 0),
+            (*MONDAY, 19, 0),
+            "i dag mellom klokka fem og sju om kvelden",
+            "today between five and seven in the evening",
+        ),
+        (
+            (2026, 11, 22, 9, 0),
+            (2026, 11, 22, 9, 25),
+            "i går mellom klokka ni og fem på halv ti",
+            "yesterday between nine and twenty-five past nine",
+        ),
+    ],
+)
+def test_windows(begin: tuple[int, ...], end: tuple[int, ...], nb: str, en: str) -> None:
+    """A stretch of a day is its day and its two times, with the word for the clock once."""
+    now = local(2026, 11, 23, 8)
+    assert said(window_items(local(*begin), local(*end), now, "nb")) == nb
+    assert said(window_items(local(*begin), local(*end), now, "en")) == en
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_window_can_be_said_and_told_apart(language: str) -> None:
+    """All windows of a day by quarters, and those that begin or end at any minute, sound different."""
+    start = local(*MONDAY)
+    minutes = [(b, e) for b in range(0, 1440, 15) for e in range(b + 15, 1440, 15)]
+    minutes += [(n, 1439) for n in range(1439) if n % 15] + [(0, n) for n in range(1, 1439) if n % 15]
+    own = set(CATALOGUE.all_items(language))
+    windows = {
+        window_items(start + timedelta(minutes=b), start + timedelta(minutes=e), start, language)
+        for b, e in minutes
+    }
+    assert own.issuperset(item for window in windows for item in window)
+    assert len({said(window) for window in windows}) == len(minutes)
+
+
+@pytest.mark.parametrize("year", YEARS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_windows_of_every_day_can_be_told_apart(language: str, year: int) -> None:
+    """The same hours of any two days of a year sound different."""
+    now = local(year, 6, 15, 12)
+    starts = [local(day.year, day.month, day.day, 13) for day in days_of(year)]
+    windows = [window_items(at, at + timedelta(hours=2), now, language) for at in starts]
+    assert set(CATALOGUE.all_items(language)).issuperset(item for window in windows for item in window)
+    assert len({said(window) for window in windows}) == len(starts)
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 24])
+def test_a_window_lies_within_one_day(hours: int) -> None:
+    """An end that is not later the same day is refused."""
+    begin = local(*MONDAY, 13)
+    with pytest.raises(ValueError, match="same day"):
+        window_items(begin, begin + timedelta(hours=hours), begin, "nb")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_said_slowly_is_the_same_words(language: str) -> None:
+    """A slow tag gives the same phrases word for word, as items of its own."""
+    slow = spoken_tag(language, VoiceSpeed.SLOW)
+    now = local(*MONDAY, 8)
+    for n in range(0, 1435, 5):
+        at = local(*MONDAY) + timedelta(minutes=n)
+        items = window_items(at, at + timedelta(minutes=4), now, slow) + when_items(at, now, slow)
+        assert {item.partition("/")[0] for item in items} == {slow}
+        assert [item.replace(slow, language, 1) for item in items] == [
+            *window_items(at, at + timedelta(minutes=4), now, language),
+            *when_items(at, now, language),
+        ]
+        assert said(items) == said(tuple(item.replace(slow, language, 1) for item in items))
 
 
 def test_today_is_the_office_s_today() -> None:

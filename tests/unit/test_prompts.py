@@ -9,7 +9,8 @@ import pytest
 
 from callback.numbers import Refusal
 from callback.request import AttemptOutcome, Reason
-from ivr.prompts import Catalogue, PromptError, UnknownPrompt, pause_after, split_item
+from config.model import VoiceSpeed
+from ivr.prompts import Catalogue, PromptError, UnknownPrompt, pause_after, split_item, spoken_tag
 
 SHIPPED = Catalogue.load()
 SMALL = Catalogue(
@@ -32,6 +33,41 @@ def test_a_sentence_a_language_lacks_is_said_in_bokmal() -> None:
     assert SMALL.resolve("en", "intake.goodbye") == "nb/intake.goodbye"
     assert SMALL.resolve("sma", "intake.goodbye") == "nb/intake.goodbye"
     assert SMALL.text("en/intake.goodbye") == "Ha det bra."
+
+
+def test_a_tag_is_a_language_with_its_speed() -> None:
+    """A slow tag has the words of its language, and falls back to slow bokmål."""
+    slow = spoken_tag("en", VoiceSpeed.SLOW)
+    assert slow == "en.slow"
+    assert spoken_tag(slow, VoiceSpeed.SLOW) == slow
+    assert spoken_tag("en", VoiceSpeed.NORMAL) == spoken_tag(slow, VoiceSpeed.NORMAL) == "en"
+    assert SMALL.resolve(slow, "intake.greeting") == "en.slow/intake.greeting"
+    assert SMALL.resolve(slow, "intake.goodbye") == "nb.slow/intake.goodbye"
+    assert SMALL.text("en.slow/intake.greeting") == "Hello."
+    assert SMALL.text("en.slow/intake.goodbye") == SMALL.text("sma.slow/intake.goodbye") == "Ha det bra."
+    assert SMALL.all_items(slow) == ("en.slow/intake.greeting",)
+    assert SMALL.missing(slow) == SMALL.missing("en")
+    assert SMALL.resolve("en.fast", "intake.greeting") == "nb/intake.greeting"
+
+
+def test_notes_are_for_an_id_or_a_group() -> None:
+    """The note of the longest beginning of an id counts; notes are no prompts."""
+    notes = {"nb": {"intake": "rolig", "intake.goodbye": "vennlig"}}
+    catalogue = Catalogue(
+        {"nb": {"intake.greeting": "Hei.", "intake.goodbye": "Ha det.", "other.x": "x"}}, notes
+    )
+    assert catalogue.note("nb/intake.greeting") == catalogue.note("nb.slow/intake.greeting") == "rolig"
+    assert catalogue.note("nb/intake.goodbye") == "vennlig"
+    assert catalogue.note("nb/other.x") == catalogue.note("en/intake.greeting") == ""
+
+
+@pytest.mark.parametrize("language", SHIPPED.languages)
+def test_every_shipped_note_is_for_a_prompt(language: str) -> None:
+    """No note is misspelled: each is for an id or a beginning of one."""
+    assert SHIPPED.note_keys(language)
+    for key in SHIPPED.note_keys(language):
+        assert any(f"{prompt_id}.".startswith(f"{key}.") for prompt_id in SHIPPED.ids), key
+    assert not any(prompt_id.startswith("notes") for prompt_id in SHIPPED.ids)
 
 
 def test_missing_and_stray_ids_are_told() -> None:
