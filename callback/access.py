@@ -97,6 +97,11 @@ class Viewer:
         """Whether no office limits them: an administrator or the contact centre without one."""
         return self.role in (Role.ADMIN, Role.CONTACT_CENTRE) and self.office_no is None
 
+    @property
+    def may_reload(self) -> bool:
+        """Take a changed configuration into use: administrators whom no office limits."""
+        return self.role is Role.ADMIN and self.everywhere
+
     def _reaches(self, office_no: str) -> bool:
         return self.everywhere or self.office_no == office_no
 
@@ -112,7 +117,6 @@ class Access:
 
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self._store = store
-        self._config = config
         self._clock = clock
         # RFC 9106 second choice cut down to OWASP's minimum: the service must live beside 1,000 calls.
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -120,6 +124,11 @@ class Access:
         self._at_once = asyncio.Semaphore(2)
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         """By the digest of the name: a stranger may send one of any length."""
+        self.use_config(config)
+
+    def use_config(self, config: Config) -> None:
+        """From now on: who is no longer in it is out at once."""
+        self._config = config
         self._ours = frozenset(digest(person.id) for person in config.people)
 
     # -- people

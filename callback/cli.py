@@ -10,10 +10,11 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import config as config_package
-from callback import cli_access, cli_pbx, cli_policy
+from callback import cli_access, cli_pbx, cli_policy, cli_prompts, cli_reload
 from callback.access import Access
 from callback.logs import configure_logging
 from callback.request import CallbackError
@@ -60,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--line", choices=[line.value for line in LineName], help="default: from tast1.toml")
     start.add_argument("--port", type=int, help="port of the pages (default: from tast1.toml)")
     _verb(verbs, "check", "print every configuration error, or the effective configuration", _check)
+    again = verbs.add_parser("reload", help="let a running service take its changed configuration into use")
+    again.set_defaults(run=_reload)
+    again.add_argument(
+        "--url", default="http://127.0.0.1:8600", help="where the service is (default: %(default)s)"
+    )
     when = _verb(verbs, "deadline", "when a request must be answered, and why", _deadline)
     when.add_argument("office_no", metavar="OFFICE_NO")
     when.add_argument("when", metavar="WHEN", help="local time, ISO: 2026-12-23T14:50")
@@ -93,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where the PBX has the sounds",
     )
     _verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
+    cli_prompts.register(verbs, _verb)
     return parser
 
 
@@ -125,7 +132,7 @@ def _verb(
     return verb
 
 
-# ---- serve, check, deadline ---------------------------------------------------------------------
+# ---- serve, check, reload, deadline ---------------------------------------------------------------------
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -133,7 +140,8 @@ def _serve(options: argparse.Namespace) -> int:
     secrets = load_secrets(os.environ, config)
     configure_logging(config.settings.service.log_level)
     try:
-        asyncio.run(serve(config, secrets, options.data, _announcement(config, secrets)))
+        reread = partial(load, options.config, dict(os.environ), line=options.line, port=options.port)
+        asyncio.run(serve(config, secrets, options.data, _announcement(config, secrets), reread))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -156,6 +164,11 @@ def _check(options: argparse.Namespace) -> int:
     code, text = cli_policy.check_command(options.config, os.environ)
     print(text)
     return code
+
+
+def _reload(options: argparse.Namespace) -> int:
+    print(cli_reload.reload_command(options.url, os.environ))
+    return 0
 
 
 def _deadline(options: argparse.Namespace) -> int:

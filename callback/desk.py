@@ -2,7 +2,7 @@
 
 Each method reads, decides with the pure tables, and saves by compare and set; a lost race is tried again
 on fresh data, so the answer is always about the request as it is. It never touches a line, and it never
-recomputes `registered_at`, `due_at` or `answer_by_date`.
+recomputes `registered_at` or `answer_by_date`; `due_at` only gets earlier, when a request becomes urgent.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ import structlog
 
 from callback.desk_base import (
     TRIES,
-    DeskBase,
+    AskedNotToBeCalled,
     DeskError,
     HasNoNumber,
     HeldByOther,
     MissingText,
+    OutOfReach,
     UnknownOffice,
     UnknownPerson,
     UnknownRequest,
     attempt_of,
     with_attempt,
 )
+from callback.desk_guards import DeskGuards
+from callback.desk_wishes import IDLE, DeskWishes, with_wishes_of
 from callback.request import (
     URGENT_REASONS,
     AttemptOutcome,
@@ -46,11 +49,13 @@ from scheduler.deadline import deadline
 from scheduler.retry import next_attempt
 
 __all__ = [
+    "AskedNotToBeCalled",
     "Desk",
     "DeskError",
     "HasNoNumber",
     "HeldByOther",
     "MissingText",
+    "OutOfReach",
     "Registration",
     "UnknownOffice",
     "UnknownPerson",
@@ -80,7 +85,7 @@ class Registration:
     """How a caller did it: `key`, `silence` or `wrong_key`; for the ledger."""
 
 
-class Desk(DeskBase):
+class Desk(DeskWishes, DeskGuards):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -91,6 +96,10 @@ class Desk(DeskBase):
         phone = None
         if registration.phone is not None:
             phone = self.check_number(registration.phone)
+            if registration.origin is Origin.PHONE and registration.by in (None, "key"):
+                await self._asks_for_a_call(phone)
+            else:
+                await self._refuse_never_called(phone)
         urgency = registration.urgency or (
             Urgency.URGENT if registration.reason in URGENT_REASONS else Urgency.ORDINARY
         )
@@ -145,8 +154,10 @@ class Desk(DeskBase):
                 "reason": request.reason if request.reason in URGENT_REASONS else told,
                 "note": "\n".join(dict.fromkeys(notes)) or None,
             }
+            if request.is_out_of_reach(self.clock.now()):
+                new["reachable_until"] = None  # they can be rung there again
             if request.state in (RequestState.WAITING, RequestState.UNREACHABLE, RequestState.RESULT_DUE):
-                due = again.next_attempt_at or self.clock.now()
+                due = self._plan(replace(request, **new), at_once=True)
                 new["next_attempt_at"] = min(request.next_attempt_at or due, due)
             if request.state is RequestState.RESULT_DUE:
                 attempt = replace(request.attempts[-1], result=CallResult.RING_AGAIN)
@@ -164,13 +175,19 @@ class Desk(DeskBase):
     async def set_number(self, request_id: str, raw: str, actor: str) -> CallbackRequest:
         """Ring the request at another number. Where that number already has an open request at the
         office, the older of the two lives on and the younger is withdrawn into it; returns the one that
-        will be rung at the number."""
+        will be rung at the number. It is taken for their own: a borrowed one is told anew."""
         phone = self.check_number(raw)
+        if actor != "caller":  # what a caller keys in has been through `may_key`
+            await self._refuse_never_called(phone)
 
         async def change(request: CallbackRequest) -> CallbackRequest:
-            if request.phone == phone or not request.is_open:
+            if not request.is_open:
                 return request
-            moved = replace(request, phone=phone)
+            if request.phone == phone and not request.is_out_of_reach(self.clock.now()):
+                return request
+            moved = replace(request, phone=phone, reachable_until=None)
+            if request.reachable_until is not None:
+                moved = self._replanned(moved)
             entry = self._entry(moved, actor, "number_changed", request.state)
             try:
                 (saved,) = await self.store.save(Change(moved, (entry,)))
@@ -186,8 +203,7 @@ class Desk(DeskBase):
         if not other.is_open:
             raise StaleRequest("the number was given free in between")
         stays, goes = sorted((request, other), key=lambda r: (r.registered_at, r.id))
-        idle = (RequestState.WAITING, RequestState.UNREACHABLE)
-        if goes is other and goes.state not in idle:
+        if goes is other and goes.state not in IDLE:
             return other  # a colleague is busy with it: both stay, and the older clock with them
         if goes.state is RequestState.CALLING:
             return other
@@ -195,7 +211,10 @@ class Desk(DeskBase):
             goes, state=next_state(goes, RequestEvent.WITHDRAWN),
             claimed_by=None, claimed_at=None, next_attempt_at=None,
         )  # fmt: skip
-        kept = replace(stays, phone=other.phone)
+        kept = with_wishes_of(replace(stays, phone=other.phone, reachable_until=None), goes)
+        kept = replace(kept, language=request.language)  # of the two, the one who speaks now
+        if (kept.urgency, kept.day_part) != (stays.urgency, stays.day_part):
+            kept = self._replanned(kept, at_once=True)
         changes = (
             Change(gone, (self._entry(gone, actor, "withdrawn", goes.state, merged_into=stays.id),)),
             Change(kept, (self._entry(kept, actor, "merged", stays.state, merged=goes.id),)),
@@ -237,14 +256,20 @@ class Desk(DeskBase):
         self, request_id: str, person_id: str, attempt_id: str
     ) -> tuple[CallbackRequest, CallAttempt]:
         """Claim and begin to ring, in one act. Raises HeldByOther, NumberInCall, CaseworkerInCall,
-        HasNoNumber, IllegalTransition."""
+        HasNoNumber, OutOfReach, AskedNotToBeCalled, IllegalTransition."""
         person = self.person(person_id)
 
         async def change(request: CallbackRequest) -> CallbackRequest:
             self._refuse_other(request, person)
             if request.is_open and request.phone is None:
                 raise HasNoNumber(f"request {request.id} has no number to ring yet")
+            if request.is_open:
+                await self._refuse_ringing(request)
             now = self.clock.now()
+            if request.is_open and request.is_out_of_reach(now):
+                raise OutOfReach(
+                    f"request {request.id} can no longer be rung at its number; it needs one again"
+                )
             attempt = CallAttempt(attempt_id, request.id, person_id, request.phone, started_at=now)
             return await self._apply_saved(
                 request, RequestEvent.CALL_STARTED, person_id, {"attempt": attempt_id}, attempt=attempt,
@@ -374,7 +399,7 @@ class Desk(DeskBase):
 
     async def sweep(self) -> int:
         """Give back claims nobody acted on; returns how many requests were changed. A conversation
-        without a result stays `result_due` and on the list: only a person knows how it went."""
+        without a result stays `result_due` and on the list: only a person knows how it went. Then old counts go."""
         now = self.clock.now()
         query = RequestQuery(states=frozenset({RequestState.CLAIMED}), due_before=now, limit=1000)
         released = 0
@@ -384,6 +409,7 @@ class Desk(DeskBase):
                 released += 1
             except CallbackError as error:  # someone acted in between: theirs stands
                 log.debug("claim_not_released", request_id=request.id, why=str(error))
+        await self._forget_counts()
         return released
 
 

@@ -1,6 +1,6 @@
 """What every use case of the desk stands on: lookups, refusals, and saving by compare and set.
 
-It decides nothing by itself, and nothing but `desk.py` builds on it.
+It decides nothing by itself, and nothing but the desk (`desk.py`, `desk_*.py`) builds on it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from callback.request import (
     LedgerEntry,
     RequestEvent,
     RequestState,
+    Urgency,
     next_state,
 )
 from callback.store import Change, RequestQuery, StaleRequest, Store
@@ -55,6 +56,14 @@ class HasNoNumber(DeskError):
     """The request has no number to ring yet."""
 
 
+class OutOfReach(DeskError):
+    """The number was borrowed, and the time for it is over; the request needs a number again."""
+
+
+class AskedNotToBeCalled(DeskError):
+    """The person at this number does not want to be called."""
+
+
 class HeldByOther(DeskError):
     """A colleague has this request. `person_id` says who."""
 
@@ -73,8 +82,12 @@ class DeskBase:
 
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self.store = store
-        self.config = config
         self.clock = clock
+        self.use_config(config)
+
+    def use_config(self, config: Config) -> None:
+        """From now on. Nothing that was promised moves: deadlines are rows."""
+        self.config = config
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
         self._own_numbers = {n for o in config.offices for n in (o.public_number, o.oncall_number) if n}
 
@@ -121,16 +134,26 @@ class DeskBase:
             if holder is not None:  # who has left the office holds nothing
                 raise HeldByOther(holder.id, holder.name)
 
-    def _plan(self, request: CallbackRequest) -> datetime:
+    def _plan(self, request: CallbackRequest, *, at_once: bool = False) -> datetime:
+        """The next attempt, by what came before, or `at_once` as if nothing had; by the wishes in any case."""
         history = [
             PastAttempt(a.ended_at, (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value)
             for a in request.attempts
-            if a.ended_at is not None
+            if a.ended_at is not None and not at_once
         ]
         calendar = self._calendars.get(request.office_no)
         if calendar is None:  # the office was taken out of the configuration: due now, for whoever looks
             return self.clock.now()
-        return next_attempt(history, self.config.settings.retry, calendar, self.clock.now()).at
+        ordinary = request.urgency is Urgency.ORDINARY
+        return next_attempt(
+            history,
+            self.config.settings.retry,
+            calendar,
+            self.clock.now(),
+            part=request.day_part if ordinary else None,
+            until=request.reachable_until,
+            last_workable_at=request.last_workable_at,
+        ).at
 
     async def _apply_saved(
         self,
@@ -169,6 +192,16 @@ class DeskBase:
                 if attempt == TRIES - 1:
                     raise
         raise AssertionError("unreachable")
+
+    async def _retrying_open(
+        self, request_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
+    ) -> CallbackRequest:
+        """As `_retrying`; a request that has ended is returned as it is."""
+
+        async def change_open(request: CallbackRequest) -> CallbackRequest:
+            return await change(request) if request.is_open else request
+
+        return await self._retrying(request_id, change_open)
 
     async def _by_attempt(
         self, attempt_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]

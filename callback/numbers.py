@@ -40,6 +40,12 @@ class Refusal(StrEnum):
     NOT_IN_USE = "not_in_use"
     OWN_NUMBER = "own_number"
     """One of the offices' own lines."""
+    TOO_MANY_TRIES = "too_many_tries"
+    """This caller has keyed in enough numbers today."""
+    TOO_OFTEN = "too_often"
+    """This number was keyed in enough today."""
+    ASKED_NOT_TO_BE_CALLED = "asked_not_to_be_called"
+    """The person there does not want to be called."""
 
 
 class NumberRefused(CallbackError):

@@ -1,7 +1,8 @@
 """A request to be talked to: its life cycle as one table, its attempts, its ledger. Pure.
 
 A request ends in three ways only: `reached`, `withdrawn` by the caller, or `decided` by a named person.
-Nothing here may ever change `registered_at`, `due_at` or `answer_by_date` of a request that exists.
+Nothing here may ever change `registered_at` or `answer_by_date` of a request that exists; `due_at` may only
+get earlier, once, when the request becomes urgent.
 """
 
 from __future__ import annotations
@@ -110,6 +111,14 @@ class Reason(StrEnum):
 URGENT_REASONS = frozenset({Reason.NO_SHELTER, Reason.NO_FOOD, Reason.NO_POWER, Reason.EMERGENCY_HELP})
 
 
+class DayPart(StrEnum):
+    """When in the day the person wishes to be rung; the office sets the hours of each."""
+
+    MORNING = "morning"
+    MIDDAY = "midday"
+    AFTERNOON = "afternoon"
+
+
 class Origin(StrEnum):
     """Where the request was born."""
 
@@ -197,6 +206,12 @@ class CallbackRequest:
     assigned_to: str | None = None
     """The caseworker it was reassigned to, if any."""
     note: str | None = None
+    day_part: DayPart | None = None
+    """The wish for a part of the day, if any."""
+    discreet: bool = False
+    """No messages and no voicemail: nobody else may learn of it."""
+    reachable_until: datetime | None = None
+    """A borrowed telephone: from then on the number is not to be rung, until one is set again."""
     attempts: tuple[CallAttempt, ...] = field(default=())
     version: int = 0
     """Counts saves; a save with an old version is refused (compare and set)."""
@@ -204,6 +219,10 @@ class CallbackRequest:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    def is_out_of_reach(self, now: datetime) -> bool:
+        """Whether the number was borrowed, and the time for it is over."""
+        return self.reachable_until is not None and self.reachable_until <= now
 
     @property
     def live_attempt(self) -> CallAttempt | None:

@@ -23,6 +23,7 @@ from aiohttp import web
 from callback.access import Access
 from callback.desk import Desk
 from callback.dispatch import Dispatch
+from callback.reload import Reloader
 from callback.request import CallbackError
 from callback.store import Store
 from callback.store_sqlite import SqliteStore
@@ -33,7 +34,7 @@ from hardware.asterisk.line import AsteriskLine
 from hardware.line import Line
 from hardware.simulated.line import SimulatedLine
 from ivr.library import PromptLibrary
-from ivr.prompts import Catalogue
+from ivr.prompts import Catalogue, spoken_tag
 from ivr.runner import Runner
 from ivr.voice import Voice, VoiceUnavailable
 from scheduler.alarm import Alarm
@@ -61,9 +62,16 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    config: Config, secrets: Secrets, data: Path, *, clock: Clock | None = None, line: Line | None = None
+    config: Config,
+    secrets: Secrets,
+    data: Path,
+    *,
+    clock: Clock | None = None,
+    line: Line | None = None,
+    reread: Callable[[], Config] | None = None,
 ) -> AsyncIterator[Running]:
-    """Everything up, in order; everything down again, in reverse. `line` replaces the configured one.
+    """Everything up, in order; everything down again, in reverse. `line` replaces the configured one; `reread` loads the
+    configuration again (none: it stays).
 
     Raises DataInUse, StoreUnavailable when the data folder cannot be used, OSError when the port is taken."""
     clock = clock or SystemClock()
@@ -73,7 +81,7 @@ async def running(
         store = SqliteStore(data / "tast1.sqlite3")
         await store.open()
         stack.push_async_callback(store.close)
-        library = _library(data)
+        library = prompt_library(data)
         line = line or _line(config, secrets, clock, library)
         desk = Desk(store, config, clock)
         runner = Runner(line, config.settings.service.line.value, desk)
@@ -84,12 +92,13 @@ async def running(
         access = Access(store, config, clock)
         if secrets.demo_password:
             await access.give_demo_passwords(secrets.demo_password)
+        warm = _warmer(stack, library)
         services = Services(
-            config=config,
             clock=clock,
             desk=desk,
             access=access,
             ringer=dispatch,
+            reloader=Reloader(reread or (lambda: config), desk, access, lambda: runner.calls_up, warm),
             library=library,
             heartbeat=alarm,
             lines=(line,),
@@ -103,19 +112,24 @@ async def running(
         stack.push_async_callback(runner.stop)
         alarm.start()
         stack.push_async_callback(alarm.stop)
-        warming = asyncio.create_task(library.warm(_languages(config)))
-        stack.callback(warming.cancel)
+        warm(config)
         log.info("ready", url=url, line=config.settings.service.line.value)
         yield Running(config, services, store, desk, runner, line, url)
 
 
-async def serve(config: Config, secrets: Secrets, data: Path, announce: str = "") -> None:
+async def serve(
+    config: Config,
+    secrets: Secrets,
+    data: Path,
+    announce: str = "",
+    reread: Callable[[], Config] | None = None,
+) -> None:
     """Run until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    async with running(config, secrets, data) as service:
+    async with running(config, secrets, data, reread=reread) as service:
         # What is here now stays: without it, a collection no longer keeps every caller waiting for 0.1 s.
         gc.collect()
         gc.freeze()
@@ -125,7 +139,8 @@ async def serve(config: Config, secrets: Secrets, data: Path, announce: str = ""
         log.info("stopping", calls_up=service.runner.calls_up)
 
 
-def _library(data: Path) -> PromptLibrary:
+def prompt_library(data: Path) -> PromptLibrary:
+    """The prompts of a data folder; without speech on this machine, only its recordings."""
     try:
         voice = Voice()
     except VoiceUnavailable as error:
@@ -146,8 +161,28 @@ def prompt_url(config: Config) -> str:
     return (service.public_url or f"http://{service.host}:{service.port}").rstrip("/")
 
 
-def _languages(config: Config) -> list[str]:
-    return sorted({language for office in config.offices for language in office.languages})
+def prompt_tags(config: Config) -> list[str]:
+    """All that prompts are heard in: the offices' languages, and slowly where callers are spoken to slowly."""
+    languages = {language for office in config.offices for language in office.languages}
+    tags = {spoken_tag(name, office.voice_speed) for office in config.offices for name in office.languages}
+    return sorted(languages | tags)
+
+
+def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config], None]:
+    """Makes the prompts of the configured languages in the background; those that are there cost nothing."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    def warm(config: Config) -> None:
+        task = asyncio.create_task(library.warm(prompt_tags(config)))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def stop() -> None:
+        for task in tasks:
+            task.cancel()
+
+    stack.callback(stop)
+    return warm
 
 
 def _sweeper(dispatch: Dispatch, store: Store, clock: Clock) -> Callable[[], Awaitable[None]]:

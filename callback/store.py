@@ -11,7 +11,7 @@ Nothing of a database's own (rows, rowids, cursors, local time) passes this port
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState
@@ -116,6 +116,17 @@ class Session:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Something counted per day."""
+
+    kind: str
+    subject: str = ""
+    """A keyed hash of whom it is about; never a number."""
+    limit: int = 0
+    """How much it may come to; 0 = no limit."""
+
+
 class Store(Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
@@ -133,7 +144,8 @@ class Store(Protocol):
     async def save(self, *changes: Change) -> tuple[CallbackRequest, ...]:
         """Write all changes or none; returns the requests as saved, attempts in the order they were made.
         Raises StaleRequest, NumberInCall, CaseworkerInCall, NumberTaken, ReferenceTaken, StoreUnavailable;
-        ValueError for another `registered_at`, `due_at` or `answer_by_date` than was registered."""
+        ValueError for another `registered_at`, `due_at` or `answer_by_date` than was registered; only a
+        request that becomes urgent may get an earlier `due_at`."""
 
     async def get(self, request_id: str) -> CallbackRequest | None: ...
 
@@ -156,6 +168,27 @@ class Store(Protocol):
 
     async def open_calls(self, line: str | None = None) -> list[CallRecord]:
         """Calls that have not ended, oldest first."""
+
+    # -- guards
+
+    async def count_up(self, day: date, *counters: Counter) -> Counter | None:
+        """Add one to all counters of the day, or, when one has reached its limit, to none: returns the first
+        such."""
+
+    async def counts(self, day: date, prefix: str) -> dict[str, int]:
+        """The day's counts whose kind begins with `prefix`, by kind, all subjects together."""
+
+    async def forget_counts_before(self, day: date) -> None: ...
+
+    async def add_never_call(self, subject: str, at: datetime) -> bool:
+        """False when it was there already."""
+
+    async def remove_never_call(self, subject: str) -> None: ...
+
+    async def is_never_call(self, subject: str) -> bool: ...
+
+    async def secret(self, name: str) -> str:
+        """A random secret of this database, made at the first look: 64 hexadecimal digits."""
 
     # -- access
 

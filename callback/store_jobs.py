@@ -8,15 +8,17 @@ None of them begins, commits or rolls back; one that raises leaves nothing behin
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry
 from callback.store import (
     CaseworkerInCall,
     Change,
+    Counter,
     NumberInCall,
     NumberTaken,
     ReferenceTaken,
@@ -41,7 +43,7 @@ from callback.store_rows import (
     request_from,
     to_text,
 )
-from callback.store_schema import OPEN_REQUEST, Database
+from callback.store_schema import CLOCK_IS_FIXED, OPEN_REQUEST, Database
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -116,6 +118,8 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
     try:
         found = conn.execute(_UPDATE_REQUEST, change.update).rowcount
     except sqlite3.IntegrityError as error:
+        if CLOCK_IS_FIXED in str(error):
+            raise ValueError(CLOCK_IS_FIXED) from error
         other = _open_with_number(db, request)
         if other is not None and other.id != request.id:
             raise NumberTaken(other.id) from error
@@ -146,7 +150,7 @@ def _write_attempt(conn: sqlite3.Connection, attempt: CallAttempt, row: Row) -> 
 def _not_found(conn: sqlite3.Connection, request: CallbackRequest) -> Exception:
     row = conn.execute("SELECT version FROM request WHERE id = ?", (request.id,)).fetchone()
     if row == (request.version,):
-        return ValueError("the clock of a request never changes")
+        return ValueError(CLOCK_IS_FIXED)
     return StaleRequest()
 
 
@@ -164,7 +168,41 @@ def add_unique(db: Database, table: str, columns: Sequence[str], row: Row, refus
         raise StoreError(refusal) from error
 
 
+def count_up(db: Database, day: date, counters: Sequence[Counter]) -> Counter | None:
+    """See Store.count_up."""
+    count = "SELECT n FROM day_count WHERE day = ? AND kind = ? AND subject = ?"
+    for counter in counters:
+        row = db.conn.execute(count, (day.isoformat(), counter.kind, counter.subject)).fetchone()
+        if row is not None and 0 < counter.limit <= row[0]:
+            return counter
+    add = "INSERT INTO day_count VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1"
+    for counter in counters:
+        db.conn.execute(add, (day.isoformat(), counter.kind, counter.subject))
+    return None
+
+
+def add_never_call(db: Database, subject: str, at: str) -> bool:
+    sql = "INSERT INTO never_call VALUES (?, ?) ON CONFLICT DO NOTHING"
+    return db.conn.execute(sql, (subject, at)).rowcount == 1
+
+
+def secret(db: Database, name: str) -> str:
+    """The secret of that name, made when there is none."""
+    sql = "INSERT INTO secret VALUES (?, ?) ON CONFLICT DO NOTHING"
+    db.conn.execute(sql, (name, secrets.token_hex(32)))
+    return str(db.conn.execute("SELECT value FROM secret WHERE name = ?", (name,)).fetchone()[0])
+
+
 # -- reading
+
+
+def counts(db: Database, day: date, prefix: str) -> dict[str, int]:
+    sql = "SELECT kind, sum(n) FROM day_count WHERE day = ? AND substr(kind, 1, ?) = ? GROUP BY kind"
+    return dict(db.conn.execute(sql, (day.isoformat(), len(prefix), prefix)).fetchall())
+
+
+def is_never_call(db: Database, subject: str) -> bool:
+    return db.conn.execute("SELECT 1 FROM never_call WHERE subject = ?", (subject,)).fetchone() is not None
 
 
 def get(db: Database, request_id: str) -> CallbackRequest | None:

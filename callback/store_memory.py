@@ -7,9 +7,10 @@ No method awaits, so each is atomic on its event loop.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry, Urgency
@@ -18,6 +19,7 @@ from callback.store import (
     CallRecord,
     CaseworkerInCall,
     Change,
+    Counter,
     NumberInCall,
     NumberTaken,
     ReferenceTaken,
@@ -34,7 +36,7 @@ from callback.store_rows import (
     call_row,
     check_change,
     check_new,
-    clock_row,
+    clock_may_become,
     details_text,
     request_from,
     request_row,
@@ -59,6 +61,9 @@ class MemoryStore:
         self._passwords: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
         self._tokens: dict[str, ApiToken] = {}
+        self._counts: dict[tuple[date, str, str], int] = {}
+        self._never_call: dict[str, datetime] = {}
+        self._secrets: dict[str, str] = {}
 
     async def open(self) -> None:
         self._is_open = True
@@ -117,7 +122,7 @@ class MemoryStore:
         now = self._requests.get(request.id)
         if now is None or now.version != request.version:
             raise StaleRequest
-        if clock_row(now) != clock_row(request):
+        if not clock_may_become(now, request):
             raise ValueError("the clock of a request never changes")
 
     def _check_reference(self, request: CallbackRequest) -> None:
@@ -194,6 +199,50 @@ class MemoryStore:
         self._check_open()
         calls = (c for c in self._calls.values() if c.ended_at is None and line in (None, c.line))
         return sorted(calls, key=lambda call: (call.started_at, call.id))
+
+    # -- guards
+
+    async def count_up(self, day: date, *counters: Counter) -> Counter | None:
+        self._check_open()
+        for counter in counters:
+            if 0 < counter.limit <= self._counts.get((day, counter.kind, counter.subject), 0):
+                return counter
+        for counter in counters:
+            key = (day, counter.kind, counter.subject)
+            self._counts[key] = self._counts.get(key, 0) + 1
+        return None
+
+    async def counts(self, day: date, prefix: str) -> dict[str, int]:
+        self._check_open()
+        found: dict[str, int] = {}
+        for (on, kind, _), n in self._counts.items():
+            if on == day and kind.startswith(prefix):
+                found[kind] = found.get(kind, 0) + n
+        return found
+
+    async def forget_counts_before(self, day: date) -> None:
+        self._check_open()
+        self._counts = {key: n for key, n in self._counts.items() if key[0] >= day}
+
+    async def add_never_call(self, subject: str, at: datetime) -> bool:
+        at = aware_utc(at)
+        self._check_open()
+        if subject in self._never_call:
+            return False
+        self._never_call[subject] = at
+        return True
+
+    async def remove_never_call(self, subject: str) -> None:
+        self._check_open()
+        self._never_call.pop(subject, None)
+
+    async def is_never_call(self, subject: str) -> bool:
+        self._check_open()
+        return subject in self._never_call
+
+    async def secret(self, name: str) -> str:
+        self._check_open()
+        return self._secrets.setdefault(name, secrets.token_hex(32))
 
     # -- access
 

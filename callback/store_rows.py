@@ -15,6 +15,7 @@ from callback.request import (
     CallAttempt,
     CallbackRequest,
     CallResult,
+    DayPart,
     LedgerEntry,
     Origin,
     Reason,
@@ -27,7 +28,8 @@ from scheduler.clock import aware_utc
 Row = tuple[Any, ...]
 E = TypeVar("E", bound=StrEnum)
 
-CLOCK_COLUMNS = ("registered_at", "due_at", "answer_by_date")
+CLOCK_COLUMNS = ("registered_at", "answer_by_date")
+"""Never change. `due_at` may get earlier when the request becomes urgent: see `clock_may_become`."""
 CHANGING_COLUMNS = (
     *(
         "reference",
@@ -41,6 +43,7 @@ CHANGING_COLUMNS = (
         "last_workable_at",
     ),
     *("next_attempt_at", "registered_by", "claimed_by", "claimed_at", "assigned_to", "note", "version"),
+    *("day_part", "discreet", "reachable_until", "due_at"),
 )
 REQUEST_COLUMNS = (*CHANGING_COLUMNS, *CLOCK_COLUMNS, "id")
 ATTEMPT_COLUMNS = (
@@ -62,6 +65,7 @@ _STATE = _members(RequestState)
 _URGENCY = _members(Urgency)
 _REASON = _members(Reason)
 _ORIGIN = _members(Origin)
+_DAY_PART = _members(DayPart)
 _OUTCOME = _members(AttemptOutcome)
 _RESULT = _members(CallResult)
 
@@ -102,7 +106,16 @@ def check_change(change: Change) -> None:
 
 def clock_row(request: CallbackRequest) -> Row:
     """Values of CLOCK_COLUMNS."""
-    return to_text(request.registered_at), to_text(request.due_at), request.answer_by_date.isoformat()
+    return to_text(request.registered_at), request.answer_by_date.isoformat()
+
+
+def clock_may_become(before: CallbackRequest, after: CallbackRequest) -> bool:
+    """What the trigger `request_clock_is_fixed` allows: the same clock, or an earlier `due_at` for a request
+    that becomes urgent."""
+    if clock_row(before) != clock_row(after):
+        return False
+    becomes_urgent = before.urgency is Urgency.ORDINARY and after.urgency is Urgency.URGENT
+    return before.due_at == after.due_at or (becomes_urgent and after.due_at < before.due_at)
 
 
 def changing_row(request: CallbackRequest, version: int) -> Row:
@@ -124,6 +137,10 @@ def changing_row(request: CallbackRequest, version: int) -> Row:
         request.assigned_to,
         request.note,
         version,
+        None if request.day_part is None else request.day_part.value,
+        int(request.discreet),
+        _text(request.reachable_until),
+        to_text(request.due_at),
     )
 
 
@@ -151,10 +168,13 @@ def request_from(row: Row, attempts: tuple[CallAttempt, ...]) -> CallbackRequest
         assigned_to=row[13],
         note=row[14],
         version=row[15],
-        registered_at=from_text(row[16]),
-        due_at=from_text(row[17]),
-        answer_by_date=date.fromisoformat(row[18]),
-        id=row[19],
+        day_part=None if row[16] is None else _DAY_PART[row[16]],
+        discreet=bool(row[17]),
+        reachable_until=_time(row[18]),
+        due_at=from_text(row[19]),
+        registered_at=from_text(row[20]),
+        answer_by_date=date.fromisoformat(row[21]),
+        id=row[22],
         attempts=attempts,
     )
 

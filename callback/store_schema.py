@@ -16,13 +16,24 @@ from sqlite_utils import Database, Migrations
 
 from callback.store import StoreUnavailable
 
-__all__ = ["MIGRATIONS", "OPEN_REQUEST", "Database", "connect_reader", "connect_writer", "unavailable"]
+__all__ = [
+    "CLOCK_IS_FIXED",
+    "MIGRATIONS",
+    "OPEN_REQUEST",
+    "Database",
+    "connect_reader",
+    "connect_writer",
+    "unavailable",
+]
 
 MIGRATION_SET = "tast1"
 MIGRATIONS = Migrations(MIGRATION_SET)
 
 OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
 """Word for word in the partial indexes and in the queries: SQLite uses such an index only then."""
+
+CLOCK_IS_FIXED = "the clock of a request never changes"
+"""What the trigger says; the same words where Python says it."""
 
 _FIRST_TABLES = (
     # Each index is another page that every registration writes: none without a query that needs it.
@@ -126,6 +137,46 @@ _FIRST_TABLES = (
 def m001_the_list(db: Database) -> None:
     """Requests, attempts, ledger, calls and access."""
     for statement in _FIRST_TABLES:
+        db.conn.execute(statement)
+
+
+_WISHES = (
+    "ALTER TABLE request ADD COLUMN day_part TEXT CHECK (day_part IN ('morning', 'midday', 'afternoon'))",
+    "ALTER TABLE request ADD COLUMN discreet INTEGER NOT NULL DEFAULT 0 CHECK (discreet IN (0, 1))",
+    "ALTER TABLE request ADD COLUMN reachable_until TEXT",
+    "DROP TRIGGER request_clock_is_fixed",
+    # A request that becomes urgent is due earlier; nothing else may ever move its clock.
+    f"""CREATE TRIGGER request_clock_is_fixed BEFORE UPDATE OF registered_at, due_at, answer_by_date ON request
+        WHEN NEW.registered_at IS NOT OLD.registered_at OR NEW.answer_by_date IS NOT OLD.answer_by_date
+          OR (NEW.due_at IS NOT OLD.due_at
+              AND NOT (NEW.due_at < OLD.due_at AND OLD.urgency = 'ordinary' AND NEW.urgency = 'urgent'))
+        BEGIN SELECT RAISE(ABORT, '{CLOCK_IS_FIXED}'); END""",
+)
+
+
+@MIGRATIONS()
+def m002_wishes(db: Database) -> None:
+    """What callers say of when and how they can be rung; urgent requests may become due earlier."""
+    for statement in _WISHES:
+        db.conn.execute(statement)
+
+
+_GUARDS = (
+    """CREATE TABLE day_count (
+        day TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        n INTEGER NOT NULL CHECK (n > 0),
+        PRIMARY KEY (day, kind, subject)) WITHOUT ROWID""",
+    "CREATE TABLE never_call (subject TEXT PRIMARY KEY NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE secret (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m003_guards(db: Database) -> None:
+    """Counts per day, numbers that are never called, and the key that hashes both."""
+    for statement in _GUARDS:
         db.conn.execute(statement)
 
 

@@ -7,14 +7,14 @@ Registrations that come at the same time share one commit. Nothing is answered b
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from callback import store_jobs as jobs
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
-from callback.store import ApiToken, CallRecord, Change, RequestQuery, Session, StoreUnavailable
+from callback.store import ApiToken, CallRecord, Change, Counter, RequestQuery, Session, StoreUnavailable
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -127,6 +127,32 @@ class SqliteStore:
 
     async def open_calls(self, line: str | None = None) -> list[CallRecord]:
         return list(map(call_from, await self.read(lambda db: jobs.open_calls(db, line))))
+
+    # -- guards
+
+    async def count_up(self, day: date, *counters: Counter) -> Counter | None:
+        return await self.write(lambda db: jobs.count_up(db, day, counters))
+
+    async def counts(self, day: date, prefix: str) -> dict[str, int]:
+        return await self.read(lambda db: jobs.counts(db, day, prefix))
+
+    async def forget_counts_before(self, day: date) -> None:
+        until = day.isoformat()
+        if await self.read(lambda db: next(db.table("day_count").rows_where("day < ?", [until]), None)):
+            await self.write(lambda db: db.table("day_count").delete_where("day < ?", [until]))
+
+    async def add_never_call(self, subject: str, at: datetime) -> bool:
+        text = to_text(at)
+        return await self.write(lambda db: jobs.add_never_call(db, subject, text))
+
+    async def remove_never_call(self, subject: str) -> None:
+        await self.write(lambda db: db.table("never_call").delete_where("subject = ?", [subject]))
+
+    async def is_never_call(self, subject: str) -> bool:
+        return await self.read(lambda db: jobs.is_never_call(db, subject))
+
+    async def secret(self, name: str) -> str:
+        return await self.write(lambda db: jobs.secret(db, name))
 
     # -- access
 

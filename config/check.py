@@ -10,8 +10,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from config.model import Config, Secrets
-from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE
+from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
 from config.rules_service import LOCAL_PBX_SECRET
+
+NOT_REVIEWED: frozenset[str] = frozenset()
+"""Languages whose prompts no native speaker has read yet."""
+
+
+def warnings(config: Config) -> tuple[Problem, ...]:
+    """What can be used as it is, and somebody should know of. Nothing here stops a start."""
+    return tuple(
+        Problem(
+            OFFICES_FILE,
+            f"office[{count}].languages",
+            f"the prompts in {language!r} are not reviewed by a native speaker yet",
+        )
+        for count, office in enumerate(config.offices, start=1)
+        for language in office.languages
+        if language in NOT_REVIEWED
+    )
 
 
 def effective(config: Config, secrets: Secrets) -> str:
@@ -33,14 +50,19 @@ def effective(config: Config, secrets: Secrets) -> str:
         lines += ["", "[[person]]", *_keys(person.model_dump(mode="json"))]
     lines += ["", "# environment"]
     lines += [f"# TAST1_{name.upper()}: {_told(value)}" for name, value in secrets]
+    told = warnings(config)
+    lines += ["", "# warnings: this can be used as it is, but", *(f"# {one}" for one in told)] if told else []
     return "\n".join(lines) + "\n"
 
 
 def _office(office: dict[str, Any]) -> Iterator[str]:
-    hours, special_days = office.pop("phone_hours"), office.pop("special_days")
+    weeks = {name: office.pop(name) for name in ("phone_hours", "drop_in_hours")}
+    special_days = office.pop("special_days")
     yield from _keys(office)
-    yield "[office.phone_hours]"
-    yield from _keys(hours)
+    for name, hours in weeks.items():
+        if hours is not None:
+            yield f"[office.{name}]"
+            yield from _keys(hours)
     for day in special_days:
         yield "[[office.special_days]]"
         yield from _keys(day)

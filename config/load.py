@@ -20,6 +20,7 @@ from config.model import (
     AsteriskSettings,
     CallSettings,
     Config,
+    LimitSettings,
     NumberSettings,
     Office,
     Person,
@@ -47,6 +48,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "retry": RetrySettings,
     "calls": CallSettings,
     "numbers": NumberSettings,
+    "limits": LimitSettings,
     "asterisk": AsteriskSettings,
 }
 """The sections of tast1.toml: the fields of `Settings`."""

@@ -60,6 +60,11 @@ class DeadlinePolicy(StrEnum):
     WORKING_DAYS_2 = "working_days_2"
 
 
+class VoiceSpeed(StrEnum):
+    NORMAL = "normal"
+    SLOW = "slow"
+
+
 class Role(StrEnum):
     CASEWORKER = "caseworker"
     LEADER = "leader"
@@ -116,6 +121,8 @@ class SpecialDay(Model):
     date: date
     phone_hours: Hours | None = None
     """None = closed."""
+    drop_in_hours: Hours | None = None
+    """None = no drop-in."""
     note: str = ""
 
 
@@ -133,7 +140,11 @@ class Office(Model):
     """E.164; the PBX rings it by itself when the service does not answer."""
     languages: tuple[str, ...] = ("nb",)
     """The first is the office's own."""
+    voice_speed: VoiceSpeed = VoiceSpeed.NORMAL
+    """How fast callers are spoken to."""
     phone_hours: WeekHours
+    drop_in_hours: WeekHours | None = None
+    """When people may come to the office without an appointment; None = never."""
     special_days: tuple[SpecialDay, ...] = ()
     deadline_policy: DeadlinePolicy = DeadlinePolicy.HOURS_48
     urgent_limit: Duration = timedelta(hours=2)
@@ -175,6 +186,10 @@ class RetrySettings(Model):
     line_failed: Duration = timedelta(minutes=1)
     """Our own failure: doubled for each in a row up to `line_failed_max`; uses up no attempt."""
     line_failed_max: Duration = timedelta(minutes=10)
+    morning: Hours = _HoursModel(opens=time(8), closes=time(11))
+    """The parts of the day a caller can wish for."""
+    midday: Hours = _HoursModel(opens=time(11), closes=time(13))
+    afternoon: Hours = _HoursModel(opens=time(13), closes=time(16))
 
 
 class CallSettings(Model):
@@ -196,6 +211,16 @@ class NumberSettings(Model):
     country_codes: tuple[int, ...] = (47,)
     allow: tuple[str, ...] = ()
     """Extra numbers (E.164) accepted as they stand, for example a 5-digit shelter line."""
+
+
+class LimitSettings(Model):
+    """How often on one day; 0 = no limit."""
+
+    registrations_per_caller: int = Field(default=10, ge=0)
+    keyed_numbers_per_caller: int = Field(default=5, ge=0)
+    """How many numbers one caller may key in."""
+    keyed_per_target: int = Field(default=3, ge=0)
+    """How often one number may be keyed in, by whomever."""
 
 
 class AsteriskSettings(Model):
@@ -222,6 +247,7 @@ class Settings(Model):
     retry: RetrySettings = RetrySettings()
     calls: CallSettings = CallSettings()
     numbers: NumberSettings = NumberSettings()
+    limits: LimitSettings = LimitSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
 
 

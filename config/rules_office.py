@@ -16,6 +16,11 @@ from config.model import NumberSettings, Role, parse_duration
 from config.problems import OFFICES_FILE, STAFF_FILE, Draft, Table, numbered
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NO_HOURS = {
+    "phone_hours": 'no phone hours at all; write for example mon = "09:00-15:00"',
+    "drop_in_hours": 'no drop-in hours at all; write for example tue = "10:00-12:00", or leave the table out',
+}
+"""Keys of an office's hours, and what is said of a table without a day."""
 _LANGUAGES = frozenset({"nb", "en"})
 _ANSWERED = ("public_number", "oncall_number")
 """Keys of an office's numbers that this service answers itself."""
@@ -80,17 +85,18 @@ def _language_rules(key: str, office: Table) -> Iterator[tuple[str, str]]:
 
 
 def _hours_rules(key: str, office: Table) -> Iterator[tuple[str, str]]:
-    week = office.get("phone_hours")
     hours = []
-    if isinstance(week, dict):
-        if not week.keys() & set(_WEEKDAYS):
-            yield f"{key}.phone_hours", 'no phone hours at all; write for example mon = "09:00-15:00"'
-        hours = [(f"{key}.phone_hours.{day}", week[day]) for day in _WEEKDAYS if day in week]
+    for name, empty in _NO_HOURS.items():
+        week = office.get(name)
+        if isinstance(week, dict):
+            if not week.keys() & set(_WEEKDAYS):
+                yield f"{key}.{name}", empty
+            hours += [(f"{key}.{name}.{day}", week[day]) for day in _WEEKDAYS if day in week]
     days = office.get("special_days")
     days = days if isinstance(days, list) else []
     named = [(f"{key}.special_days[{n}]", day) for n, day in enumerate(days, start=1)]
     special = [(name, day) for name, day in named if isinstance(day, dict)]
-    hours += [(f"{name}.phone_hours", day["phone_hours"]) for name, day in special if "phone_hours" in day]
+    hours += [(f"{name}.{kind}", day[kind]) for name, day in special for kind in _NO_HOURS if kind in day]
     for name, value in hours:
         if isinstance(value, dict):
             yield name, 'write hours as text, for example "09:00-15:00"'

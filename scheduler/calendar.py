@@ -1,4 +1,4 @@
-"""When an office answers its phone, and which days are working days in law. Pure: no clock, no I/O.
+"""When an office answers its phone and takes drop-ins, and which days are working days in law. Pure: no I/O.
 
 Two questions that must never be mixed: *is the office open* (its phone hours, its special days) decides
 when people can be rung; *is it a working day* (the law) decides which date a caller is promised.
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from holidays.countries.norway import Norway
 
-from config.model import Office
+from config.model import Hours, Office, WeekHours
 from scheduler.clock import aware_utc, from_local, to_local
 
 DAY = timedelta(days=1)
@@ -20,6 +20,10 @@ MINUTE = timedelta(minutes=1)
 
 _SEARCH = 60 * DAY
 """No weekday is a public holiday for this long: an office with weekly hours opens within it."""
+
+
+_DROP_IN_SEARCH = 30 * DAY
+"""Further ahead nobody asks when they may come."""
 
 
 class CalendarError(Exception):
@@ -56,7 +60,7 @@ class OfficeCalendar:
 
     def __init__(self, office: Office) -> None:
         self.office = office
-        self._special = {special.date: special.phone_hours for special in office.special_days}
+        self._special = {special.date: special for special in office.special_days}
         self._weekly = any(office.phone_hours.on(weekday) for weekday in range(7))
         self._last_special = max(self._special, default=None)
 
@@ -65,22 +69,38 @@ class OfficeCalendar:
 
         A special day wins over a public holiday, a public holiday over the weekday's hours. Hours that the
         spring change of clocks swallows whole are none."""
-        if day in self._special:
-            hours = self._special[day]
-        elif day in public_holidays(day.year):
-            hours = None
-        else:
-            hours = self.office.phone_hours.on(day.weekday())
-        if hours is None:
-            return None
-        opens = from_local(datetime.combine(day, hours.opens))
-        closes = from_local(datetime.combine(day, hours.closes))
-        return (opens, closes) if opens < closes else None
+        special = self._special.get(day)
+        return self._window(day, special.phone_hours if special else None, self.office.phone_hours)
+
+    def drop_in_on(self, day: date) -> tuple[datetime, datetime] | None:
+        """When people may come without an appointment on a date, in the form and by the rules of `hours_on`.
+
+        A special day that names no drop-in has none."""
+        special = self._special.get(day)
+        return self._window(day, special.drop_in_hours if special else None, self.office.drop_in_hours)
 
     def is_open(self, at: datetime) -> bool:
         """Whether the phone hours hold this moment."""
+        return self.closes_at(at) is not None
+
+    def closes_at(self, at: datetime) -> datetime | None:
+        """The end of today's phone hours; None when they do not hold this moment."""
         hours = self.hours_on(to_local(at).date())
-        return hours is not None and hours[0] <= at < hours[1]
+        return hours[1] if hours is not None and hours[0] <= at < hours[1] else None
+
+    def next_drop_in(self, at: datetime) -> tuple[datetime, datetime] | None:
+        """The drop-in hours that run at `at`, or the next that begin within 30 days; None when there are none."""
+        at = aware_utc(at)
+        day = to_local(at).date()
+        if self.office.drop_in_hours is None and not self._special:
+            return None
+        for offset in range(_DROP_IN_SEARCH.days + 1):
+            if date.max - day < offset * DAY:
+                break
+            hours = self.drop_in_on(day + offset * DAY)
+            if hours is not None and at < hours[1]:
+                return hours if hours[0] <= at + _DROP_IN_SEARCH else None
+        return None
 
     def is_working_day(self, day: date) -> bool:
         """Whether a date is a working day in law, whatever the office's own hours."""
@@ -117,6 +137,22 @@ class OfficeCalendar:
 
     next_open_at_or_after = next_opening
     """The same under the name that says what it does."""
+
+    def _window(
+        self, day: date, special: Hours | None, week: WeekHours | None
+    ) -> tuple[datetime, datetime] | None:
+        """A date's hours as UTC instants; `special` are those of its special day, if it is one."""
+        if day in self._special:
+            hours = special
+        elif week is None or day in public_holidays(day.year):
+            hours = None
+        else:
+            hours = week.on(day.weekday())
+        if hours is None:
+            return None
+        opens = from_local(datetime.combine(day, hours.opens))
+        closes = from_local(datetime.combine(day, hours.closes))
+        return (opens, closes) if opens < closes else None
 
     def _days_to_search(self, day: date) -> int:
         past_special = max(day, self._last_special or day) - day

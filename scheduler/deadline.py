@@ -1,7 +1,7 @@
 """By when a request must be answered, and the date the caller is told. Pure.
 
-It is computed once, when the request is registered, and must never be computed again for a request that
-exists: a changed calendar moves no promise. All instants are aware UTC; dates are dates in Europe/Oslo.
+It is computed when the request is registered, and for a request that exists only once more, when it becomes
+urgent (and then it only gets earlier): a changed calendar moves no promise. All instants are aware UTC; dates are dates in Europe/Oslo.
 """
 
 from __future__ import annotations

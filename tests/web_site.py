@@ -22,6 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from callback.access import Access
 from callback.desk import Desk, Registration
 from callback.dispatch import NoTelephone
+from callback.reload import Reloader
 from callback.request import AttemptOutcome, CallAttempt, CallbackRequest, Reason
 from callback.store_memory import MemoryStore
 from callback.web.app import build_app
@@ -42,7 +43,7 @@ GOOD = {"office_no": "9001", "phone": "40 00 12 34", "reason": "debt_advice", "l
 BASE = "/api/v1"
 FIELDS = {
     "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
-    "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts",
+    "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts", "day_part", "discreet", "reachable_until",
 }  # fmt: skip
 """Of a request in the API."""
 
@@ -159,11 +160,11 @@ def _services(
     phases: dict[str, str],
 ) -> Services:
     return Services(
-        config=of,
         clock=clock,
         desk=desk,
         access=access,
         ringer=ringer,
+        reloader=Reloader(lambda: of, desk, access, lambda: 0, lambda config: None),
         library=PromptLibrary(
             Catalogue.load(), folder / "cache", folder / "recordings", cast("Voice", Beep())
         ),

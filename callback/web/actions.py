@@ -12,7 +12,15 @@ from collections.abc import Awaitable, Mapping
 import structlog
 from aiohttp import web
 
-from callback.desk import DeskError, HasNoNumber, HeldByOther, Registration, UnknownPerson
+from callback.desk import (
+    AskedNotToBeCalled,
+    DeskError,
+    HasNoNumber,
+    HeldByOther,
+    OutOfReach,
+    Registration,
+    UnknownPerson,
+)
 from callback.dispatch import NoTelephone
 from callback.numbers import NumberRefused
 from callback.request import CallbackRequest, CallResult, IllegalTransition, Origin, Reason, Urgency
@@ -31,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 _RING_REFUSED: tuple[tuple[type[Exception], str], ...] = (
     (HasNoNumber, "no_number"),
+    (AskedNotToBeCalled, "never_call"),
+    (OutOfReach, "out_of_reach"),
     (NoTelephone, "no_telephone"),
     (NumberInCall, "number_in_call"),
     (CaseworkerInCall, "caseworker_in_call"),

@@ -6,6 +6,7 @@ A request the token may not see answers 404. Nothing sent in comes back in an er
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -33,6 +34,7 @@ from callback.web.models import (
     ListQuery,
     NumberBody,
     RegisterBody,
+    ReloadView,
     RequestList,
     RequestView,
     ResultBody,
@@ -40,6 +42,7 @@ from callback.web.models import (
 from callback.web.openapi import document
 from callback.web.page import viewer_of
 from callback.web.status import collect
+from config.load import ConfigError
 from config.model import Config, Role
 
 BASE = "/api/v1"
@@ -139,6 +142,20 @@ async def status(request: web.Request) -> web.StreamResponse:
     return _answer(await collect(request.config_dict[SERVICES], viewer_of(request)))
 
 
+async def reload(request: web.Request) -> web.StreamResponse:
+    """POST /reload"""
+    if not viewer_of(request).may_reload:
+        raise ApiError(403, "not_admin", "only an administrator of all offices may do this")
+    try:
+        made = await request.config_dict[SERVICES].reloader.reload()
+    except ConfigError as error:
+        raise ApiError(
+            422, "bad_configuration", "the configuration in the folder has errors; the one in force stays",
+            errors=[asdict(problem) for problem in error.problems],
+        ) from None  # fmt: skip
+    return _answer(ReloadView.model_validate(asdict(made)))
+
+
 async def openapi(request: web.Request) -> web.StreamResponse:
     """GET /openapi.json, without a token: it holds no data."""
     return web.json_response(document(request.config_dict[SERVICES].version))
@@ -152,6 +169,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(f"{BASE}/requests/{{id}}/result", result)
     app.router.add_post(f"{BASE}/requests/{{id}}/number", number)
     app.router.add_get(f"{BASE}/status", status)
+    app.router.add_post(f"{BASE}/reload", reload)
     app.router.add_get(f"{BASE}/openapi.json", openapi)
 
 

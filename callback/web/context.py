@@ -12,6 +12,7 @@ from aiohttp import web
 from callback.access import Access
 from callback.desk import Desk
 from callback.request import CallAttempt, CallbackRequest
+from config.changes import Changes
 from config.model import Config
 from hardware.line import LineStatus
 from ivr.library import PromptLibrary
@@ -59,12 +60,30 @@ class Heartbeat(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LastReload:
+    """How the last try went: `changes`, or `problems` when it was refused."""
+
+    at: datetime
+    changes: Changes | None = None
+    problems: tuple[str, ...] = ()
+
+
+class Reloads(Protocol):
+    """Takes a changed configuration into use (`callback.reload.Reloader`)."""
+
+    last: LastReload | None
+
+    async def reload(self) -> Changes:
+        """Raises ConfigError with every problem; then the old one stays in force."""
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    config: Config
     clock: Clock
     desk: Desk
     access: Access
     ringer: Ringer
+    reloader: Reloads
     library: PromptLibrary
     heartbeat: Heartbeat
     lines: Sequence[LineStatusSource]
@@ -74,6 +93,11 @@ class Services:
     """Attempt id -> where its call is just now (a node of the `callback_call` machine)."""
     started_at: datetime
     version: str
+
+    @property
+    def config(self) -> Config:
+        """The one in force: it may be another at the next look."""
+        return self.desk.config
 
 
 class LineStatusSource(Protocol):

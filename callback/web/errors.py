@@ -14,10 +14,12 @@ from pydantic import ValidationError
 
 from callback.access import AccessError
 from callback.desk import (
+    AskedNotToBeCalled,
     DeskError,
     HasNoNumber,
     HeldByOther,
     MissingText,
+    OutOfReach,
     UnknownOffice,
     UnknownPerson,
     UnknownRequest,
@@ -64,6 +66,8 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (NumberRefused, 422, "number_refused"),
     (HeldByOther, 409, "held_by_other"),
     (HasNoNumber, 409, "has_no_number"),
+    (AskedNotToBeCalled, 409, "asked_not_to_be_called"),
+    (OutOfReach, 409, "out_of_reach"),
     (NoTelephone, 409, "no_telephone"),
     (NumberInCall, 409, "number_in_call"),
     (CaseworkerInCall, 409, "caseworker_in_call"),

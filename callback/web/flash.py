@@ -11,10 +11,19 @@ from callback.web.words import Words
 
 COOKIE = "tast1_flash"
 GOOD = frozenset(
-    {"result", "withdrawn", "decided", "reassigned", "number_saved", "number_elsewhere", "logged_out"}
+    {
+        "result",
+        "withdrawn",
+        "decided",
+        "reassigned",
+        "number_saved",
+        "number_elsewhere",
+        "logged_out",
+        "reloaded",
+    }
 )
 _PLAIN = (GOOD - {"reassigned"}) | {
-    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "line_down", "not_possible",
+    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "out_of_reach", "never_call", "line_down", "not_possible", "reload_refused",
 }  # fmt: skip
 _WITH_PERSON = frozenset({"held", "held_now", "reassigned"})
 

@@ -18,6 +18,7 @@ from callback.request import (
     CallAttempt,
     CallbackRequest,
     CallResult,
+    DayPart,
     Origin,
     Reason,
     RequestState,
@@ -124,6 +125,11 @@ class RequestView(Answer):
     urgency: Urgency
     reason: Reason
     language: str
+    day_part: DayPart | None = Field(description="When in the day they wish to be rung; null for no wish")
+    discreet: bool = Field(description="No messages and no voicemail")
+    reachable_until: datetime | None = Field(
+        description="A borrowed telephone: from then on the number is not rung until one is set again. Else null"
+    )
     origin: Origin
     registered_at: datetime
     due_at: datetime
@@ -141,7 +147,8 @@ class RequestView(Answer):
         attempts = [AttemptView.of(a) for a in r.attempts] if viewer.may_act(r) else []
         return cls(
             id=r.id, reference=r.reference, office_no=r.office_no, phone=r.phone, state=r.state, urgency=r.urgency,
-            reason=r.reason, language=r.language, origin=r.origin, registered_at=r.registered_at, due_at=r.due_at,
+            reason=r.reason, language=r.language, day_part=r.day_part, discreet=r.discreet,
+            reachable_until=r.reachable_until, origin=r.origin, registered_at=r.registered_at, due_at=r.due_at,
             answer_by_date=r.answer_by_date, next_attempt_at=None if r.state in _IN_HAND else r.next_attempt_at, attempt_count=counted,
             attempts=attempts,
         )  # fmt: skip
@@ -171,6 +178,18 @@ class OfficeView(Answer):
     open: int = Field(description="Open requests")
 
 
+class HoursView(Answer):
+    office_no: str
+    name: str
+    open: bool = Field(description="Whether the phone hours hold this moment")
+    closes_at: datetime | None = Field(description="When they end today; null while closed")
+    opens_at: datetime | None = Field(description="When they begin next; null while open")
+    drop_in_from: datetime | None = Field(
+        description="The drop-in hours that run now, or the next within 30 days; null when there are none"
+    )
+    drop_in_until: datetime | None
+
+
 class PromptsView(Answer):
     synthetic_count: int = Field(description="How many prompts have no recording; the status page names them")
     problems: list[str]
@@ -185,6 +204,7 @@ class StatusView(Answer):
     last_sweep: datetime | None
     last_sweep_error: str | None = Field(description="The kind of error, null when it went well")
     open_requests: list[OfficeView] = Field(description="The offices whose list the token may see")
+    offices: list[HoursView] = Field(description="The hours of the offices the token may register for")
     prompts: PromptsView
 
     @property
@@ -192,6 +212,14 @@ class StatusView(Answer):
         """Nobody has to do anything now."""
         lines_up = all(line.up for line in self.lines)
         return self.store.ok and lines_up and self.last_sweep_error is None and not self.prompts.problems
+
+
+class ReloadView(Answer):
+    changed: list[str] = Field(description="`file: place key`, in force now")
+    needs_restart: list[str] = Field(description="Not in force until the service starts again")
+    needs_exchange: list[str] = Field(
+        description="Of `changed`: what the exchange learns from new files of `tast1 pbx config`"
+    )
 
 
 class ErrorView(Answer):

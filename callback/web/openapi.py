@@ -15,6 +15,7 @@ from callback.web.models import (
     ListQuery,
     NumberBody,
     RegisterBody,
+    ReloadView,
     RequestList,
     RequestView,
     ResultBody,
@@ -59,6 +60,10 @@ _OPERATIONS = (
         "post", "/requests/{id}/number", "Give or change the number of a request",
         {200: ("The request that will be rung there; another, if that had the number already", RequestView)},
         (401, 403, 404, 409, 422, 503), body=NumberBody,
+    ),
+    _Operation(
+        "post", "/reload", "Take the changed configuration into use",
+        {200: ("What has changed", ReloadView)}, (401, 403, 422, 503),
     ),
     _Operation("get", "/status", "Whether everything works", {200: ("The status", StatusView)}, (401,)),
 )  # fmt: skip

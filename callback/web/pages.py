@@ -108,7 +108,7 @@ async def list_context(
         "offices": offices if len(offices) > 1 else [],
         "office_no": office_no,
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
-        "version": _version((r.id, r.version) for r in found),
+        "version": _version((r.id, r.version, r.is_out_of_reach(page.words.now)) for r in found),
     }
 
 
@@ -126,13 +126,15 @@ async def request_context(
     mine = shown.claimed_by is not None and shown.claimed_by == viewer.person_id
     ledger = await services.desk.store.ledger(shown.id) if act else []
     idle = shown.is_open and shown.state is not RequestState.CALLING
+    lost = shown.is_out_of_reach(page.words.now)
     return {
         "row": row(shown, viewer, page.words, services.config),
         "request": shown,
         "live": live_sentence(shown, viewer, phase, page.words),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
-        "wants_number": act and idle and not shown.phone,
+        "wants_number": act and idle and (not shown.phone or lost),
+        "number_hint": page.t("number.lost_hint" if lost else "number.hint"),
         "wants_result": act and mine and shown.state is RequestState.RESULT_DUE,
         "may_end": act and idle and (mine or shown.claimed_by is None),
         "colleagues": _colleagues(services, viewer, shown) if act and idle else [],
@@ -141,7 +143,7 @@ async def request_context(
         "errors": errors or {},
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
-        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page))]),
+        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page), lost)]),
     }
 
 

@@ -12,7 +12,7 @@ from ivr.serve import serve
 
 
 async def prompt(request: web.Request) -> web.StreamResponse:
-    """GET /prompts/{language}/{prompt_id}.wav"""
+    """GET /prompts/{language}/{prompt_id}.wav; the language may be slow (`nb.slow`)."""
     item = f"{request.match_info['language']}/{request.match_info['prompt_id']}"
     answer = await serve(request.config_dict[SERVICES].library, item, request.headers.get("If-None-Match"))
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
@@ -20,5 +20,5 @@ async def prompt(request: web.Request) -> web.StreamResponse:
 
 def add_routes(app: web.Application) -> None:
     app.router.add_get(
-        r"/prompts/{language:[a-z]{2,3}}/{prompt_id:[A-Za-z0-9._-]+}.wav", prompt, name="prompt"
+        r"/prompts/{language:[a-z]{2,3}(?:\.slow)?}/{prompt_id:[A-Za-z0-9._-]+}.wav", prompt, name="prompt"
     )

@@ -31,6 +31,8 @@ class Row:
     attempts: str
     last_attempt: str
     next_attempt: str
+    wishes: list[str]
+    """In a word or two each."""
     may_ring: bool
     is_mine: bool
     """The viewer has it."""
@@ -54,7 +56,8 @@ def row(request: CallbackRequest, viewer: Viewer, words: Words, config: Config) 
         attempts=words.attempts(request),
         last_attempt=words.last_attempt(request) if act else "",
         next_attempt=words.next_attempt(request),
-        may_ring=may_ring(request, viewer, config),
+        wishes=words.short_wishes(request),
+        may_ring=may_ring(request, viewer, config) and not request.is_out_of_reach(words.now),
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
     )
 
@@ -86,8 +89,8 @@ def live_sentence(request: CallbackRequest, viewer: Viewer, phase: str | None, w
         return _call_sentence(request, phase, you, name, words)
     if state is RequestState.RESULT_DUE:
         return t(f"live.result_due{you}", name=name)
-    if request.is_open and not request.phone:
-        return t("live.no_phone")
+    if request.is_open and (not request.phone or request.is_out_of_reach(words.now)):
+        return t("live.out_of_reach" if request.phone else "live.no_phone")
     if state is RequestState.UNREACHABLE and request.next_attempt_at is not None:
         if request.next_attempt_at <= words.now:
             return t("live.unreachable_now")

@@ -6,14 +6,20 @@ Never shows a number, a name of a caller, or the text of an exception.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from datetime import datetime
 
 from aiohttp import web
 
 from callback.access import Viewer
 from callback.store import StoreError
 from callback.web.context import SERVICES, Services
-from callback.web.models import LineView, OfficeView, PromptsView, StatusView, StoreView
-from callback.web.page import render, viewer_of
+from callback.web.flash import set_flash
+from callback.web.models import HoursView, LineView, OfficeView, PromptsView, StatusView, StoreView
+from callback.web.page import render, see_other, viewer_of
+from config.load import ConfigError
+from config.model import Office
+from scheduler.calendar import NeverOpen, OfficeCalendar
 
 
 async def collect(services: Services, viewer: Viewer) -> StatusView:
@@ -30,6 +36,7 @@ async def collect(services: Services, viewer: Viewer) -> StatusView:
         last_sweep=services.heartbeat.last_sweep,
         last_sweep_error=error.partition(":")[0] if error else None,
         open_requests=offices,
+        offices=_hours(services, viewer),
         prompts=await asyncio.to_thread(_prompts, services),
     )
 
@@ -47,6 +54,27 @@ async def _store(services: Services, viewer: Viewer) -> tuple[StoreView, list[Of
     return StoreView(ok=True, detail=""), offices
 
 
+def _hours(services: Services, viewer: Viewer) -> list[HoursView]:
+    reached = [office for office in services.config.offices if viewer.may_register(office.office_no)]
+    return [
+        _hours_of(office, services.desk.calendar(office.office_no), services.clock.now())
+        for office in reached
+    ]
+
+
+def _hours_of(office: Office, calendar: OfficeCalendar, now: datetime) -> HoursView:
+    closes_at = calendar.closes_at(now)
+    opens_at = None
+    if closes_at is None:
+        with contextlib.suppress(NeverOpen):
+            opens_at = calendar.next_opening(now)
+    drop_in_from, drop_in_until = calendar.next_drop_in(now) or (None, None)
+    return HoursView(
+        office_no=office.office_no, name=office.name, open=closes_at is not None, closes_at=closes_at, opens_at=opens_at,
+        drop_in_from=drop_in_from, drop_in_until=drop_in_until,
+    )  # fmt: skip
+
+
 def _prompts(services: Services) -> PromptsView:
     problems = services.library.problems(_languages(services))
     return PromptsView(synthetic_count=len(_synthetic(services)), problems=problems)
@@ -62,8 +90,32 @@ def _languages(services: Services) -> list[str]:
 
 async def status_page(request: web.Request) -> web.StreamResponse:
     services, viewer = request.config_dict[SERVICES], viewer_of(request)
-    synthetic = await asyncio.to_thread(_synthetic, services)
-    return render(request, "status.html", {"status": await collect(services, viewer), "synthetic": synthetic})
+    context = {
+        "status": await collect(services, viewer),
+        "synthetic": await asyncio.to_thread(_synthetic, services),
+        "may_reload": viewer.may_reload,
+        "last_reload": services.reloader.last if viewer.may_reload else None,
+    }
+    return render(request, "status.html", context)
+
+
+async def reload(request: web.Request) -> web.StreamResponse:
+    """The button. What came of it stands on the status page, for every administrator to see."""
+    if not viewer_of(request).may_reload:
+        raise web.HTTPNotFound
+    response = see_other("/status")
+    try:
+        await request.config_dict[SERVICES].reloader.reload()
+    except ConfigError:
+        set_flash(response, "reload_refused")
+    else:
+        set_flash(response, "reloaded")
+    return response
+
+
+async def back(request: web.Request) -> web.StreamResponse:
+    """The button's address opened as a page, after a login."""
+    return see_other("/status")
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
@@ -77,4 +129,6 @@ async def healthz(request: web.Request) -> web.StreamResponse:
 
 def add_routes(app: web.Application) -> None:
     app.router.add_get("/status", status_page, name="status")
+    app.router.add_post("/status/reload", reload)
+    app.router.add_get("/status/reload", back)
     app.router.add_get("/healthz", healthz, name="healthz")

@@ -29,7 +29,8 @@ _END = frozenset({"result_reached", "withdrawn", "decided"})
 _STEP = frozenset(
     {
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
-        "reassigned",
+        "reassigned", "made_urgent", "day_part_set", "discreet_set", "language_set", "reachable_until_set",
+        "asked_not_to_be_called",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP

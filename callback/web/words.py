@@ -5,6 +5,7 @@ Never decides anything about a request: it only words what the request says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -114,6 +115,25 @@ class Words:
             return self.t("why.last_chance", when=self.when(request.last_workable_at))
         return self.t("why.before", when=self.when(request.due_at))
 
+    def wishes(self, request: CallbackRequest) -> list[str]:
+        """What they have said of how they can be rung, in a sentence each."""
+        return self._wishes(request, "wish", self.when)
+
+    def short_wishes(self, request: CallbackRequest) -> list[str]:
+        """The same in a word or two."""
+        return self._wishes(request, "wish_short", self.short)
+
+    def _wishes(self, request: CallbackRequest, key: str, when: Callable[[datetime], str]) -> list[str]:
+        said = []
+        if request.discreet:
+            said.append(self.t(f"{key}.discreet"))
+        if request.day_part is not None:
+            said.append(self.t(f"{key}.day_part", part=self.t(f"day_part.{request.day_part}")))
+        if request.reachable_until is not None:
+            over = "_over" if request.is_out_of_reach(self.now) else ""
+            said.append(self.t(f"{key}.until{over}", when=when(request.reachable_until)))
+        return said
+
     def holder(self, request: CallbackRequest) -> str:
         """Who has it, and what they do; empty when nobody has."""
         name = self.person(request.claimed_by)
@@ -147,6 +167,7 @@ class Words:
             request.phone is None
             or request.state not in (RequestState.WAITING, RequestState.UNREACHABLE)
             or request.next_attempt_at is None
+            or request.is_out_of_reach(self.now)
         ):
             return ""
         if request.next_attempt_at <= self.now:

@@ -13,7 +13,7 @@ from hardware.asterisk.ami import AmiAddress
 from hardware.asterisk.local_pbx_config import LOCAL_PBX_SECRET
 from hardware.line import Answer, CallOffered, Dial, LineRejected, Prompt
 
-_ITEM: Final = re.compile(r"[a-z]{2,3}/[A-Za-z0-9._-]{1,100}")
+_ITEM: Final = re.compile(r"[a-z]{2,3}(?:\.slow)?/[A-Za-z0-9._-]{1,100}")
 
 
 def ami_address(settings: AsteriskSettings, secrets: Secrets) -> AmiAddress:

@@ -17,6 +17,7 @@ from callback.request import (
     AttemptOutcome,
     CallbackRequest,
     CallResult,
+    DayPart,
     Origin,
     Reason,
     RequestState,
@@ -164,6 +165,9 @@ class TestSave:
             claimed_at=T0,
             assigned_to="ola",
             note="Ring på døra, ø æ å 🙂",
+            day_part=DayPart.MIDDAY,
+            discreet=True,
+            reachable_until=T0 + timedelta(hours=7),
         )
         (saved,) = await store.save(Change(after, ()))
         assert saved == replace(after, version=request.version + 1)
@@ -207,6 +211,70 @@ class TestSave:
         with pytest.raises(ValueError, match="clock"):
             await store.save(Change(replace(request, note="x", **clock), ()))
         assert await store.get(request.id) == request
+
+    async def test_becoming_urgent_may_bring_the_deadline_forward(self, store: Store) -> None:
+        """From ordinary to urgent, due_at may get earlier: this once, and never later again."""
+        request = await registered(store)
+        sooner = replace(request, urgency=Urgency.URGENT, due_at=T0 + timedelta(hours=2))
+        (saved,) = await store.save(Change(sooner, ()))
+        assert saved == replace(sooner, version=1)
+        assert await store.get(request.id) == saved
+        for due_at, urgency in (
+            (T0 + timedelta(hours=48), Urgency.ORDINARY),
+            (T0 + timedelta(hours=48), Urgency.URGENT),
+            (T0 + timedelta(hours=1), Urgency.URGENT),
+            (T0 + timedelta(hours=1), Urgency.ORDINARY),
+        ):
+            with pytest.raises(ValueError, match="clock"):
+                await store.save(Change(replace(saved, due_at=due_at, urgency=urgency), ()))
+        assert await store.get(request.id) == saved
+
+    @pytest.mark.parametrize(
+        "clock",
+        [
+            {"due_at": T0 + timedelta(hours=49)},
+            {"due_at": T0 + timedelta(hours=2), "registered_at": T0 - timedelta(hours=1)},
+            {"due_at": T0 + timedelta(hours=2), "answer_by_date": date(2026, 11, 23)},
+        ],
+        ids=str,
+    )
+    async def test_becoming_urgent_moves_nothing_else(self, store: Store, clock: dict[str, Any]) -> None:
+        """Not to later, and neither the time of registration nor the date that was told."""
+        request = await registered(store)
+        with pytest.raises(ValueError, match="clock"):
+            await store.save(Change(replace(request, urgency=Urgency.URGENT, **clock), ()))
+        assert await store.get(request.id) == request
+
+    async def test_an_earlier_deadline_needs_urgency(self, store: Store) -> None:
+        """An ordinary request keeps its clock, also when it would only get earlier."""
+        request = await registered(store)
+        with pytest.raises(ValueError, match="clock"):
+            await store.save(Change(replace(request, due_at=T0 + timedelta(hours=2)), ()))
+
+    async def test_a_stale_urgency_is_stale(self, store: Store) -> None:
+        """Of two who make it urgent at once the second is told to read again, not that the clock is fixed."""
+        request = await registered(store)
+        sooner = replace(request, urgency=Urgency.URGENT, due_at=T0 + timedelta(hours=2))
+        await store.save(Change(sooner, ()))
+        with pytest.raises(StaleRequest):
+            await store.save(Change(replace(sooner, due_at=T0 + timedelta(hours=1)), ()))
+
+    async def test_wishes_are_kept(self, store: Store, reopen: Reopen) -> None:
+        """Each wish is kept from open to open, from the registration on, and can be taken back."""
+        wishes: dict[str, Any] = {
+            "day_part": DayPart.AFTERNOON,
+            "discreet": True,
+            "reachable_until": T0 + timedelta(hours=7),
+        }
+        wished = await registered(store, **wishes)
+        plain = await registered(store)
+        assert (plain.day_part, plain.discreet, plain.reachable_until) == (None, False, None)
+        again = await reopen()
+        assert await again.get(wished.id) == wished
+        assert await again.get(plain.id) == plain
+        without = replace(wished, day_part=None, discreet=False, reachable_until=None)
+        (saved,) = await again.save(Change(without, ()))
+        assert saved == replace(without, version=1)
 
     async def test_all_or_nothing(self, store: Store) -> None:
         """When the last of several changes is refused, none is made."""

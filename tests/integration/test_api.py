@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from callback.request import AttemptOutcome, Reason
+from callback.request import AttemptOutcome, DayPart, Reason
 from config.model import Role
 from tests.web_site import BASE, FIELDS, NOTE, Client, World, ask, refusal
 
@@ -48,6 +48,22 @@ async def test_a_request_carries_what_was_promised(
         "result",
     } == set(attempt)
     assert (attempt["outcome"], attempt["caseworker"]) == ("busy", "kari")
+
+
+async def test_wishes_come_out(client: Client, world: World, kari: dict[str, str]) -> None:
+    """The part of the day, silence, and until when a borrowed number can be rung."""
+    request = await world.caller()
+    _, plain = await ask(client, "GET", f"/requests/{request.id}", kari)
+    assert (plain["day_part"], plain["discreet"], plain["reachable_until"]) == (None, False, None)
+    await world.desk.set_day_part(request.id, DayPart.MIDDAY, "caller")
+    await world.desk.set_discreet(request.id, True, "caller")
+    await world.desk.set_reachable_until(request.id, world.clock.now() + timedelta(hours=5), "caller")
+    _, wished = await ask(client, "GET", f"/requests/{request.id}", kari)
+    assert (wished["day_part"], wished["discreet"]) == ("midday", True)
+    assert (wished["reachable_until"], wished["next_attempt_at"]) == (
+        "2026-11-23T13:05:00Z",
+        "2026-11-23T10:00:00Z",
+    )
 
 
 async def test_a_note_never_comes_out(client: Client, world: World, kari: dict[str, str]) -> None:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from callback.request import AttemptOutcome, Origin
+from callback.request import AttemptOutcome, DayPart, Origin
 from callback.store import StoreUnavailable
+from config.model import Role, WeekHours
 from ivr.prompts import Catalogue
-from tests.web_site import GOOD, NOTE, PASSWORD, Client, World, login, submit, text_of
+from tests.offices import config
+from tests.web_site import (
+    GOOD,
+    NOTE,
+    PASSWORD,
+    Client,
+    World,
+    ask,
+    login,
+    open_world,
+    serve,
+    submit,
+    text_of,
+)
 
 PHONE, SPACED = "+4740001234", "+47 40 00 12 34"
 
@@ -34,6 +49,41 @@ async def test_the_list_says_it_all(kari: Client, world: World) -> None:
     ):  # fmt: skip
         assert words in page, words
     assert page.count("/ring") == 2
+
+
+async def test_wishes_are_shown(kari: Client, world: World) -> None:
+    """The part of the day, silence and a borrowed telephone: short on the list, in words on the page."""
+    request = await world.caller()
+    await world.desk.set_day_part(request.id, DayPart.AFTERNOON, "caller")
+    await world.desk.set_discreet(request.id, True, "caller")
+    await world.desk.set_language(request.id, "pl", "caller")
+    await world.desk.set_reachable_until(request.id, world.clock.now() + timedelta(hours=5), "caller")
+    listed = await text_of(kari, "/requests")
+    for words in ("Ønsker ettermiddag", "Diskré", "Lånt telefon til i dag kl. 14.05", "Språk: Polski"):
+        assert words in listed, words
+    page = await text_of(kari, f"/requests/{request.id}")
+    for words in (
+        "Ønsker å bli ringt: ettermiddag", "Diskré: ingen beskjeder, ingen talepost",
+        "Kan nås på dette nummeret til i dag kl. 14.05", "Polski", "Neste forsøk", "i dag kl. 13.00",
+        "Innringeren endret ønsket om når på dagen.",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+async def test_a_borrowed_telephone_is_not_offered_afterwards(kari: Client, world: World) -> None:
+    """When its time is over there is no Ring button but a field for a number, and the page says why."""
+    request = await world.caller()
+    await world.desk.set_reachable_until(request.id, world.clock.now() + timedelta(hours=1), "caller")
+    world.clock.advance(timedelta(hours=1))
+    assert "Lånt telefon, tiden er ute" in await text_of(kari, "/requests")
+    page = await text_of(kari, f"/requests/{request.id}")
+    assert "Telefonen var lånt, og tiden er ute." in page
+    assert "/ring" not in page
+    response = await submit(kari, f"/requests/{request.id}/ring", {})
+    assert "Ingen ble ringt" in await response.text()
+    await submit(kari, f"/requests/{request.id}/number", {"phone": "90001234"})
+    moved = await world.desk.get(request.id)
+    assert (moved.phone, moved.reachable_until) == ("+4790001234", None)
 
 
 async def test_the_list_of_nobody(kari: Client) -> None:
@@ -138,6 +188,44 @@ async def test_the_status_page(kari: Client, world: World, tmp_path: Path) -> No
     assert PHONE not in page
 
 
+async def test_the_hours_of_the_offices(tmp_path: Path) -> None:
+    """Open or closed, until when, and the drop-in that runs or comes: in both languages, and in the API."""
+    made = config()
+    drop_in = WeekHours.model_validate({"mon": "10:00-12:00"})
+    offices = (made.offices[0].model_copy(update={"drop_in_hours": drop_in}), *made.offices[1:])
+    world = await open_world(tmp_path, of=made.model_copy(update={"offices": offices}))  # Monday 09:05
+    of_hours = await serve(world)
+    await login(of_hours, "nks")  # registers for both offices
+
+    async def table(path: str = "/status") -> list[str]:
+        page = (await text_of(of_hours, path)).partition('id="offices"')[2].partition("</table>")[0]
+        cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page.partition("<tbody")[2], re.DOTALL)
+        return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in cells]
+
+    nothing = "Ingen de neste 30 dagene"
+    assert await table() == [
+        "Lillevik 9001", "Åpen til kl. 15.00", "Neste: i dag kl. 10.00 til kl. 12.00",
+        "Storvik 9002", "Åpen til kl. 15.00", nothing,
+    ]  # fmt: skip
+    world.clock.advance(timedelta(hours=1))
+    assert (await table())[2] == "Nå til kl. 12.00"
+    world.clock.advance(timedelta(hours=5))
+    assert (await table())[1:3] == [
+        "Stengt åpner i morgen kl. 09.00",
+        "Neste: mandag 30. november kl. 10.00 til kl. 12.00",
+    ]
+    assert (await table("/status?lang=en"))[1:3] == [
+        "Closed opens tomorrow 09:00",
+        "Next: Monday 30 November 10:00 until 12:00",
+    ]
+    status, body = await ask(of_hours, "GET", "/status", await world.token(Role.CASEWORKER, "9001"))
+    assert (status, body["offices"]) == (200, [{
+        "office_no": "9001", "name": "Lillevik", "open": False, "closes_at": None, "opens_at": "2026-11-24T08:00:00Z",
+        "drop_in_from": "2026-11-30T09:00:00Z", "drop_in_until": "2026-11-30T11:00:00Z",
+    }])  # fmt: skip
+    await of_hours.close()
+
+
 async def test_english_is_one_click_away(kari: Client, world: World) -> None:
     """The choice is remembered; an unknown language changes nothing."""
     await world.caller()
@@ -181,8 +269,11 @@ async def test_prompts_are_served_to_anyone(client: Client, world: World) -> Non
     assert "max-age" in response.headers["Cache-Control"]
     again = await client.get(path, headers={"If-None-Match": response.headers["ETag"]})
     assert again.status == 304
+    slow = await client.get(path.replace("/nb/", "/nb.slow/"))
+    assert (slow.status, slow.content_type) == (200, "audio/wav")
     for nothing in (
         "/prompts/nb/no.such.wav",
+        f"/prompts/nb.fast/{prompt_id}.wav",
         "/prompts/nb/..%2f..%2fetc%2fpasswd.wav",
         "/prompts/xx1/a.wav",
     ):

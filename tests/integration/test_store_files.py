@@ -6,13 +6,17 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from callback.store import StoreUnavailable
+from callback.request import DayPart, Urgency
+from callback.store import Change, StoreUnavailable
+from callback.store_schema import MIGRATIONS, Database
 from callback.store_sqlite import SqliteStore
-from tests.contract.store_factory import new_entry, new_request
+from tests.contract.store_factory import T0, new_entry, new_request
 
 NOBODY = 65534
 
@@ -122,6 +126,48 @@ async def test_a_newer_version(tmp_path: Path) -> None:
     message = await refusal(path)
     assert "newer version" in message
     assert "m999_future" in message
+
+
+def made_by_the_first_version(path: Path) -> None:
+    """A file with one request, as version 0.1.0 wrote it."""
+    db = Database(sqlite3.connect(path, isolation_level=None), execute_plugins=False)
+    MIGRATIONS.apply(db, stop_before="m002_wishes")
+    db.conn.execute(
+        """INSERT INTO request VALUES ('r1', '123456', '9001', '+4740000001', 'waiting', 'ordinary', 'unspecified',
+           'nb', 'phone', '2026-11-23T08:05:00.000000Z', '2026-11-25T08:05:00.000000Z', '2026-11-25',
+           '2026-11-25T08:05:00.000000Z', '2026-11-23T08:05:00.000000Z', 'caller', NULL, NULL, NULL, NULL, 3)"""
+    )
+    columns = {name for _, name, *_ in db.conn.execute("PRAGMA table_info(request)")}
+    assert "day_part" not in columns
+    db.close()
+
+
+async def test_a_file_of_the_first_version(tmp_path: Path) -> None:
+    """The requests in it keep working, without wishes, and can become urgent and get wishes."""
+    path = tmp_path / "list.db"
+    made_by_the_first_version(path)
+    store = SqliteStore(path)
+    await store.open()
+    request = await store.get("r1")
+    assert request is not None
+    assert (request.reference, request.version, request.due_at) == ("123456", 3, T0 + timedelta(hours=48))
+    assert (request.day_part, request.discreet, request.reachable_until) == (None, False, None)
+    after = replace(
+        request,
+        urgency=Urgency.URGENT,
+        due_at=T0 + timedelta(hours=2),
+        day_part=DayPart.MORNING,
+        discreet=True,
+        reachable_until=T0 + timedelta(hours=5),
+    )
+    await store.save(Change(after, ()))
+    with pytest.raises(ValueError, match="clock"):
+        await store.save(Change(replace(after, version=4, due_at=T0), ()))
+    await store.close()
+    again = SqliteStore(path)
+    await again.open()
+    assert await again.get("r1") == replace(after, version=4)
+    await again.close()
 
 
 async def test_a_folder_that_is_a_file(tmp_path: Path) -> None:

@@ -109,6 +109,21 @@ def test_check_prints_the_effective_configuration() -> None:
     assert "# public_url is not set: http://127.0.0.1:8600 is used" in text
 
 
+def test_check_warns_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be used but is not reviewed is told at the end, with exit code 0; what is in order is not."""
+    monkeypatch.setattr("config.check.NOT_REVIEWED", frozenset())
+    assert "warnings" not in check_command(DEMO, {})[1]
+    monkeypatch.setattr("config.check.NOT_REVIEWED", frozenset({"en", "so"}))
+    code, text = check_command(DEMO, {})
+    assert code == 0
+    why = "the prompts in 'en' are not reviewed by a native speaker yet"
+    assert text.splitlines()[-3:] == [
+        "# warnings: this can be used as it is, but",
+        f"# offices.toml: office[1].languages: {why}",
+        f"# offices.toml: office[2].languages: {why}",
+    ]
+
+
 def test_check_prints_every_error(tmp_path: Path) -> None:
     """Errors give 1 and a line for each with file and key."""
     (tmp_path / "offices.toml").write_text("[[office]]\nname = 'Nav Lillevik'\n", encoding="utf-8")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.load import ConfigError, Problem, load
-from config.model import LineName, Role
+from config.model import LineName, Role, VoiceSpeed
 from config.rules_office import known_languages
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
@@ -50,6 +50,15 @@ def problems(folder: Path) -> list[Problem]:
 
 def places(folder: Path) -> set[str]:
     return {f"{problem.file}: {problem.key}" for problem in problems(folder)}
+
+
+def test_callers_are_spoken_to_normally_or_slowly(folder: Path, edit: Edit) -> None:
+    """Normal unless the office says slow; there is no third speed."""
+    assert [office.voice_speed for office in load(folder, {}).offices] == [VoiceSpeed.NORMAL] * 2
+    edit("offices.toml", 'voice_speed = "normal"', 'voice_speed = "slow"')
+    assert [office.voice_speed for office in load(folder, {}).offices] == [VoiceSpeed.SLOW, VoiceSpeed.NORMAL]
+    edit("offices.toml", 'voice_speed = "slow"', 'voice_speed = "fast"')
+    assert places(folder) == {"offices.toml: office[1].voice_speed"}
 
 
 def test_demo_is_sound() -> None:
@@ -115,7 +124,13 @@ ONE_ERROR = [
     ("allow bare", "tast1.toml", "allow = []", 'allow = ["02800"]', "numbers.allow[1]", "+4702800"),
     ("allow emergency", "tast1.toml", "allow = []", 'allow = ["+47113"]', "numbers.allow[1]", "emergency"),
     ("bad hours", "offices.toml", 'mon = "09:00-15:00"', 'mon = "9-15"', "office[1].phone_hours.mon", "09:00-15:00"),
-    ("hours turned", "offices.toml", 'tue = "10:00-14:00"', 'tue = "14:00-10:00"', "office[2].phone_hours.tue", "later"),
+    ("hours turned", "offices.toml", 'fri = "10:00-13:00"', 'fri = "13:00-10:00"', "office[2].phone_hours.fri", "later"),
+    ("drop-in turned", "offices.toml", 'tue = "10:00-12:00"', 'tue = "12:00-10:00"', "office[2].drop_in_hours.tue", "later"),
+    ("drop-in no text", "offices.toml", 'tue = "10:00-12:00"', "tue = {opens = 10:00:00, closes = 12:00:00}",
+     "office[2].drop_in_hours.tue", "as text"),
+    ("drop-in of a special day", "offices.toml", "date = 2026-12-31", 'date = 2026-12-31\ndrop_in_hours = "noon"',
+     "office[1].special_days[2].drop_in_hours", "09:00-15:00"),
+    ("no drop-in day", "offices.toml", 'tue = "10:00-12:00"\nthu = "10:00-12:00"', "", "office[2].drop_in_hours", "leave the table out"),
     ("impossible hour", "offices.toml", 'mon = "09:00-15:00"', 'mon = "09:00-25:00"', "office[1].phone_hours.mon", "hour"),
     ("hours as table", "offices.toml", 'mon = "09:00-15:00"', "mon = {opens = 15:00:00, closes = 09:00:00}",
      "office[1].phone_hours.mon", "as text"),
@@ -163,7 +178,8 @@ def test_office_without_any_hours_is_refused(folder: Path) -> None:
     text = (folder / "offices.toml").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith(("mon", "tue", "wed", "thu", "fri"))]
     (folder / "offices.toml").write_text("\n".join(lines), encoding="utf-8")
-    assert places(folder) == {"offices.toml: office[1].phone_hours", "offices.toml: office[2].phone_hours"}
+    wanted = {f"offices.toml: office[{n}].{kind}_hours" for n in (1, 2) for kind in ("phone", "drop_in")}
+    assert places(folder) == wanted
 
 
 def test_syntax_error_gives_its_line_and_hides_nothing(folder: Path, edit: Edit) -> None:

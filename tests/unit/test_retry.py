@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callback.request import AttemptOutcome, CallResult
+from callback.request import AttemptOutcome, CallResult, DayPart
 from config.model import Office, RetrySettings
 from scheduler.calendar import OfficeCalendar
-from scheduler.clock import from_local
+from scheduler.clock import from_local, to_local
 from scheduler.retry import PastAttempt, next_attempt
 
 SETTINGS = RetrySettings(
@@ -131,3 +131,148 @@ def test_there_is_always_a_next_attempt_in_phone_hours(outcomes: list[str], now:
     plan = after(*outcomes, ended_at=now - timedelta(minutes=1), now=now)
     assert plan >= now
     assert CALENDAR.is_open(plan)
+
+
+# -- wishes
+
+PARTS = {DayPart.MORNING: (8, 11), DayPart.MIDDAY: (11, 13), DayPart.AFTERNOON: (13, 16)}
+MOMENTS = st.datetimes(datetime.fromisoformat("2026-01-01"), datetime.fromisoformat("2030-01-01")).map(
+    from_local
+)
+
+
+def wished(part: DayPart, now: str, *outcomes: str, last: str | None = None) -> datetime:
+    history = [PastAttempt(local(now), outcome) for outcome in outcomes]
+    end = None if last is None else local(last)
+    return next_attempt(history, SETTINGS, CALENDAR, local(now), part=part, last_workable_at=end).at
+
+
+def in_part(at: datetime, part: DayPart) -> bool:
+    begins, ends = PARTS[part]
+    return begins <= to_local(at).hour < ends
+
+
+@pytest.mark.parametrize(
+    ("part", "now", "at"),
+    [
+        (DayPart.MORNING, "2026-11-23T10:00", "2026-11-23T10:00"),
+        (DayPart.MIDDAY, "2026-11-23T10:00", "2026-11-23T11:00"),
+        (DayPart.AFTERNOON, "2026-11-23T10:00", "2026-11-23T13:00"),
+        (DayPart.MORNING, "2026-11-23T11:00", "2026-11-24T09:00"),
+        (DayPart.AFTERNOON, "2026-11-23T15:00", "2026-11-24T13:00"),
+        (DayPart.MORNING, "2026-11-20T12:00", "2026-11-23T09:00"),
+    ],
+)
+def test_a_wish_moves_the_attempt_into_its_part_of_the_day(part: DayPart, now: str, at: str) -> None:
+    """The next moment in both the wished part and phone hours."""
+    assert wished(part, now) == local(at)
+
+
+def test_a_wish_holds_after_a_miss() -> None:
+    """The delay comes first, then the wish."""
+    assert wished(DayPart.MORNING, "2026-11-23T10:00", "no_answer") == local("2026-11-23T10:45")
+    assert wished(DayPart.MORNING, "2026-11-23T10:30", "no_answer") == local("2026-11-24T09:00")
+
+
+def test_a_wish_yields_to_the_deadline() -> None:
+    """Where the wished part comes only after the last workable moment, the attempt stays where it was."""
+    assert wished(DayPart.MORNING, "2026-11-23T12:00", last="2026-11-23T14:59") == local("2026-11-23T12:00")
+    assert wished(DayPart.MORNING, "2026-11-23T12:00", last="2026-11-24T09:00") == local("2026-11-24T09:00")
+    overdue = wished(DayPart.MORNING, "2026-11-23T12:00", last="2026-11-20T14:59")
+    assert overdue == local("2026-11-23T12:00")
+
+
+def test_a_wish_outside_all_phone_hours_yields() -> None:
+    """An office that answers from 9 to 15 has no evening; the wish is no reason never to ring."""
+    evening = RetrySettings.model_validate({"afternoon": "16:00-18:00"})
+    plan = next_attempt((), evening, CALENDAR, TEN, part=DayPart.AFTERNOON)
+    assert plan.at == TEN
+
+
+def test_a_moved_plan_says_why() -> None:
+    """In one sentence."""
+    plan = next_attempt((), SETTINGS, CALENDAR, TEN, part=DayPart.MIDDAY)
+    assert plan.why == "not tried yet, moved to the wished midday."
+
+
+@pytest.mark.parametrize(
+    ("until", "at"),
+    [
+        ("2026-11-23T14:00", "2026-11-23T10:45"),  # in time anyway
+        ("2026-11-23T10:45", "2026-11-23T10:30"),
+        ("2026-11-23T10:30", "2026-11-23T10:15"),
+        ("2026-11-23T10:05", "2026-11-23T10:00"),  # hardly any time left: now
+        ("2026-11-23T10:00", "2026-11-23T10:45"),  # over
+        ("2026-11-20T10:00", "2026-11-23T10:45"),
+    ],
+)
+def test_a_borrowed_telephone_is_rung_in_time(until: str, at: str) -> None:
+    """Until pulls an attempt forward to while the number can be rung; one that has passed says nothing."""
+    plan = next_attempt([PastAttempt(TEN, "no_answer")], SETTINGS, CALENDAR, TEN, until=local(until))
+    assert plan.at == local(at)
+
+
+def test_until_never_leaves_phone_hours() -> None:
+    """In the evening the last phone hours count, at night before an opening nothing can be done."""
+    late = local("2026-11-23T14:40")
+    plan = next_attempt(
+        [PastAttempt(late, "no_answer")], SETTINGS, CALENDAR, late, until=local("2026-11-23T20:00")
+    )
+    assert plan.at == local("2026-11-23T14:59")
+    night = local("2026-11-23T22:00")
+    plan = next_attempt((), SETTINGS, CALENDAR, night, until=local("2026-11-24T06:00"))
+    assert plan.at == local("2026-11-24T09:00")
+
+
+def test_until_wins_over_a_wish() -> None:
+    """A wish for a time when the number cannot be rung any more yields."""
+    until = local("2026-11-23T12:00")
+    assert next_attempt((), SETTINGS, CALENDAR, TEN, part=DayPart.AFTERNOON, until=until).at == TEN
+    assert next_attempt((), SETTINGS, CALENDAR, TEN, part=DayPart.MIDDAY, until=until).at == local(
+        "2026-11-23T11:00"
+    )
+
+
+@given(
+    st.lists(OUTCOMES, max_size=4),
+    MOMENTS,
+    st.sampled_from(DayPart),
+    st.timedeltas(timedelta(days=-2), timedelta(days=10)),
+)
+def test_a_wish_is_met_whenever_it_can_be(
+    outcomes: list[str], now: datetime, part: DayPart, room: timedelta
+) -> None:
+    """Never before now or the plain plan, always in phone hours, in the wished part exactly when that part
+    has a moment up to the last workable one."""
+    history = [PastAttempt(now - timedelta(minutes=1), outcome) for outcome in outcomes]
+    plain, end = next_attempt(history, SETTINGS, CALENDAR, now).at, now + room
+    at = next_attempt(history, SETTINGS, CALENDAR, now, part=part, last_workable_at=end).at
+    assert CALENDAR.is_open(at)
+    assert at >= plain >= now
+    assert at == plain or at <= end
+    minutes = (plain + timedelta(minutes=15) * n for n in range(4 * 24 * 10))
+    starts = (at for at in minutes if at <= end and CALENDAR.is_open(at) and in_part(at, part))
+    if next(starts, None) is not None:
+        assert in_part(at, part)
+
+
+@given(
+    st.lists(OUTCOMES, max_size=4),
+    MOMENTS,
+    st.sampled_from([None, *DayPart]),
+    st.timedeltas(timedelta(days=-2), timedelta(days=4)),
+)
+def test_until_only_ever_pulls_forward(
+    outcomes: list[str], now: datetime, part: DayPart | None, room: timedelta
+) -> None:
+    """With a borrowed telephone: never before now, always in phone hours, never later than without."""
+    history = [PastAttempt(now - timedelta(minutes=1), outcome) for outcome in outcomes]
+    until = now + room
+    without = next_attempt(history, SETTINGS, CALENDAR, now, part=part).at
+    at = next_attempt(history, SETTINGS, CALENDAR, now, part=part, until=until).at
+    assert CALENDAR.is_open(at)
+    assert now <= at <= without
+    if until <= now:
+        assert at == without
+    elif at >= until:
+        assert CALENDAR.last_open_minute(until - timedelta(minutes=15), now) is None

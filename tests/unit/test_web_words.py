@@ -15,6 +15,7 @@ from callback.request import (
     AttemptOutcome,
     CallAttempt,
     CallResult,
+    DayPart,
     LedgerEntry,
     Origin,
     Reason,
@@ -158,6 +159,8 @@ def test_attempts_in_words() -> None:
             "Slått sammen med en annen forespørsel fra samme nummer.",
         ),
         ("liv", "reassigned", {"to": "ola"}, "Liv ga den til Ola."),
+        ("caller", "made_urgent", {}, "Innringeren sa at det haster."),
+        ("kari", "reachable_until_set", {}, "Kari endret hvor lenge nummeret kan ringes."),
         ("gone", "claimed", {}, "En kollega tok forespørselen."),
         ("kari", "something_new", {}, "Kari: something new."),
     ],
@@ -179,6 +182,25 @@ def test_the_timeline_in_words(actor: str, event: str, details: dict[str, object
     assert moment.when == "i dag kl. 09.05"
 
 
+def test_wishes_in_words() -> None:
+    """What a person has said of how they can be rung: in sentences, and in short."""
+    request = new_request(day_part=DayPart.MIDDAY, discreet=True, reachable_until=oslo(23, 16))
+    assert NB.wishes(request) == [
+        "Diskré: ingen beskjeder, ingen talepost",
+        "Ønsker å bli ringt: midt på dagen",
+        "Kan nås på dette nummeret til i dag kl. 16.00",
+    ]
+    assert NB.short_wishes(request) == [
+        "Diskré",
+        "Ønsker midt på dagen",
+        "Lånt telefon til i dag kl. 16.00",
+    ]
+    assert NB.wishes(new_request()) == NB.short_wishes(new_request()) == []
+    over = new_request(reachable_until=MONDAY)
+    assert EN.wishes(over) == ["Could be reached at this number until today 09:05"]
+    assert EN.next_attempt(over) == ""
+
+
 def test_every_language_has_every_text() -> None:
     """The same keys and the same blanks to fill in, so that no page breaks in one language."""
 
@@ -196,7 +218,7 @@ def test_every_value_of_the_domain_has_words(language: str) -> None:
     """A state, reason, outcome or origin added later must be given words."""
     t = translator(language)
     for prefix, kind in (
-        ("state", RequestState), ("outcome", AttemptOutcome), ("result", CallResult), ("reason", Reason), ("origin", Origin),
+        ("state", RequestState), ("outcome", AttemptOutcome), ("result", CallResult), ("reason", Reason), ("origin", Origin), ("day_part", DayPart),
     ):  # fmt: skip
         for value in kind:
             assert t(f"{prefix}.{value}", name="", when="")

@@ -1,0 +1,84 @@
+"""What every Store keeps for the guards: counts per day, numbers that are never called, a secret."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date, timedelta
+
+from callback.store import Counter, Store
+from tests.contract.store_factory import T0
+from tests.contract.store_fixtures import Reopen
+
+TODAY = date(2026, 11, 23)
+DAY = timedelta(days=1)
+
+
+async def test_counts_up_to_the_limit(store: Store) -> None:
+    """The counter that is full is returned, each day and each subject has its own."""
+    counter = Counter("keyed", "a", 3)
+    assert [await store.count_up(TODAY, counter) for _ in range(5)] == [None, None, None, counter, counter]
+    assert await store.count_up(TODAY + DAY, counter) is None
+    assert await store.count_up(TODAY, Counter("keyed", "b", 3)) is None
+    assert await store.count_up(TODAY, Counter("rung", "a", 3)) is None
+    assert await store.counts(TODAY, "keyed") == {"keyed": 4}
+
+
+async def test_no_limit(store: Store) -> None:
+    """With a limit of 0 it only counts."""
+    for _ in range(20):
+        assert await store.count_up(TODAY, Counter("keyed", "a")) is None
+    assert await store.counts(TODAY, "") == {"keyed": 20}
+
+
+async def test_several_count_together_or_not_at_all(store: Store) -> None:
+    """When one of them is full, none is counted, and the first that is full is returned."""
+    one, two = Counter("by", "a", 5), Counter("to", "b", 1)
+    assert await store.count_up(TODAY, one, two) is None
+    assert await store.count_up(TODAY, one, two) == two
+    assert await store.counts(TODAY, "") == {"by": 1, "to": 1}
+
+
+async def test_at_once(store: Store) -> None:
+    """Of twenty at once no more than the limit get through."""
+    answers = await asyncio.gather(*(store.count_up(TODAY, Counter("by", "a", 7)) for _ in range(20)))
+    assert answers.count(None) == 7
+
+
+async def test_counts_by_prefix(store: Store) -> None:
+    """Only kinds that begin with the words asked for, all subjects together, of that day."""
+    for kind, subject in (("refusal.a", "x"), ("refusal.a", "y"), ("refusal.b", ""), ("keyed", "x")):
+        await store.count_up(TODAY, Counter(kind, subject))
+    await store.count_up(TODAY - DAY, Counter("refusal.a"))
+    assert await store.counts(TODAY, "refusal.") == {"refusal.a": 2, "refusal.b": 1}
+    assert await store.counts(TODAY + DAY, "refusal.") == {}
+
+
+async def test_forgets(store: Store) -> None:
+    """Counts before a day go, the day's own stay."""
+    for day in (TODAY - DAY, TODAY):
+        await store.count_up(day, Counter("keyed", "a"))
+    await store.forget_counts_before(TODAY)
+    await store.forget_counts_before(TODAY)
+    assert await store.counts(TODAY - DAY, "") == {}
+    assert await store.counts(TODAY, "") == {"keyed": 1}
+
+
+async def test_never_call(store: Store, reopen: Reopen) -> None:
+    """A subject is added once, kept from open to open, and can be taken off."""
+    assert not await store.is_never_call("a")
+    assert await store.add_never_call("a", T0)
+    assert not await store.add_never_call("a", T0)
+    again = await reopen()
+    assert await again.is_never_call("a")
+    assert not await again.is_never_call("b")
+    await again.remove_never_call("a")
+    await again.remove_never_call("a")
+    assert not await again.is_never_call("a")
+
+
+async def test_a_secret_is_made_once(store: Store, reopen: Reopen) -> None:
+    """The same at every look and from open to open; another name is another secret."""
+    secret = await store.secret("one")
+    assert len(bytes.fromhex(secret)) == 32
+    assert await store.secret("one") == secret != await store.secret("two")
+    assert await (await reopen()).secret("one") == secret
