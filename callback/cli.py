@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import config as config_package
-from callback import cli_access, cli_pbx, cli_policy, cli_prompts, cli_reload
+from callback import cli_access, cli_menu, cli_pbx, cli_policy, cli_prompts, cli_reload
 from callback.access import Access
 from callback.logs import configure_logging
 from callback.request import CallbackError
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where the PBX has the sounds",
     )
     _verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
+    cli_menu.register(verbs, _verb)
     cli_prompts.register(verbs, _verb)
     return parser
 

@@ -29,7 +29,7 @@ def deadline_command(config: Config, office_no: str, when: str, urgent: bool, as
         known = ", ".join(f"{office.office_no} {office.name}" for office in config.offices)
         raise ValueError(f"no office {office_no!r}; there are: {known}")
     try:
-        registered_at = _instant(when)
+        registered_at = instant(when)
         result = deadline(registered_at, OfficeCalendar(office), urgent=urgent)
         return (_as_json if as_json else _as_words)(office, registered_at, urgent, result)
     except OverflowError:
@@ -47,7 +47,7 @@ def check_command(folder: Path, environ: Mapping[str, str]) -> tuple[int, str]:
         return 1, str(error)
 
 
-def _instant(when: str) -> datetime:
+def instant(when: str) -> datetime:
     try:
         at = datetime.fromisoformat(when.strip())
     except ValueError:

@@ -56,10 +56,23 @@ def changes(old: Config, new: Config) -> Changes:
             *(text for section, text in settings if section not in _FIXED),
             *(text for _, text in offices),
             *(text for _, text in people),
+            *_menus(old, new),
         ),
         needs_restart=tuple(text for section, text in settings if section in _FIXED),
         needs_exchange=tuple(exchange),
     )
+
+
+def _menus(old: Config, new: Config) -> Iterator[str]:
+    for name in sorted(old.menus.keys() | new.menus.keys()):
+        before, after = old.menus.get(name), new.menus.get(name)
+        if before is None or after is None:
+            yield f"{name}: {'added' if before is None else 'not used any more'}"
+        elif before != after:
+            nodes = [
+                n for n in before.node.keys() | after.node.keys() if before.node.get(n) != after.node.get(n)
+            ]
+            yield f"{name}: {', '.join(sorted(nodes)) or 'start or zero'}"
 
 
 def by_number(config: Config) -> dict[str, Office]:

@@ -12,23 +12,24 @@ from typing import Any
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
 from config.rules_service import LOCAL_PBX_SECRET
-
-NOT_REVIEWED: frozenset[str] = frozenset()
-"""Languages whose prompts no native speaker has read yet."""
+from ivr.prompts import NO_VOICE, NOT_REVIEWED
 
 
 def warnings(config: Config) -> tuple[Problem, ...]:
     """What can be used as it is, and somebody should know of. Nothing here stops a start."""
     return tuple(
-        Problem(
-            OFFICES_FILE,
-            f"office[{count}].languages",
-            f"the prompts in {language!r} are not reviewed by a native speaker yet",
-        )
+        Problem(OFFICES_FILE, f"office[{count}].languages", message)
         for count, office in enumerate(config.offices, start=1)
         for language in office.languages
-        if language in NOT_REVIEWED
+        for message in _language_warnings(language)
     )
+
+
+def _language_warnings(language: str) -> Iterator[str]:
+    if language in NOT_REVIEWED:
+        yield f"the prompts in {language!r} are not reviewed by a native speaker yet"
+    if language in NO_VOICE:
+        yield f"no synthetic voice speaks {language!r}: sentence by sentence, what is not recorded is heard in bokmål"
 
 
 def effective(config: Config, secrets: Secrets) -> str:

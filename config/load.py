@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from config import rules_office, rules_service
+from config import rules_menu, rules_office, rules_service
+from config.menu import Menu
 from config.model import (
     AsteriskSettings,
     CallSettings,
@@ -30,6 +31,7 @@ from config.model import (
     Settings,
 )
 from config.problems import (
+    MENU_FILE,
     OFFICES_FILE,
     SETTINGS_FILE,
     STAFF_FILE,
@@ -38,6 +40,7 @@ from config.problems import (
     Problem,
     Table,
 )
+from ivr.prompts import Catalogue
 
 __all__ = ["ConfigError", "Problem", "load", "load_secrets"]
 
@@ -76,6 +79,14 @@ _PLAIN = {
 }
 """pydantic's error types in words for the person who edits the file; `{...}` is from the error's context."""
 
+_PATTERNS = {
+    r"^\d{4}$": 'four digits in quotes, as in "9001"',
+    r"^\d{2,5}$": 'two to five digits in quotes, as in "201"',
+    r"^[0-9]$": "one digit, 0 to 9",
+    r"^[a-z][a-z0-9._-]*$": 'small letters a to z, digits, ".", "_" and "-", beginning with a letter',
+}
+"""The patterns of the models, in words."""
+
 
 def load(
     folder: Path, environ: Mapping[str, str], *, line: str | None = None, port: int | None = None
@@ -94,9 +105,10 @@ def load(
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
     rules_service.check_secrets(draft, environ)
+    menus = _read_menus(folder, offices, draft)
     if draft.problems or settings is None:
         raise ConfigError(tuple(draft.problems))
-    return Config(settings=settings, offices=tuple(offices), people=tuple(people))
+    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus)
 
 
 def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
@@ -118,11 +130,43 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
 
 def _check_names(folder: Path, draft: Draft) -> None:
     """A misspelt file name, or a file that some other program was meant to read."""
+    menus = {str(office.get("menu")) for office in draft.offices or ()} | {MENU_FILE}
     for path in sorted(folder.glob("*.toml")):
-        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE):
+        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, *menus):
             draft.add(
-                path.name, "", f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE} and {STAFF_FILE} are"
+                path.name,
+                "",
+                f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE}, {STAFF_FILE} and the menus that offices name are",
             )
+
+
+def _read_menus(folder: Path, offices: list[Office], draft: Draft) -> dict[str, Menu]:
+    """The menu of each office, checked for each office that has it."""
+    menus = {}
+    catalogue = Catalogue.load()
+    for name in dict.fromkeys(office.menu for office in offices):
+        if name == MENU_FILE and not (folder / name).exists():
+            table: Table | None = tomllib.loads(rules_menu.shipped_menu())
+        else:
+            table = _read_toml(folder / name, draft)
+        if table is None:
+            continue
+        menu, problems = rules_menu.menu_problems(table, _told)
+        if menu is not None:
+            menus[name] = menu
+            numbers = draft.section(NumberSettings)
+            users = [office for office in offices if office.menu == name]
+            problems += rules_menu.graph_problems(menu)
+            for office in users:
+                problems += rules_menu.office_problems(menu, office, catalogue, numbers)
+        for key, message in dict.fromkeys(problems):
+            draft.add(name, key, message)
+    return menus
+
+
+def _told(error: ValidationError, prefix: str) -> Iterator[tuple[str, str]]:
+    for problem in _problems(error, "", prefix, skip=1):
+        yield problem.key, problem.message
 
 
 def _read_settings(path: Path, overrides: Table, draft: Draft) -> Settings | None:
@@ -177,6 +221,9 @@ def _read_toml(path: Path, draft: Draft) -> Table | None:
 
 def _syntax_words(message: str) -> tuple[str, str]:
     """tomllib's `... (at line 3, column 5)` as (`line 3`, the rest)."""
+    twice = "stands twice; it can have one meaning only"
+    message = message.replace("Cannot overwrite a value", f"a key or table that {twice}")
+    message = re.sub(r"Duplicate inline table key ('[^']*')", rf"the key \1 {twice}", message)
     match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
     if match is None:
         return "last line", f"not TOML: {message}"
@@ -191,13 +238,19 @@ def _validate(model: type[M], table: object, file: str, prefix: str, draft: Draf
         return None
 
 
-def _problems(error: ValidationError, file: str, prefix: str) -> Iterator[Problem]:
+def _problems(error: ValidationError, file: str, prefix: str, skip: int = 0) -> Iterator[Problem]:
+    """`skip`: parts of the place that pydantic adds by itself (which of several models it took)."""
     for item in error.errors(include_input=False, include_url=False):
         key = prefix
-        for part in item["loc"]:
+        for part in item["loc"][skip:]:
+            if part == "[key]":
+                continue
             key += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
         plain = _PLAIN.get(item["type"])
-        if plain is None:
+        pattern = item.get("ctx", {}).get("pattern")
+        if pattern in _PATTERNS:
+            yield Problem(file, key, f"does not fit the pattern: {_PATTERNS[pattern]}")
+        elif plain is None:
             yield Problem(file, key, item["msg"].removeprefix("Value error, "))
         else:
             yield Problem(file, key, plain.format(**item.get("ctx", {})).replace("'", '"'))

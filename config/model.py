@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from config.menu import Menu
+
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
@@ -142,6 +144,8 @@ class Office(Model):
     """The first is the office's own."""
     voice_speed: VoiceSpeed = VoiceSpeed.NORMAL
     """How fast callers are spoken to."""
+    menu: str = "menu.toml"
+    """File of the menu, in the same folder; the one that ships with the service where there is none."""
     phone_hours: WeekHours
     drop_in_hours: WeekHours | None = None
     """When people may come to the office without an appointment; None = never."""
@@ -257,6 +261,12 @@ class Config(Model):
     settings: Settings
     offices: tuple[Office, ...]
     people: tuple[Person, ...]
+    menus: dict[str, Menu] = Field(default_factory=dict)
+    """By file name: the menu of every office."""
+
+    def menu_of(self, office: Office) -> Menu:
+        """What its callers meet. Raises KeyError for an office that was not loaded with this."""
+        return self.menus[office.menu]
 
     def office(self, office_no: str) -> Office | None:
         return next((office for office in self.offices if office.office_no == office_no), None)

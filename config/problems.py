@@ -14,6 +14,8 @@ from pydantic import BaseModel
 SETTINGS_FILE = "tast1.toml"
 OFFICES_FILE = "offices.toml"
 STAFF_FILE = "staff.toml"
+MENU_FILE = "menu.toml"
+"""The name a menu has where an office names no other."""
 ENVIRONMENT = "environment"
 """Stands where the file name stands when a variable is at fault."""
 

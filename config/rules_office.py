@@ -14,6 +14,7 @@ from importlib import resources
 from callback.numbers import NumberRefused, Refusal, check_number
 from config.model import NumberSettings, Role, parse_duration
 from config.problems import OFFICES_FILE, STAFF_FILE, Draft, Table, numbered
+from ivr.prompts import NO_VOICE
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NO_HOURS = {
@@ -37,12 +38,12 @@ _REFUSED = {
 
 
 def known_languages() -> frozenset[str]:
-    """Languages with prompt texts (`ivr/texts/<language>`); Norwegian and English where there is none yet."""
+    """Languages with prompt texts (`ivr/texts/<language>`), and those that only a person or a recording speaks."""
     texts = resources.files("ivr").joinpath("texts")
     if not texts.is_dir():
-        return _LANGUAGES
+        return _LANGUAGES | NO_VOICE
     found = frozenset(entry.name.removesuffix(".toml") for entry in texts.iterdir())
-    return frozenset(name for name in found if re.fullmatch(r"[a-z]{2,3}", name)) or _LANGUAGES
+    return (frozenset(name for name in found if re.fullmatch(r"[a-z]{2,3}", name)) or _LANGUAGES) | NO_VOICE
 
 
 # ---- offices.toml -------------------------------------------------------------------------------

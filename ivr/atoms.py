@@ -126,6 +126,7 @@ def _nb() -> dict[str, str]:
         "time.between": "mellom klokka",
         "time.and": "og",
         "time.oclock": "klokka",  # only said in languages that say it after the hour
+        "time.minute": "minutt",  # only said in languages that need it before the minutes
         "time.night": "om natta",
         "time.morning": "om morgenen",
         "time.evening": "om kvelden",
@@ -155,6 +156,7 @@ def _en() -> dict[str, str]:
         "time.between": "between",
         "time.and": "and",
         "time.oclock": "o'clock",
+        "time.minute": "minute",
         "time.night": "at night",
         "time.morning": "in the morning",
         "time.evening": "in the evening",

@@ -1,8 +1,8 @@
-"""The `intake` machine: a caller rings the office, presses 1, and is promised a call. Pure.
+"""The `intake` machine: walks an office's menu (config/menu.py) with one caller. Pure.
 
-Pressing 1 registers at once; everything after only makes the promise better. Silence and wrong keys are
-met with patience and then with what is already known: once registered, nobody is hung up on before the
-promise was played. Whoever stays on the line without a key is registered too.
+Whatever the menu says, three things are the machine's own: registering happens at the key press; silence and wrong
+keys are met with patience and then with what is known; and nobody is hung up on without being on the list (unless they
+withdrew) or before a registered caller has heard the promise.
 """
 
 from __future__ import annotations
@@ -12,59 +12,139 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from hardware.line import Answer, CallOffered, DigitsEntered, Hangup, LegEnded, NoInput, Prompt
+from config.menu import (
+    ChooseNode,
+    ClosedNode,
+    ConfirmNode,
+    GoodbyeNode,
+    InfoNode,
+    LanguageNode,
+    Menu,
+    NumberNode,
+    OnCallNode,
+    RegisterNode,
+    SayNode,
+    SetNode,
+    StatusNode,
+    TransferNode,
+    UrgentNode,
+    WithdrawNode,
+)
+from config.model import VoiceSpeed
+from hardware.line import (
+    Answer,
+    CallOffered,
+    Connected,
+    Dial,
+    DigitsEntered,
+    Hangup,
+    LegEnded,
+    NoInput,
+    Prompt,
+)
 from ivr.machine import (
     CheckNumber,
     Command,
     Event,
+    Find,
+    Found,
     IllegalTransition,
+    NotRegistered,
     NumberAccepted,
     NumberRefused,
     NumberSet,
     Register,
     Registered,
     SetNumber,
+    Update,
+    Updated,
 )
-from ivr.phrases import date_items, phone_items, reference_items
+from ivr.phrases import date_items, phone_items, reference_items, when_items, window_items
+from ivr.prompts import BASE_LANGUAGE, NO_VOICE, spoken_tag
+from scheduler.clock import to_local
 
 NATIONAL_DIGITS = 8
+REFERENCE_DIGITS = 6
 PATIENCE = 2
 """Silences or wrong keys in one step before the call goes on with what is known."""
 NUMBER_TRIES = 4
 """Refused numbers before the call goes on with what is known."""
+MOST_STEPS = 60
+"""Nodes and repeats in one call; then it ends with the promise. No caller needs a third of them."""
+PERSON_RING = timedelta(seconds=25)
+URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
+"""Nav's own four, by key."""
+UNCLEAR_URGENT = "emergency_help"
+"""Whoever said yes and then no reason is urgent all the same."""
+_STATUS_WINDOW = timedelta(hours=2)
 
 
 class Node(StrEnum):
-    GREETING = "greeting"
-    REGISTERING = "registering"
-    CONFIRM = "confirm"
-    """Is the number you ring from right?"""
+    """What the call waits for; where in the menu it is stands in `IntakeState.at`."""
+
+    ASKING = "asking"
+    """One key."""
+    REASON = "reason"
+    """Which urgent reason?"""
     KEYING = "keying"
     """Key in a number."""
     CHECKING = "checking"
     READBACK = "readback"
     """Is the number you keyed in right?"""
     SETTING = "setting"
-    PROMISE = "promise"
+    REFERENCE = "reference"
+    """Key in a reference code."""
+    REGISTERING = "registering"
+    UPDATING = "updating"
+    FINDING = "finding"
+    TRANSFERRING = "transferring"
+    """Hears that they are put through."""
+    DIALLING = "dialling"
+    """Another telephone rings, or the two talk."""
+    LAST_WORDS = "last_words"
     HANGING_UP = "hanging_up"
     ENDED = "ended"
     """Terminal."""
 
 
 @dataclass(frozen=True, slots=True)
-class IntakeState:
-    node: Node
-    leg: str
+class OfficeFacts:
+    """What the menu needs to know of the office, as it was when the call came."""
+
     office_no: str
-    language: str
-    caller: str | None
+    languages: tuple[str, ...]
     wait: timedelta
     """Silence that counts as an answer."""
+    open: bool
+    opens_at: datetime
+    """The next moment in phone hours; now, when open."""
+    drop_in: tuple[datetime, datetime] | None
+    """The hours one can come without an appointment that run or come next."""
+    public_number: str
+    person: str | None
+    """The number of whoever is on call; None: nobody to ring."""
+    speed: VoiceSpeed = VoiceSpeed.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeState:
+    node: Node
+    at: str
+    """The node of the menu."""
+    leg: str
+    caller: str | None
+    language: str
+    office: OfficeFacts
+    menu: Menu
+    """A call keeps the menu it began with."""
+    before: tuple[str, ...] = ()
+    """Said before the next question."""
     silences: int = 0
     """In this step."""
     mistakes: int = 0
     """In this step."""
     refused: int = 0
+    steps: int = 0
     keyed: str = ""
     """Keys of a number, then the number that was accepted."""
     request_id: str | None = None
@@ -72,19 +152,44 @@ class IntakeState:
     phone: str | None = None
     """The number that will be rung."""
     answer_by: date | None = None
+    promised: bool = False
+    """The promise was begun in this call."""
+    withdrawn: bool = False
+    found: Found | None = None
+    knows_reference: bool = False
+    """They keyed the reference code in, or got it in this call."""
+    chose_language: bool = False
+    answered_by_person: bool = False
 
     @property
     def ended(self) -> bool:
         return self.node is Node.ENDED
 
+    @property
+    def tag(self) -> str:
+        """What is said is said in this: the language, and how fast."""
+        return spoken_tag(self.language, self.office.speed)
+
+    @property
+    def peer(self) -> str:
+        """The leg of whoever they are put through to."""
+        return peer_of(self.leg)
+
 
 Step = tuple[IntakeState, tuple[Command, ...]]
 
 
-def begin(offered: CallOffered, office_no: str, language: str, wait: timedelta) -> Step:
+def peer_of(leg: str) -> str:
+    return f"{leg}-to"
+
+
+def begin(offered: CallOffered, office: OfficeFacts, menu: Menu, now: datetime) -> Step:
     """Answer a call that was offered."""
-    state = IntakeState(Node.GREETING, offered.leg, office_no, language, offered.caller, wait)
-    return state, (Answer(offered.leg), _ask(state, "intake.greeting"))
+    state = IntakeState(
+        Node.ASKING, menu.start, offered.leg, offered.caller, office.languages[0], office, menu
+    )
+    state, commands = _go(state, menu.start, now)
+    return state, (Answer(offered.leg), *commands)
 
 
 def step(state: IntakeState, event: Event, now: datetime) -> Step:
@@ -92,71 +197,374 @@ def step(state: IntakeState, event: Event, now: datetime) -> Step:
     handler = _TABLE.get((state.node, type(event)))
     if handler is None:
         raise IllegalTransition(f"intake: {type(event).__name__} in {state.node}")
-    return handler(state, event)
+    return handler(state, event, now)
 
 
-# ---- greeting -----------------------------------------------------------------------------------
+# ---- walking ------------------------------------------------------------------------------------
 
 
-def _greeting_key(state: IntakeState, event: DigitsEntered) -> Step:
-    if event.digits == "1" or state.mistakes >= PATIENCE:
-        return _register(state, "key" if event.digits == "1" else "wrong_key")
-    state = replace(state, mistakes=state.mistakes + 1)
-    return state, (_ask(state, "intake.wrong_key", "intake.greeting_again"),)
+def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
+    """Come to a node, through all that need nothing of the caller."""
+    state = replace(state, before=state.before + _items(state, *before))
+    while True:
+        state = replace(state, at=name, silences=0, mistakes=0, steps=state.steps + 1)
+        if state.steps > MOST_STEPS:
+            return _finish(state, now)
+        node = state.menu.node[name]
+        match node:
+            case SayNode():
+                state = _saying(state, *node.say)
+            case InfoNode():
+                state = replace(state, before=state.before + _info(state, now))
+            case ClosedNode():
+                if not state.office.open:
+                    state = replace(
+                        state, before=state.before + _items(state, "intake.closed") + _info(state, now)
+                    )
+            case RegisterNode() if state.request_id is not None:
+                pass
+            case OnCallNode() if not (state.office.open and state.office.person):
+                state = _saying(state, "intake.nobody_now")
+            case _:
+                return _enter(state, node, now)
+        name = node.next
 
 
-def _greeting_silence(state: IntakeState, event: NoInput) -> Step:
-    if state.silences + 1 >= PATIENCE:
+def _enter(state: IntakeState, node: object, now: datetime) -> Step:
+    return _ENTER[type(node)](state, node, now)
+
+
+def _enter_question(state: IntakeState, node: ChooseNode | UrgentNode, now: datetime) -> Step:
+    return _ask(state, Node.ASKING, *_items(state, *node.say))
+
+
+def _enter_language(state: IntakeState, node: LanguageNode, now: datetime) -> Step:
+    return _ask(state, Node.ASKING, *_language_items(state))
+
+
+def _enter_register(state: IntakeState, node: RegisterNode, now: datetime) -> Step:
+    return _register(state, "key")
+
+
+def _enter_confirm(state: IntakeState, node: ConfirmNode, now: datetime) -> Step:
+    return _ask(replace(state, promised=True), Node.ASKING, *_promise(state, now), *_items(state, *node.say))
+
+
+def _enter_set(state: IntakeState, node: SetNode, now: datetime) -> Step:
+    chosen = Update(state.request_id or "", when=node.when, discreet=node.discreet, until=node.until)
+    return _update(state, chosen)
+
+
+def _enter_withdraw(state: IntakeState, node: WithdrawNode, now: datetime) -> Step:
+    return _update(state, Update(state.request_id or "", withdraw=True))
+
+
+def _enter_transfer(state: IntakeState, node: TransferNode | OnCallNode, now: datetime) -> Step:
+    return _play(_saying(state, *node.say), Node.TRANSFERRING)
+
+
+def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step:
+    """Nobody leaves unregistered, and nobody registered leaves without the promise."""
+    if state.request_id is None and not (state.withdrawn or state.answered_by_person):
         return _register(state, "silence")
+    if state.request_id is not None and not state.promised:
+        state = replace(state, before=state.before + _promise(state, now), promised=True)
+    return _play(_saying(state, *node.say), Node.LAST_WORDS)
+
+
+def _finish(state: IntakeState, now: datetime) -> Step:
+    """A call that has gone round too long ends kindly."""
+    return _enter_goodbye(state, GoodbyeNode(kind="goodbye"), now)
+
+
+# ---- one key ------------------------------------------------------------------------------------
+
+
+def _key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
+    key = event.digits
+    node = state.menu.node[state.at]
+    if key == "*":
+        return _repeat(state, now)
+    target = _keys(state, node).get(key)
+    if target is not None:
+        return target(state, now)
+    if key == "0" and state.menu.zero is not None:
+        return _go(state, state.menu.zero, now)
+    if state.mistakes >= PATIENCE:
+        return _unclear(state, now, "wrong_key")
+    state = replace(state, mistakes=state.mistakes + 1, steps=state.steps + 1)
+    return _ask(state, Node.ASKING, *_items(state, "intake.wrong_key"), *_again(state, node, now))
+
+
+def _silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
+    if state.silences + 1 >= PATIENCE:
+        return _unclear(state, now, "silence")
+    state = replace(state, silences=state.silences + 1, steps=state.steps + 1)
+    return _ask(state, Node.ASKING, *_again(state, state.menu.node[state.at], now))
+
+
+def _repeat(state: IntakeState, now: datetime) -> Step:
+    if state.steps + 1 > MOST_STEPS:
+        return _unclear(state, now, "wrong_key")
+    state = replace(state, steps=state.steps + 1)
+    node = state.menu.node[state.at]
+    if isinstance(node, StatusNode) and state.found is not None:
+        return _ask(state, Node.ASKING, *_status_items(state, now), *_items(state, *node.say))
+    return _enter(state, node, now)
+
+
+Way = Callable[[IntakeState, datetime], Step]
+
+
+def _to(name: str) -> Way:
+    return lambda state, now: _go(state, name, now)
+
+
+def _keys(state: IntakeState, node: object) -> dict[str, Way]:
+    """What each key means here."""
+    match node:
+        case ChooseNode() | ConfirmNode() | StatusNode():
+            return {key: _to(target) for key, target in node.keys.items()}
+        case LanguageNode():
+            return {str(at): _speak(language) for at, language in enumerate(state.office.languages, 1)}
+        case UrgentNode():
+            return {"1": _which_reason, "2": _to(node.next)}
+    return {}
+
+
+def _again(state: IntakeState, node: object, now: datetime) -> tuple[str, ...]:
+    """The question once more, simpler where the menu says how."""
+    match node:
+        case ChooseNode():
+            return _items(state, *(node.again or node.say))
+        case ConfirmNode():
+            return (*_promise(state, now), *_items(state, *node.say))
+        case LanguageNode():
+            return _language_items(state)
+        case UrgentNode() | StatusNode():
+            return _items(state, *node.say)
+    raise AssertionError(f"nothing is asked at {state.at}")
+
+
+def _unclear(state: IntakeState, now: datetime, by: str) -> Step:
+    """No answer, and our patience is over: on with what is known."""
+    node = state.menu.node[state.at]
+    match node:
+        case UrgentNode():
+            return _go(state, node.next, now, "intake.urgent_later")
+        case LanguageNode():
+            return _go(state, node.next, now)
+        case ChooseNode() | ConfirmNode() | StatusNode():
+            following = state.menu.node[node.silence]
+            if isinstance(following, RegisterNode) and state.request_id is None:
+                return _register(replace(state, at=node.silence), by)
+            return _go(state, node.silence, now)
+    raise AssertionError(f"nothing is asked at {state.at}")
+
+
+# ---- language, urgent ---------------------------------------------------------------------------
+
+
+def _language_items(state: IntakeState) -> tuple[str, ...]:
+    """Each language in its own words, or in bokmål where no voice could say them."""
+    return tuple(
+        item
+        for at, language in enumerate(state.office.languages, 1)
+        for item in (
+            (f"{BASE_LANGUAGE}/intake.language_{language}", f"{BASE_LANGUAGE}/digit.{at}")
+            if language in NO_VOICE
+            else (f"{language}/intake.language", f"{language}/digit.{at}")
+        )
+    )
+
+
+def _speak(language: str) -> Way:
+    def chosen(state: IntakeState, now: datetime) -> Step:
+        state = replace(state, language=language, chose_language=True)
+        if state.request_id is None:
+            return _after_update(state, now)
+        return _update(state, Update(state.request_id, language=language))
+
+    return chosen
+
+
+def _which_reason(state: IntakeState, now: datetime) -> Step:
+    state = replace(state, silences=0, mistakes=0)
+    return _ask(state, Node.REASON, *_items(state, "intake.urgent_which"))
+
+
+def _reason_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
+    reason = URGENT_REASONS.get(event.digits)
+    if reason is None and event.digits != "*" and state.mistakes >= PATIENCE:
+        reason = UNCLEAR_URGENT
+    if reason is None and state.steps <= MOST_STEPS:
+        wrong = () if event.digits == "*" else _items(state, "intake.wrong_key")
+        state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
+        return _ask(state, Node.REASON, *wrong, *_items(state, "intake.urgent_which"))
+    return _update(state, Update(state.request_id or "", urgent_reason=reason or UNCLEAR_URGENT))
+
+
+def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
+    if state.silences + 1 >= PATIENCE:
+        return _update(state, Update(state.request_id or "", urgent_reason=UNCLEAR_URGENT))
     state = replace(state, silences=state.silences + 1)
-    return state, (_ask(state, "intake.greeting_again"),)
+    return _ask(state, Node.REASON, *_items(state, "intake.urgent_which"))
+
+
+# ---- the desk's answers -------------------------------------------------------------------------
 
 
 def _register(state: IntakeState, by: str) -> Step:
     state = replace(state, node=Node.REGISTERING)
-    return state, (Register(state.office_no, state.caller, state.language, by),)
+    return state, (Register(state.office.office_no, state.caller, state.language, by),)
 
 
-def _registered(state: IntakeState, event: Registered) -> Step:
+def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
     state = replace(
         state,
         request_id=event.request_id,
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        withdrawn=False,
     )
     if event.refused is not None:
-        refusal = f"number.refused.{event.refused}"
-        return _enter(state, Node.KEYING, "intake.registered", refusal, "intake.enter_number")
-    if event.phone is None:
-        return _enter(state, Node.KEYING, "intake.registered", "intake.enter_number_withheld")
-    return _enter(state, Node.CONFIRM, "intake.registered", *_confirm_items(state))
+        state = _saying(state, f"number.refused.{event.refused}")
+    node = state.menu.node[state.at]
+    if not isinstance(node, RegisterNode):  # at a goodbye
+        return _go(_saying(state, "intake.registered"), state.at, now)
+    return _go(_saying(state, *node.say), node.withheld if event.phone is None else node.next, now)
 
 
-def _confirm_items(state: IntakeState) -> tuple[str, ...]:
-    return ("intake.your_number", *phone_items(state.phone or "", state.language), "intake.confirm")
+def _not_registered(state: IntakeState, event: NotRegistered, now: datetime) -> Step:
+    """Told why, and whom to ring when life is in danger; the list keeps whom it has."""
+    return _play(_saying(state, "intake.too_many_today", "intake.goodbye"), Node.LAST_WORDS)
+
+
+def _update(state: IntakeState, update: Update) -> Step:
+    return replace(state, node=Node.UPDATING), (update,)
+
+
+def _updated(state: IntakeState, event: Updated, now: datetime) -> Step:
+    if not event.done:
+        node = state.menu.node[state.at]
+        return _go(state, node.next, now) if isinstance(node, SetNode) else _finish(state, now)
+    return _after_update(replace(state, answer_by=event.answer_by), now)
+
+
+def _after_update(state: IntakeState, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    match node:
+        case SetNode():
+            return _go(state, node.next, now, *node.say)
+        case UrgentNode():
+            return _go(state, node.urgent, now, "intake.urgent_now")
+        case WithdrawNode():
+            state = replace(state, request_id=None, reference=None, phone=None, found=None, withdrawn=True)
+            return _go(state, node.next, now, "intake.withdrawn")
+        case LanguageNode():
+            return _go(state, node.next, now)
+    raise AssertionError(f"nothing is kept at {state.at}")
+
+
+# ---- status -------------------------------------------------------------------------------------
+
+
+def _enter_status(state: IntakeState, node: StatusNode, now: datetime) -> Step:
+    if state.request_id is not None:
+        return _find(replace(state, knows_reference=True), None, state.reference)
+    if state.caller is None:
+        return _ask_reference(state)
+    return _find(state, state.caller, None)
+
+
+def _find(state: IntakeState, phone: str | None, reference: str | None) -> Step:
+    return replace(state, node=Node.FINDING), (Find(state.office.office_no, phone, reference),)
+
+
+def _ask_reference(state: IntakeState) -> Step:
+    state = replace(state, silences=0, mistakes=0)
+    return _ask(state, Node.REFERENCE, *_items(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
+
+
+def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
+    if len(event.digits) == REFERENCE_DIGITS:
+        return _find(replace(state, knows_reference=True), None, event.digits)
+    return _no_reference(state, now)
+
+
+def _no_reference(state: IntakeState, now: datetime) -> Step:
+    if state.silences + 1 >= PATIENCE:
+        return _nobody_found(state, now)
+    state = replace(state, silences=state.silences + 1)
+    return _ask(state, Node.REFERENCE, *_items(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
+
+
+def _reference_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
+    return _no_reference(state, now)
+
+
+def _found(state: IntakeState, event: Found, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    assert isinstance(node, StatusNode)
+    if event.request_id is None:
+        return _nobody_found(state, now)
+    if event.discreet and not state.knows_reference:
+        return _ask_reference(state)  # someone else may hold this telephone
+    state = replace(
+        state,
+        found=event,
+        request_id=event.request_id,
+        reference=event.reference,
+        phone=event.phone,
+        answer_by=event.answer_by,
+        language=event.language if event.language and not state.chose_language else state.language,
+        silences=0,
+    )
+    return _ask(state, Node.ASKING, *_status_items(state, now), *_items(state, *node.say))
+
+
+def _nobody_found(state: IntakeState, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    assert isinstance(node, StatusNode)
+    return _go(state, node.none, now)
+
+
+def _status_items(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    """On the list, tried when, rung again when: only ever after a key press."""
+    found, language = state.found, state.tag
+    assert found is not None
+    items = _items(state, "intake.registered")
+    if found.tried_at is not None:
+        items += (*_items(state, "intake.tried"), *when_items(found.tried_at, now, language))
+    if found.next_at is not None and found.next_at > now:
+        items += (*_items(state, "intake.next_try"), *_next_try(found.next_at, now, language))
+    else:
+        items += _items(state, "intake.next_try_soon")
+    return items
+
+
+def _next_try(at: datetime, now: datetime, language: str) -> tuple[str, ...]:
+    """Between two hours, for nobody keeps a minute; at a time, where the two hours would end tomorrow."""
+    end = at + _STATUS_WINDOW
+    if to_local(end).date() != to_local(at).date():
+        return when_items(at, now, language)
+    return window_items(at, end, now, language)
 
 
 # ---- which number -------------------------------------------------------------------------------
 
 
-def _confirm_key(state: IntakeState, event: DigitsEntered) -> Step:
-    if event.digits == "2":
-        return _enter(state, Node.KEYING, "intake.enter_number")
-    if event.digits == "1" or state.mistakes >= PATIENCE:
-        return _promise(state)
-    state = replace(state, mistakes=state.mistakes + 1)
-    return state, (_ask(state, "intake.wrong_key", *_confirm_items(state)),)
+def _enter_number(state: IntakeState, node: NumberNode, now: datetime) -> Step:
+    return _ask_number(state, *node.say)
 
 
-def _confirm_silence(state: IntakeState, event: NoInput) -> Step:
-    if state.silences + 1 >= PATIENCE:
-        return _promise(state)
-    state = replace(state, silences=state.silences + 1)
-    return state, (_ask(state, *_confirm_items(state)),)
+def _ask_number(state: IntakeState, *say: str) -> Step:
+    state = replace(state, silences=0, mistakes=0, keyed="")
+    return _ask(state, Node.KEYING, *_items(state, *say), digits=NATIONAL_DIGITS)
 
 
-def _number_keyed(state: IntakeState, event: DigitsEntered) -> Step:
+def _number_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     keyed = state.keyed + event.digits
     if keyed.startswith("00") and len(keyed) == NATIONAL_DIGITS:
         # An international prefix: the rest is still to come (0047 and eight digits, or a foreign number).
@@ -165,134 +573,203 @@ def _number_keyed(state: IntakeState, event: DigitsEntered) -> Step:
     return _check(replace(state, keyed=keyed))
 
 
-def _number_silence(state: IntakeState, event: NoInput) -> Step:
+def _number_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.keyed:
         return _check(state)
     if state.silences >= PATIENCE:
-        return _promise(state)
+        return _after_number(state, now)
     state = replace(state, silences=state.silences + 1)
-    return state, (_ask(state, "intake.enter_number"),)
+    return _ask(state, Node.KEYING, *_items(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
 
 
 def _check(state: IntakeState) -> Step:
-    return replace(state, node=Node.CHECKING), (CheckNumber(state.keyed),)
+    return replace(state, node=Node.CHECKING), (CheckNumber(state.keyed, state.caller),)
 
 
-def _number_accepted(state: IntakeState, event: NumberAccepted) -> Step:
-    return _enter(
-        replace(state, keyed=event.phone), Node.READBACK, *_readback_items(event.phone, state.language)
+def _number_accepted(state: IntakeState, event: NumberAccepted, now: datetime) -> Step:
+    state = replace(state, keyed=event.phone, silences=0, mistakes=0)
+    return _ask(state, Node.READBACK, *_readback(state))
+
+
+def _readback(state: IntakeState) -> tuple[str, ...]:
+    return (
+        *_items(state, "intake.we_ring_on"),
+        *phone_items(state.keyed, state.tag),
+        *_items(state, "intake.confirm_entered"),
     )
 
 
-def _readback_items(phone: str, language: str) -> tuple[str, ...]:
-    return ("intake.we_ring_on", *phone_items(phone, language), "intake.confirm_entered")
-
-
-def _number_refused(state: IntakeState, event: NumberRefused) -> Step:
-    state = replace(state, refused=state.refused + 1, keyed="")
-    refusal = f"number.refused.{event.why}"
+def _number_refused(state: IntakeState, event: NumberRefused, now: datetime) -> Step:
+    state = _saying(replace(state, refused=state.refused + 1, keyed=""), f"number.refused.{event.why}")
     if state.refused >= NUMBER_TRIES:
-        return _promise(state, refusal)
-    return _enter(state, Node.KEYING, refusal, "intake.enter_number")
+        return _after_number(state, now)
+    return _ask_number(state, "intake.enter_number")
 
 
-def _readback_key(state: IntakeState, event: DigitsEntered) -> Step:
+def _readback_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     if event.digits == "2":
-        return _enter(replace(state, keyed=""), Node.KEYING, "intake.enter_number")
+        return _ask_number(state, "intake.enter_number")
     if event.digits == "1" or state.mistakes >= PATIENCE:
         return _set_number(state, Node.SETTING)
+    wrong = () if event.digits == "*" else _items(state, "intake.wrong_key")
     state = replace(state, mistakes=state.mistakes + 1)
-    return state, (_ask(state, "intake.wrong_key", *_readback_items(state.keyed, state.language)),)
+    return _ask(state, Node.READBACK, *wrong, *_readback(state))
 
 
-def _readback_silence(state: IntakeState, event: NoInput) -> Step:
+def _readback_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.silences + 1 >= PATIENCE:
         return _set_number(state, Node.SETTING)
     state = replace(state, silences=state.silences + 1)
-    return state, (_ask(state, *_readback_items(state.keyed, state.language)),)
+    return _ask(state, Node.READBACK, *_readback(state))
 
 
 def _set_number(state: IntakeState, node: Node) -> Step:
     return replace(state, node=node), (SetNumber(state.request_id or "", state.keyed),)
 
 
-def _number_set(state: IntakeState, event: NumberSet) -> Step:
-    return _promise(
-        replace(
-            state,
-            request_id=event.request_id,
-            reference=event.reference,
-            phone=event.phone,
-            answer_by=event.answer_by,
-        )
+def _number_set(state: IntakeState, event: NumberSet, now: datetime) -> Step:
+    state = replace(
+        state,
+        request_id=event.request_id,
+        reference=event.reference,
+        phone=event.phone,
+        answer_by=event.answer_by,
+        keyed="",
+    )
+    return _after_number(state, now)
+
+
+def _after_number(state: IntakeState, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    assert isinstance(node, NumberNode)
+    return _go(state, node.next, now)
+
+
+# ---- what is said -------------------------------------------------------------------------------
+
+
+def _promise(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    assert state.reference is not None, "only a registered caller comes here"
+    assert state.answer_by is not None, "every request has a date"
+    language = state.tag
+    if state.phone is None:
+        twice = (*_items(state, "intake.no_number"), *reference_items(state.reference, language))
+        return (*twice, *twice, *_items(state, "intake.ring_back"))
+    if state.answer_by == to_local(now).date():
+        promise = _items(state, "intake.promise_today")
+    else:
+        promise = (*_items(state, "intake.promise"), *date_items(state.answer_by, language))
+    return (
+        *promise,
+        *_items(state, "intake.on_number"),
+        *phone_items(state.phone, language),
     )
 
 
-# ---- the promise --------------------------------------------------------------------------------
+def _info(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    office, language = state.office, state.tag
+    items: tuple[str, ...] = ()
+    if not office.open:
+        items += (*_items(state, "intake.opens"), *when_items(office.opens_at, now, language))
+    if office.drop_in is not None:
+        items += (*_items(state, "intake.drop_in"), *window_items(*office.drop_in, now, language))
+    return items
 
 
-def _promise(state: IntakeState, *before: str) -> Step:
-    assert state.reference is not None, "only a registered caller comes here"
-    assert state.answer_by is not None, "every request has a date"
-    if state.phone is None:
-        reference = reference_items(state.reference, state.language)
-        words: tuple[str, ...] = (
-            "intake.no_number", *reference, "intake.no_number", *reference, "intake.ring_back",
-        )  # fmt: skip
-    else:
-        words = ("intake.promise", *date_items(state.answer_by, state.language), "intake.promise_again")
-    return _enter(state, Node.PROMISE, *before, *words, "intake.goodbye")
+def _items(state: IntakeState, *ids: str) -> tuple[str, ...]:
+    """Ids in the caller's language; items that name their language stay as they are."""
+    return tuple(i if "/" in i else f"{state.tag}/{i}" for i in ids)
 
 
-def _promised(state: IntakeState, event: NoInput) -> Step:
-    return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
+def _saying(state: IntakeState, *ids: str) -> IntakeState:
+    return replace(state, before=state.before + _items(state, *ids))
+
+
+def _ask(state: IntakeState, node: Node, *items: str, digits: int = 1) -> Step:
+    """Say what waits to be said and then these, and collect keys."""
+    prompt = Prompt(state.leg, (*state.before, *items), digits, state.office.wait)
+    return replace(state, node=node, before=()), (prompt,)
+
+
+def _play(state: IntakeState, node: Node) -> Step:
+    return replace(state, node=node, before=()), (Prompt(state.leg, state.before, 0, timedelta(0)),)
+
+
+# ---- a person -----------------------------------------------------------------------------------
+
+
+def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    to = node.to if isinstance(node, TransferNode) else state.office.person
+    assert to is not None, "an on_call node without a person is passed by"
+    return replace(state, node=Node.DIALLING), (
+        Dial(state.leg, state.peer, to, PERSON_RING, state.office.public_number),
+    )
+
+
+def _connected(state: IntakeState, event: Connected, now: datetime) -> Step:
+    return replace(state, answered_by_person=True), ()
+
+
+def _dialled(state: IntakeState, event: LegEnded, now: datetime) -> Step:
+    if event.leg == state.leg:
+        return _ended(state, event, now)
+    if event.answered or state.answered_by_person:
+        return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
+    node = state.menu.node[state.at]
+    assert isinstance(node, TransferNode | OnCallNode)
+    return _go(state, node.next, now, "intake.nobody_now")
 
 
 # ---- ends ---------------------------------------------------------------------------------------
 
 
-def _ended(state: IntakeState, event: LegEnded) -> Step:
+def _said(state: IntakeState, event: Event, now: datetime) -> Step:
+    return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
+
+
+def _ended(state: IntakeState, event: Event, now: datetime) -> Step:
     return replace(state, node=Node.ENDED), ()
 
 
-def _ended_in_readback(state: IntakeState, event: LegEnded) -> Step:
+def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> Step:
     """Hung up while hearing the number: without another number, the keyed one is what is known."""
     if state.phone is None:
         return _set_number(state, Node.ENDED)
-    return _ended(state, event)
+    return _ended(state, event, now)
 
 
-def _nothing(state: IntakeState, event: Event) -> Step:
+def _nothing(state: IntakeState, event: Event, now: datetime) -> Step:
     return state, ()
 
 
-# ---- building blocks ----------------------------------------------------------------------------
-
-
-def _enter(state: IntakeState, node: Node, *ids: str) -> Step:
-    keyed = "" if node is Node.KEYING else state.keyed
-    state = replace(state, node=node, silences=0, mistakes=0, keyed=keyed)
-    return state, (_ask(state, *ids),)
-
-
-def _ask(state: IntakeState, *ids: str) -> Prompt:
-    """Play prompts (ids, or items that already name their language) and collect what the node needs."""
-    items = tuple(i if "/" in i else f"{state.language}/{i}" for i in ids)
-    digits = {Node.KEYING: NATIONAL_DIGITS, Node.PROMISE: 0}.get(state.node, 1)
-    wait = timedelta(0) if digits == 0 else state.wait
-    return Prompt(state.leg, items, digits, wait)
-
-
+_ENTER: dict[type, Callable[..., Step]] = {
+    ChooseNode: _enter_question,
+    UrgentNode: _enter_question,
+    LanguageNode: _enter_language,
+    RegisterNode: _enter_register,
+    NumberNode: _enter_number,
+    ConfirmNode: _enter_confirm,
+    SetNode: _enter_set,
+    WithdrawNode: _enter_withdraw,
+    StatusNode: _enter_status,
+    TransferNode: _enter_transfer,
+    OnCallNode: _enter_transfer,
+    GoodbyeNode: _enter_goodbye,
+}
 _N = Node
 _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
-    (_N.GREETING, DigitsEntered): _greeting_key,
-    (_N.GREETING, NoInput): _greeting_silence,
-    (_N.GREETING, LegEnded): _ended,
+    (_N.ASKING, DigitsEntered): _key,
+    (_N.ASKING, NoInput): _silence,
+    (_N.ASKING, LegEnded): _ended,
     (_N.REGISTERING, Registered): _registered,
+    (_N.REGISTERING, NotRegistered): _not_registered,
     (_N.REGISTERING, LegEnded): _ended,
-    (_N.CONFIRM, DigitsEntered): _confirm_key,
-    (_N.CONFIRM, NoInput): _confirm_silence,
-    (_N.CONFIRM, LegEnded): _ended,
+    (_N.REASON, DigitsEntered): _reason_key,
+    (_N.REASON, NoInput): _reason_silence,
+    (_N.REASON, LegEnded): _ended,
+    (_N.UPDATING, Updated): _updated,
+    (_N.UPDATING, LegEnded): _ended,
     (_N.KEYING, DigitsEntered): _number_keyed,
     (_N.KEYING, NoInput): _number_silence,
     (_N.KEYING, LegEnded): _ended,
@@ -304,9 +781,19 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.READBACK, LegEnded): _ended_in_readback,
     (_N.SETTING, NumberSet): _number_set,
     (_N.SETTING, LegEnded): _ended,
-    (_N.PROMISE, NoInput): _promised,
-    (_N.PROMISE, DigitsEntered): _promised,
-    (_N.PROMISE, LegEnded): _ended,
+    (_N.REFERENCE, DigitsEntered): _reference_keyed,
+    (_N.REFERENCE, NoInput): _reference_silence,
+    (_N.REFERENCE, LegEnded): _ended,
+    (_N.FINDING, Found): _found,
+    (_N.FINDING, LegEnded): _ended,
+    (_N.TRANSFERRING, NoInput): _dial,
+    (_N.TRANSFERRING, DigitsEntered): _dial,
+    (_N.TRANSFERRING, LegEnded): _ended,
+    (_N.DIALLING, Connected): _connected,
+    (_N.DIALLING, LegEnded): _dialled,
+    (_N.LAST_WORDS, NoInput): _said,
+    (_N.LAST_WORDS, DigitsEntered): _said,
+    (_N.LAST_WORDS, LegEnded): _ended,
     (_N.HANGING_UP, LegEnded): _ended,
     (_N.ENDED, NumberSet): _nothing,
 }

@@ -8,7 +8,7 @@ them out at once and feeds the answer back, before it persists the state and tal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from callback.numbers import Refusal
 from hardware.line import Command as LineCommand
@@ -24,7 +24,7 @@ class IllegalTransition(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Put the caller on the list now. Answered by `Registered`."""
+    """Put the caller on the list now. Answered by `Registered`, or `NotRegistered`."""
 
     office_no: str
     phone: str | None
@@ -38,6 +38,8 @@ class CheckNumber:
     """Is this keyed-in number one we may ring? Answered by `NumberAccepted` or `NumberRefused`."""
 
     digits: str
+    caller: str | None = None
+    """Who keyed it in; None: withheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,32 @@ class EndAttempt:
     cause: int | None = None
 
 
-DeskCommand = Register | CheckNumber | SetNumber | MarkRinging | MarkConnected | EndAttempt
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Keep what the caller chose about their request; None: leave it as it is. Answered by `Updated`."""
+
+    request_id: str
+    language: str | None = None
+    urgent_reason: str | None = None
+    """One of the four urgent `callback.request.Reason`s: from now on it is urgent."""
+    when: str | None = None
+    """`any`, or a `callback.request.DayPart`."""
+    discreet: bool | None = None
+    until: time | None = None
+    """The number is good until this time today (the office's own time)."""
+    withdraw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """The open request of this number, or with this reference. Answered by `Found`."""
+
+    office_no: str
+    phone: str | None
+    reference: str | None
+
+
+DeskCommand = Register | CheckNumber | SetNumber | Update | Find | MarkRinging | MarkConnected | EndAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +111,11 @@ class Registered:
     """The date to speak; never one that has passed."""
     refused: Refusal | None = None
     """Why the number they ring from may not be rung, if it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRegistered:
+    """This number has asked too often today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +144,33 @@ class AttemptEnded:
     """None when the request has ended or waits for the caseworker's result."""
 
 
-DeskEvent = Registered | NumberAccepted | NumberRefused | NumberSet | AttemptEnded
+@dataclass(frozen=True, slots=True)
+class Updated:
+    answer_by: date
+    done: bool = True
+    """False: it could not be kept. A caseworker is ringing whom we were to take off the list, or the time until which
+    a borrowed telephone can be rung has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`request_id` None: nobody is found."""
+
+    request_id: str | None
+    reference: str | None = None
+    phone: str | None = None
+    answer_by: date | None = None
+    language: str | None = None
+    discreet: bool = False
+    tried_at: datetime | None = None
+    """When we last rang them in vain."""
+    next_at: datetime | None = None
+    """When we ring next; None or past: as soon as we can."""
+
+
+DeskEvent = (
+    Registered | NotRegistered | NumberAccepted | NumberRefused | NumberSet | Updated | Found | AttemptEnded
+)
 
 Command = LineCommand | DeskCommand
 Event = LegEvent | DeskEvent

@@ -18,6 +18,10 @@ _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 _NORWAY = "+47"
 _HALF_PAST = frozenset({"en"})
 """Languages where half an hour is counted from the hour gone by; bokmål counts towards the next."""
+_DIGITAL = frozenset({"ar", "pl", "ru", "so", "ti", "uk"})
+"""Languages that say every time as a digital clock shows it: the hour, 0 to 23, and the minutes if there are any."""
+_NAMES_MINUTES = frozenset({"ar"})
+"""Digital ones that need a word before the minutes: in Arabic, "eight, ten" is the word for eighteen."""
 _OCLOCK = frozenset({"en"})
 """Languages that say the word for a full hour after it, once, at the end of a window."""
 
@@ -100,8 +104,8 @@ def _nearest(span: timedelta, unit: timedelta) -> int:
 def clock_items(at: datetime, language: str) -> tuple[str, ...]:
     """The office's local time: "klokka ti", "klokka halv tre", "klokka ti over tre", "klokka ti tjuetre".
 
-    Every five minutes is said in words, other minutes as a digital clock shows them. Times in words outside
-    06-18 say which part of the day they mean, so that no two times of a day sound alike."""
+    Every five minutes is said in words, other minutes as a digital clock shows them, and in many languages all of
+    them. Times in words outside 06-18 say which part of the day they mean, so that no two times of a day sound alike."""
     return _items(language, "time.at", *_clock_ids(at, language))
 
 
@@ -109,6 +113,9 @@ def _clock_ids(at: datetime, language: str) -> list[str]:
     """A time of day without the word before it."""
     local = to_local(at)
     hour, minute = local.hour, local.minute
+    if bare_language(language) in _DIGITAL:
+        before = ["time.minute"] if bare_language(language) in _NAMES_MINUTES else []
+        return [f"hour.{hour}", *before, f"number.{minute:02}"] if minute else [f"hour.{hour}"]
     if minute % 5:
         return [f"hour.{hour}", f"number.{minute:02}"]
     names_next_hour = minute > 30 or (minute >= 25 and bare_language(language) not in _HALF_PAST)

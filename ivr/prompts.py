@@ -19,6 +19,11 @@ from ivr.atoms import atoms
 
 BASE_LANGUAGE = "nb"
 """The complete language; the others fall back to it, sentence by sentence."""
+NOT_REVIEWED = frozenset({"ar", "pl", "ru", "so", "ti", "uk"})
+"""Languages whose texts no native speaker has read yet."""
+NO_VOICE = frozenset({"so", "sma"})
+"""Languages an office may list though no synthetic voice speaks them: what is not recorded is heard in bokmål. South
+Sami has no texts either; a person speaks it, and the list says so."""
 
 _SLOW = ".slow"
 _NOTES = "notes"
@@ -115,9 +120,11 @@ class Catalogue:
         return self._own(language)[prompt_id]
 
     def note(self, item: str) -> str:
-        """What whoever records an item should know, from the longest key that fits; mostly nothing."""
+        """What whoever records an item should know, from the longest key that fits; mostly nothing.
+
+        A language without notes has those of bokmål."""
         language, prompt_id = split_item(item)
-        own = self._notes.get(bare_language(language), {})
+        own = self._notes.get(bare_language(language)) or self._notes.get(BASE_LANGUAGE, {})
         words = prompt_id.split(".")
         keys = (".".join(words[:count]) for count in range(len(words), 0, -1))
         return next((own[key] for key in keys if key in own), "")

@@ -20,8 +20,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from callback.desk import Desk, Registration
 from callback.numbers import NumberRefused as NumberRefusedError
-from callback.request import AttemptOutcome, CallbackRequest
+from callback.request import AttemptOutcome, CallbackRequest, DayPart, Reason, Urgency
+from callback.request import IllegalTransition as IllegalChange
 from callback.store import CallRecord, StaleRequest, StoreUnavailable
+from config.model import Office
 from hardware.line import (
     Abandon,
     CallOffered,
@@ -37,7 +39,7 @@ from hardware.line import (
 )
 from ivr import callback_call, intake
 from ivr.callback_call import CallbackFacts, CallbackState
-from ivr.intake import IntakeState
+from ivr.intake import IntakeState, OfficeFacts
 from ivr.machine import (
     AttemptEnded,
     CheckNumber,
@@ -46,17 +48,22 @@ from ivr.machine import (
     DeskEvent,
     EndAttempt,
     Event,
+    Find,
+    Found,
     IllegalTransition,
     MarkConnected,
     MarkRinging,
+    NotRegistered,
     NumberAccepted,
     NumberRefused,
     NumberSet,
     Register,
     Registered,
     SetNumber,
+    Update,
+    Updated,
 )
-from scheduler.clock import to_local
+from scheduler.clock import from_local, to_local
 
 log = structlog.get_logger(__name__)
 
@@ -167,11 +174,26 @@ class Runner:
             log.warning("call_to_unknown_number", leg=offered.leg)
             await self._send(Abandon(offered.leg))
             return
-        wait = self._desk.config.settings.calls.menu_wait
-        state, commands = intake.begin(offered, office.office_no, office.languages[0], wait)
-        call = self._new_call("intake", office.office_no, (offered.leg,), state)
+        now = self._desk.clock.now()
+        menu = self._desk.config.menu_of(office)
+        state, commands = intake.begin(offered, self._facts(office, now), menu, now)
+        call = self._new_call("intake", office.office_no, (offered.leg, state.peer), state)
         self._run(call)
         await self._to_line(call, commands)
+
+    def _facts(self, office: Office, now: datetime) -> OfficeFacts:
+        calendar = self._desk.calendar(office.office_no)
+        return OfficeFacts(
+            office_no=office.office_no,
+            languages=office.languages,
+            wait=self._desk.config.settings.calls.menu_wait,
+            open=calendar.is_open(now),
+            opens_at=calendar.next_opening(now),
+            drop_in=calendar.next_drop_in(now),
+            public_number=office.public_number,
+            person=office.fallback_number,
+            speed=office.voice_speed,
+        )
 
     async def _reconcile(self, gone: Iterable[_Call]) -> None:
         """End what the exchange no longer carries. Its last words, where they were kept, are about the other
@@ -292,14 +314,13 @@ class Runner:
         match command:
             case Register():
                 return await self._register(call, command)
-            case CheckNumber(digits):
-                try:
-                    return NumberAccepted(desk.check_number(digits))
-                except NumberRefusedError as refused:
-                    return NumberRefused(refused.why)
+            case CheckNumber():
+                return await self._check_number(command)
             case SetNumber(request_id, phone):
                 request = await desk.set_number(request_id, phone, "caller")
                 return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
+            case Update() | Find():
+                return await self._perform_choice(command)
             case MarkRinging(attempt_id):
                 await desk.attempt_ringing(attempt_id)
             case MarkConnected(attempt_id):
@@ -309,7 +330,19 @@ class Runner:
                 return AttemptEnded(_next_attempt(request))
         return None
 
-    async def _register(self, call: _Call, command: Register) -> Registered:
+    async def _check_number(self, asked: CheckNumber) -> DeskEvent:
+        try:
+            phone = self._desk.check_number(asked.digits)
+        except NumberRefusedError as refused:
+            return NumberRefused(refused.why)
+        refusal = await self._desk.may_key(asked.caller, phone)
+        return NumberAccepted(phone) if refusal is None else NumberRefused(refusal)
+
+    async def _register(self, call: _Call, command: Register) -> Registered | NotRegistered:
+        desk = self._desk
+        known = command.phone and await desk.open_request_of(command.office_no, phone=command.phone)
+        if not known and not await desk.count_registration(command.phone):
+            return NotRegistered()
         asked = Registration(
             command.office_no,
             command.phone,
@@ -325,10 +358,62 @@ class Runner:
             request, _ = await self._desk.register(replace(asked, phone=None))
         return Registered(request.id, request.reference, request.phone, self._spoken_date(request), refused)
 
+    async def _perform_choice(self, command: Update | Find) -> DeskEvent:
+        if isinstance(command, Update):
+            return await self._update(command)
+        return self._found(
+            await self._desk.open_request_of(
+                command.office_no, phone=command.phone, reference=command.reference
+            )
+        )
+
+    async def _update(self, chosen: Update) -> Updated:
+        desk, request_id = self._desk, chosen.request_id
+        if chosen.language is not None:
+            await desk.set_language(request_id, chosen.language, "caller")
+        if chosen.urgent_reason is not None:
+            await desk.set_urgent(request_id, Reason(chosen.urgent_reason), "caller")
+        if chosen.when is not None:
+            part = None if chosen.when == "any" else DayPart(chosen.when)
+            await desk.set_day_part(request_id, part, "caller")
+        if chosen.discreet is not None:
+            await desk.set_discreet(request_id, chosen.discreet, "caller")
+        if chosen.until is not None:
+            now = desk.clock.now()
+            until = from_local(datetime.combine(to_local(now).date(), chosen.until))
+            if until <= now:
+                return Updated(self._spoken_date(await desk.get(request_id)), done=False)
+            await desk.set_reachable_until(request_id, until, "caller")
+        if chosen.withdraw:
+            try:
+                await desk.withdraw(request_id, "caller")
+            except IllegalChange:
+                request = await desk.get(request_id)
+                return Updated(self._spoken_date(request), done=not request.is_open)
+        return Updated(self._spoken_date(await desk.get(request_id)))
+
+    def _found(self, request: CallbackRequest | None) -> Found:
+        if request is None:
+            return Found(None)
+        missed = [a.ended_at for a in request.attempts if a.ringing_at is not None and a.connected_at is None]
+        return Found(
+            request.id,
+            request.reference,
+            request.phone,
+            self._spoken_date(request),
+            request.language,
+            request.discreet,
+            tried_at=missed[-1] if missed else None,
+            next_at=request.next_attempt_at,
+        )
+
     def _spoken_date(self, request: CallbackRequest) -> date:
-        """The date of the promise; once it has passed, the next day somebody answers the phone."""
+        """The date of the promise, for an urgent request that of its own deadline; once it has passed, the next
+        day somebody answers the phone."""
         opening = self._desk.calendar(request.office_no).next_opening(self._desk.clock.now())
-        return max(request.answer_by_date, to_local(opening).date())
+        urgent = request.urgency is Urgency.URGENT
+        promised = to_local(request.due_at).date() if urgent else request.answer_by_date
+        return max(promised, to_local(opening).date())
 
     def _chore(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -28,14 +28,15 @@ _LONGEST_PATH = 150
 _VOICES = {
     "nb": ("nb", 172),
     "en": ("en", 160),
-    "uk": ("uk", 160),
-    "ar": ("ar", 160),
+    "uk": ("uk", 220),
+    "ar": ("ar", 185),
     "ru": ("ru", 160),
-    "pl": ("pl", 160),
-    "ti": ("ti", 160),
+    "pl": ("pl", 170),
+    "ti": ("ti", 230),
 }
 """Our language -> espeak-ng's voice and its nominal words a minute, slower than its own 175: many callers are learning
-the language. Its 172 is about 130 real words of Norwegian. A language that is not here needs recordings."""
+the language. Its 172 is about 130 real words of Norwegian; where its words are longer or the voice slower, the number
+is higher, so that a prompt takes about as long. A language that is not here needs recordings (prompts.NO_VOICE)."""
 _SLOW_PACE = 0.7
 """A slow tag, such as `nb.slow`: about 115 words a minute nominally."""
 _VERSION = 1

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime, timedelta
 
+from config.menu import Menu
 from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings, WeekHours
+from config.rules_menu import shipped_menu
 
 MONDAY = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
 """Monday 23 November 2026, 09:05 in Oslo: open."""
 CALLER = "+4740001234"
 PUBLIC = "+4773000010"
+
+
+def standard_menu() -> Menu:
+    """The menu that ships with the service."""
+    return Menu.model_validate(tomllib.loads(shipped_menu()))
 
 
 def settings() -> Settings:
@@ -40,4 +48,6 @@ def config() -> Config:
         Person(id="nks", name="Kontaktsenteret", role=Role.CONTACT_CENTRE),
         Person(id="admin", name="Drift", role=Role.ADMIN),
     )
-    return Config(settings=settings(), offices=(office, other), people=people)
+    return Config(
+        settings=settings(), offices=(office, other), people=people, menus={"menu.toml": standard_menu()}
+    )

@@ -19,6 +19,7 @@ from callback.web.models import HoursView, LineView, OfficeView, PromptsView, St
 from callback.web.page import render, see_other, viewer_of
 from config.load import ConfigError
 from config.model import Office
+from ivr.menu_drawing import draw_menu
 from scheduler.calendar import NeverOpen, OfficeCalendar
 
 
@@ -127,8 +128,20 @@ async def healthz(request: web.Request) -> web.StreamResponse:
     return web.json_response({"status": "ok"})
 
 
+async def menu_picture(request: web.Request) -> web.Response:
+    """What callers of an office can press, as SVG. Menus say nothing about anyone."""
+    services = request.config_dict[SERVICES]
+    office = services.config.office(request.match_info["office_no"])
+    if office is None:
+        raise web.HTTPNotFound
+    menu = services.config.menu_of(office)
+    picture = draw_menu(menu, services.library.catalogue, f"{office.name}: {office.menu}")
+    return web.Response(text=picture, content_type="image/svg+xml")
+
+
 def add_routes(app: web.Application) -> None:
     app.router.add_get("/status", status_page, name="status")
+    app.router.add_get(r"/menus/{office_no:\d{4}}.svg", menu_picture, name="menu")
     app.router.add_post("/status/reload", reload)
     app.router.add_get("/status/reload", back)
     app.router.add_get("/healthz", healthz, name="healthz")

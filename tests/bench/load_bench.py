@@ -32,7 +32,7 @@ PROBE_CALLS: Final = 60
 _FIRST_CALLER: Final = 4740100000
 _FIRST_PROBE: Final = 4741500000
 _PAUSE: Final = timedelta(milliseconds=500)
-_MENU: Final = (Pause(2 * _PAUSE), Key("1"), Pause(_PAUSE), Key("1"), Pause(_PAUSE))
+_MENU: Final = (Pause(2 * _PAUSE), Key("1"), Pause(_PAUSE), Key("2"), Pause(_PAUSE))
 """Half a second of each prompt, less than any caller listens: the menu is to be measured more than its sound. (Asterisk
 waits half a second at the answer for a caller who sends no sound, with the service and without.)"""
 _GATHER_RATE: Final = 25.0

@@ -48,11 +48,12 @@ def plain_dialplan(prompts_url: str, answer_by: date) -> str:
         return "&".join(f"{prompts_url}/prompts/{item}.wav" for item in items)
 
     pairs = [f"nb/number.${{CALLERID(num):{at}:2}}" for at in range(3, 11, 2)]
-    greeting = files(f"nb/{GREETING}")
-    confirm = files(f"nb/{REGISTERED}", "nb/intake.your_number", *pairs, "nb/intake.confirm")
+    greeting = files(f"nb/{GREETING}", "en/intake.other_languages", "nb/intake.been_before")
+    registered = files(f"nb/{REGISTERED}", "nb/intake.urgent")
     promise = files(
-        f"nb/{PROMISE}", *date_items(answer_by, "nb"), "nb/intake.promise_again", "nb/intake.goodbye"
+        f"nb/{PROMISE}", *date_items(answer_by, "nb"), "nb/intake.on_number", *pairs, "nb/intake.choices"
     )
+    goodbye = files("nb/intake.promise_again", "nb/intake.goodbye")
     return f"""
 [tast1-inbound]
 exten => {PLAIN_NUMBER},1,Goto({_CONTEXT},s,1)
@@ -61,8 +62,9 @@ exten => {PLAIN_NUMBER},1,Goto({_CONTEXT},s,1)
 exten => s,1,Answer()
  same => n(greeting),Read(KEY,{greeting},1,,1,{_WAIT})
  same => n,GotoIf($["${{KEY}}" != "1"]?greeting)
- same => n(confirm),Read(KEY,{confirm},1,,1,{_WAIT})
- same => n,GotoIf($["${{KEY}}" != "1"]?confirm)
- same => n,Playback({promise})
+ same => n(registered),Read(KEY,{registered},1,,1,{_WAIT})
+ same => n,GotoIf($["${{KEY}}" != "2"]?registered)
+ same => n,Read(KEY,{promise},1,,2,{_WAIT})
+ same => n,Playback({goodbye})
  same => n,Hangup()
 """

@@ -130,15 +130,15 @@ class Probe(asyncio.DatagramProtocol):
             waiting.set_result(text)
 
     async def measure(self, number: str, caller: str) -> tuple[float, float]:
-        """Ring, press 1 in the greeting and 1 in the confirmation, hang up in the promise; milliseconds from each
+        """Ring, press 1 in the greeting and 2 (nothing is urgent) in the next step, hang up in the promise; milliseconds from each
         key to the next prompt. Raises ProbeFailed."""
         sounds = Sounds.open()
         call = _Dialog(self, number, caller, f"probe-{next(self._ids)}-{time.time_ns()}")
         try:
             await call.invite(sounds.sock.getsockname()[1])
             await sounds.first(TONES[GREETING])
-            first = await self._press(call, sounds, TONES[REGISTERED])
-            second = await self._press(call, sounds, TONES[PROMISE])
+            first = await self._press(call, sounds, "1", TONES[REGISTERED])
+            second = await self._press(call, sounds, "2", TONES[PROMISE])
             await asyncio.sleep(0.2)
         except TimeoutError as error:
             raise ProbeFailed(f"{number}: nothing came; heard so far: {sorted(sounds.heard)}") from error
@@ -147,13 +147,13 @@ class Probe(asyncio.DatagramProtocol):
             sounds.close()
         return first, second
 
-    async def _press(self, call: _Dialog, sounds: Sounds, then: int) -> float:
+    async def _press(self, call: _Dialog, sounds: Sounds, key: str, then: int) -> float:
         # At any moment of a packet's 20 ms, and never in step with the other callers.
         await asyncio.sleep(self._random.uniform(0.3, 0.7))
         if then in sounds.heard:
             raise ProbeFailed("the next prompt began before the key was pressed")
         pressed = time.time_ns()
-        await call.key("1")
+        await call.key(key)
         return (await sounds.first(then) - pressed) / 1e6
 
     async def ask(self, call_id: str, sequence: int, method: str, request: bytes) -> str:

@@ -149,7 +149,10 @@ async def test_hangup_in_prompt(rig: Rig) -> None:
 async def test_abandon(rig: Rig) -> None:
     """A leg given up to the fall-back ends in time without another word from us."""
     handle, leg = await rig.caller_up()
+    await rig.line.send(rig.prompt(leg, GOODBYE, digits=0))
+    await rig.event(NoInput, leg)  # the line knows by now that the call was answered, not only the telephone
     await rig.line.send(Abandon(leg))
     await rig.hang_up(handle)
-    assert (await rig.event(LegEnded, leg)).answered
-    assert len(rig.of(leg)) == 1
+    ended = await rig.event(LegEnded, leg)
+    assert ended.answered
+    assert rig.of(leg) == [NoInput(leg), ended]

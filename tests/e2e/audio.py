@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,10 @@ Samples = NDArray[np.float64]
 _PART_SECONDS: Final = 0.5
 _SLIP_SECONDS: Final = 0.3
 """How far a part may have moved from where it should be: jitter buffers drop and repeat frames."""
+_GAP_SECONDS: Final = 0.3
+"""Two prompts of a row are never further apart; shorter than any prompt."""
+_SAME_WORD: Final = 0.9
+"""How alike a short word must be: "tjuetredje" and "tjuefemte" are 0.74."""
 _QUIET: Final = 100.0
 """Root mean square (of 32767) below which a stretch is silence and proves nothing."""
 
@@ -51,8 +56,26 @@ def seconds(path: Path) -> float:
 
 def listen_for(recording: Path, prompt: Path) -> Heard:
     """Where in `recording` the prompt is, and how much of it: a prompt cut short by a key is heard in part."""
-    sound, wanted = read_wav(recording), read_wav(prompt)
-    size = int(_PART_SECONDS * RATE)
+    return _listen(read_wav(recording), read_wav(prompt))
+
+
+def heard_in_a_row(recording: Path, prompts: Sequence[Path], share: float = 0.6) -> list[Path]:
+    """The prompts of a row that are not heard, each right after the one before it: none, when all of it was played."""
+    sound, missed = read_wav(recording), []
+    begin, slack = 0, len(sound)
+    for prompt in prompts:
+        wanted = read_wav(prompt)
+        end = begin + slack + len(wanted)
+        found = _listen(sound[begin:end], wanted)
+        if found.share < share or found.score < _SAME_WORD:
+            missed.append(prompt)
+        begin += max(0, round(found.offset.total_seconds() * RATE)) + round(0.8 * len(wanted))
+        slack = round(0.2 * len(wanted) + _GAP_SECONDS * RATE)
+    return missed
+
+
+def _listen(sound: Samples, wanted: Samples) -> Heard:
+    size = min(int(_PART_SECONDS * RATE), len(wanted))
     parts = [(at, wanted[at : at + size]) for at in range(0, len(wanted) - size + 1, size)]
     parts = [(at, part) for at, part in parts if _loudness(part) > _QUIET]
     curves = [(at, _likeness(sound, part)) for at, part in parts]

@@ -32,6 +32,7 @@ KEY_SECONDS: Final = 0.2
 
 LONGEST_DIRECTORY: Final = 90
 
+CallerId = Literal["shown", "withheld"]
 State = Literal["dialling", "ringing", "up", "closed"]
 _RANK: Final[dict[State, int]] = {"dialling": 0, "ringing": 1, "up": 2, "closed": 3}
 _EVENT_STATES: Final[dict[str, State]] = {
@@ -150,7 +151,7 @@ class Phone:
             self._process.kill()
             await self._process.wait()
 
-    async def call(self, number: str, *, caller_id: Literal["shown", "withheld"] = "shown") -> Call:
+    async def call(self, number: str, *, caller_id: CallerId = "shown") -> Call:
         """Dial `number`. Returns at once; see Call.answered."""
         user = self.number if caller_id == "shown" else "anonymous"
         await self.command("uafind", f"sip:{user}@{self.exchange.address}")

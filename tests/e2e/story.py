@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
-from tests.e2e.audio import heard
-from tests.e2e.phones import Call, Phones
+from ivr.phrases import date_items, phone_items
+from scheduler.clock import to_local
+from tests.e2e.audio import heard, heard_in_a_row
+from tests.e2e.phones import Call, CallerId, Phone, Phones
 from tests.e2e.service import Json, Service
 from tests.e2e.waiting import until
 
@@ -22,16 +25,48 @@ async def hears(call: Call, service: Service, item: str, timeout: float = 20, sh
     await until(lambda: heard(call.recording(), service.prompt(item), share), timeout, f"{item} is heard")
 
 
+async def rings_the_office(service: Service, phone: Phone, caller_id: CallerId = "shown") -> Call:
+    """Ring, and hear the office begin: with its greeting, or that it is closed. Keys count from there on."""
+    call = await (await phone.call(LILLEVIK, caller_id=caller_id)).answered()
+    begins = ("nb/intake.greeting", "nb/intake.closed")
+    await service.fetch_prompts(*begins)
+    await until(
+        lambda: any(heard(call.recording(), service.prompt(item), 0.5) for item in begins), 20, "it begins"
+    )
+    return call
+
+
+async def is_promised(call: Call, service: Service, request: Json, language: str = "nb") -> None:
+    """Hear the date and the number that will be rung, in pairs and one right after the other, then the choices; and
+    nobody has hung up."""
+    await hears(call, service, f"{language}/intake.choices", 40, share=0.1)
+    assert call.state == "up"
+    answer_by = date.fromisoformat(request["answer_by_date"])
+    if request["urgency"] == "urgent":
+        answer_by = to_local(datetime.fromisoformat(request["due_at"])).date()
+    if answer_by == to_local(datetime.now(UTC)).date():
+        promise: tuple[str, ...] = (f"{language}/intake.promise_today",)
+    else:
+        promise = (f"{language}/intake.promise", *date_items(answer_by, language))
+    items = (
+        *promise,
+        *(f"{language}/intake.on_number", *phone_items(request["phone"], language)),
+    )
+    await service.fetch_prompts(*items)
+    assert heard_in_a_row(call.recording(), [service.prompt(item) for item in items]) == []
+
+
 async def registers(service: Service, public: Phones, number: str = CALLER) -> Json:
-    """Ring the office, press 1, press 1, hear the promise out."""
-    call = await (await public.phone(number)).call(LILLEVIK)
-    await call.answered()
-    await hears(call, service, "nb/intake.greeting")
+    """Ring the office, press 1, nothing is urgent, hear the promise, press 1, hear the last words out."""
+    call = await rings_the_office(service, await public.phone(number))
     await call.press("1")
-    await hears(call, service, "nb/intake.your_number")
+    await hears(call, service, "nb/intake.urgent")
+    await call.press("2")
+    request = await service.request_of(number)
+    await is_promised(call, service, request)
     await call.press("1")
     await call.closed(timeout=40)
-    return await service.request_of(number)
+    return request
 
 
 async def added(service: Service, number: str = CALLER) -> Json:

@@ -18,8 +18,10 @@ from tests.e2e.story import (
     click_and_accept,
     ended,
     hears,
+    is_promised,
     last,
     registers,
+    rings_the_office,
     talking,
 )
 from tests.e2e.waiting import until
@@ -28,16 +30,18 @@ from tests.e2e.waiting import until
 async def test_registered_called_back_and_reached(service: Service, public: Phones, office: Phones) -> None:
     """The caller hears greeting and promise, is called back, both hear each other, and the result is recorded."""
     caller = await public.phone(CALLER)
-    first = await caller.call(LILLEVIK)
-    await first.answered()
-    await hears(first, service, "nb/intake.greeting", share=0.9)
+    first = await rings_the_office(service, caller)
+    await hears(first, service, "nb/intake.greeting", 45, share=0.9)
     await first.press("1")
     request = await service.request_of(CALLER)
-    await hears(first, service, "nb/intake.confirm")
+    await hears(first, service, "nb/intake.urgent")
+    await first.press("2")
+    await is_promised(first, service, request)
     await first.press("1")
     await first.closed(timeout=40)
-    await service.fetch_prompts("nb/intake.promise", "nb/intake.promise_again", "nb/intake.goodbye")
-    for item in ("nb/intake.greeting", "nb/intake.promise", "nb/intake.promise_again"):
+    played = [f"nb/intake.{name}" for name in ("greeting", "registered", "promise_again", "goodbye")]
+    await service.fetch_prompts(*played)
+    for item in played:
         assert listen_for(first.recording(), service.prompt(item)).share >= 0.6, item
     await public.phone(CALLER)
     staff = await click_and_accept(service, office, request)
@@ -122,16 +126,20 @@ async def test_a_withheld_caller_keys_in_a_number(service: Service, public: Phon
     call = await (await public.phone(CALLER)).call(LILLEVIK, caller_id="withheld")
     await call.answered()
     await call.press("1")
-    await hears(call, service, "nb/intake.enter_number_withheld")
+    await hears(call, service, "nb/intake.urgent")
+    await call.press("2")
+    await hears(call, service, "nb/intake.enter_number")
     for keys, why in (("82900000", "premium"), ("0046701234567", "foreign"), ("02800#", "short")):
         await call.press(keys)
         await hears(call, service, f"nb/number.refused.{why}", 30)
     await call.press("90001234")
     await hears(call, service, "nb/intake.confirm_entered", 30)
     await call.press("1")
+    request = await service.request_of("+4790001234")
+    await is_promised(call, service, request)
+    await call.press("1")
     await hears(call, service, "nb/intake.promise_again", 30)
     await call.closed(timeout=40)
-    request = await service.request_of("+4790001234")
     assert request["origin"] == "phone"
     assert len(await service.requests(office="9001")) == 1
 
@@ -141,7 +149,9 @@ async def test_an_emergency_number_is_refused(service: Service, public: Phones) 
     call = await (await public.phone(CALLER)).call(LILLEVIK, caller_id="withheld")
     await call.answered()
     await call.press("1")
-    await hears(call, service, "nb/intake.enter_number_withheld")
+    await hears(call, service, "nb/intake.urgent")
+    await call.press("2")
+    await hears(call, service, "nb/intake.enter_number")
     await call.press("112#")
     await hears(call, service, "nb/number.refused.emergency")
     await call.hang_up()
@@ -152,11 +162,13 @@ async def test_an_emergency_number_is_refused(service: Service, public: Phones) 
 async def test_a_silent_caller_is_promised_a_call(service: Service, public: Phones) -> None:
     """A caller who presses nothing at all hears the promise and is on the list."""
     call = await (await public.phone(CALLER)).call(LILLEVIK)
+    request = await service.request_of(CALLER, timeout=60)
+    assert request["phone"] == CALLER
+    await is_promised(call, service, request)
     await call.closed(timeout=90)
-    await service.fetch_prompts("nb/intake.greeting_again", "nb/intake.promise_again")
-    assert heard(call.recording(), service.prompt("nb/intake.greeting_again"))
-    assert heard(call.recording(), service.prompt("nb/intake.promise_again"))
-    assert (await service.request_of(CALLER))["phone"] == CALLER
+    for item in ("nb/intake.greeting_again", "nb/intake.urgent_later", "nb/intake.promise_again"):
+        await service.fetch_prompts(item)
+        assert heard(call.recording(), service.prompt(item)), item
 
 
 async def test_two_caseworkers_press_ring(service: Service, public: Phones, office: Phones) -> None:

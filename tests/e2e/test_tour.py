@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
 
+from ivr.phrases import date_items, phone_items
+from ivr.prompts import Catalogue
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.service import Service
 from tests.e2e.test_pages_browser import FLAGS
 
+CATALOGUE = Catalogue.load()
 PASSWORD = "tast1-demo"
 WAIT = 40_000
 """Milliseconds: prompts are played to their end in real time."""
@@ -46,6 +50,11 @@ async def acts(phone: Locator, name: str) -> None:
     await phone.get_by_role("button", name=name, exact=True).click(timeout=WAIT)
 
 
+def words(*items: str) -> str:
+    """What the page shows of these prompts."""
+    return " ".join(CATALOGUE.text(item if "/" in item else f"nb/{item}") for item in items)
+
+
 async def log_in(page: Page, person: str = "kari") -> None:
     await page.goto("/login")
     await page.fill("#person", person)
@@ -55,7 +64,7 @@ async def log_in(page: Page, person: str = "kari") -> None:
 
 
 async def test_one_person_plays_the_whole_story(simulated: Service, browser: BrowserContext) -> None:
-    """Dial, press 1, hear the promise; log in, Ring; both telephones answer; talk; the result ends the request."""
+    """Dial, press 1, nothing is urgent, hear the promise; log in, Ring; both telephones answer; talk; the result ends the request."""
     phones = await browser.new_page()
     await phones.goto("/phone")
     caller, staff = telephone(phones, "a"), telephone(phones, "b")
@@ -63,9 +72,14 @@ async def test_one_person_plays_the_whole_story(simulated: Service, browser: Bro
     await acts(caller, "Ring")
     await hears(caller, "tast 1")
     await acts(caller, "1")
-    await hears(caller, "Tast 2 for et annet nummer")
+    await hears(caller, "Hvis ikke, tast 2")
+    await acts(caller, "2")
+    (request,) = await simulated.requests(office="9001")
+    answer_by = date.fromisoformat(request["answer_by_date"])
+    await hears(caller, words("intake.promise", *date_items(answer_by, "nb"), "intake.on_number"))
+    await hears(caller, f"{words(*phone_items(request['phone'], 'nb'))}. {words('intake.choices')}")
     await acts(caller, "1")
-    await hears(caller, "Vi ringer deg senest")
+    await hears(caller, words("intake.promise_again"))
     await hears(caller, "Samtalen er slutt")
 
     desk = await browser.new_page()
@@ -79,7 +93,6 @@ async def test_one_person_plays_the_whole_story(simulated: Service, browser: Bro
     await acts(caller, "Legg på")
     await hears(staff, "Samtalen er over")
 
-    (request,) = await simulated.requests(office="9001")
     await desk.goto(f"/requests/{request['id']}#result")
     await desk.get_by_label("Nådd").check()
     await desk.locator("#result button").click()

@@ -96,7 +96,7 @@ def test_without_speech_the_list_says_silent_and_render_fails(
 
 def test_render_makes_all_and_tells_what_is_wrong(tmp_path: Path, capsys: Capture) -> None:
     """All are made; a recording that is too long or broken is told, and gone when it is gone."""
-    long, broken = record(tmp_path, "nb/intake.goodbye", 21), record(tmp_path, "nb/intake.confirm")
+    long, broken = record(tmp_path, "nb/intake.goodbye", 21), record(tmp_path, "nb/intake.choices")
     with wave.open(str(broken), "wb") as writer:
         writer.setparams((2, 2, 44100, 0, "NONE", ""))
         writer.writeframes(bytes(4000))
@@ -124,7 +124,8 @@ def test_export_is_a_script_for_a_voice(tmp_path: Path, capsys: Capture) -> None
     folder = tmp_path / "new" / "script"
     assert main(["prompts", "export", str(folder)]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"wrote {folder / n}" for n in ("nb.csv", "en.csv", "README.md")
+        *(f"wrote {folder / language}.csv" for language in CATALOGUE.languages),
+        f"wrote {folder / 'README.md'}",
     ]
     for language in CATALOGUE.languages:
         with (folder / f"{language}.csv").open(encoding="utf-8-sig", newline="") as file:

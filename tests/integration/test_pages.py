@@ -204,8 +204,8 @@ async def test_the_hours_of_the_offices(tmp_path: Path) -> None:
 
     nothing = "Ingen de neste 30 dagene"
     assert await table() == [
-        "Lillevik 9001", "Åpen til kl. 15.00", "Neste: i dag kl. 10.00 til kl. 12.00",
-        "Storvik 9002", "Åpen til kl. 15.00", nothing,
+        "Lillevik 9001 Telefonmenyen", "Åpen til kl. 15.00", "Neste: i dag kl. 10.00 til kl. 12.00",
+        "Storvik 9002 Telefonmenyen", "Åpen til kl. 15.00", nothing,
     ]  # fmt: skip
     world.clock.advance(timedelta(hours=1))
     assert (await table())[2] == "Nå til kl. 12.00"

@@ -63,17 +63,17 @@ async def test_a_recording_wins(prompts: PromptLibrary, tmp_path: Path) -> None:
 async def test_recordings_are_played_as_loud_as_speech(prompts: PromptLibrary, tmp_path: Path) -> None:
     """Loud and soft recordings are levelled, one that is right is left untouched, and noise is not blown up."""
     at_20_db = round(32768 / 10)
-    for name, peak in (("goodbye", 30000), ("confirm", 800), ("promise", at_20_db), ("registered", 20)):
+    for name, peak in (("goodbye", 30000), ("choices", 800), ("promise", at_20_db), ("registered", 20)):
         path = record(tmp_path, f"nb/intake.{name}")
         path.write_bytes(wav_bytes(array("h", [peak, -peak] * 4000)))
     levels = {}
-    for name in ("goodbye", "confirm", "promise", "registered"):
+    for name in ("goodbye", "choices", "promise", "registered"):
         found = await prompts.wav(f"nb/intake.{name}")
         assert found is not None
         assert found.recorded
         assert found.duration == timedelta(seconds=1)
         levels[name] = loudness(wav_samples(found.body))
-    assert [levels[name] for name in ("goodbye", "confirm", "promise")] == pytest.approx([-20] * 3, abs=0.1)
+    assert [levels[name] for name in ("goodbye", "choices", "promise")] == pytest.approx([-20] * 3, abs=0.1)
     assert levels["registered"] == pytest.approx(-44.3, abs=0.5)
     kept = await prompts.wav("nb/intake.promise")
     assert kept is not None

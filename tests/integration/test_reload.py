@@ -300,3 +300,31 @@ async def test_the_command(
     assert await asyncio.to_thread(main, ["reload", "--url", "http://127.0.0.1:9"]) == 1
     assert "no service answers" in capsys.readouterr().err
     assert await asyncio.to_thread(main, ["reload", "--url", "127.0.0.1:8600"]) == 1
+
+
+async def test_a_changed_menu(service: Running, folder: Path) -> None:
+    """The next call meets the new menu; one with an error is refused, and the old one stays; the picture follows."""
+    menu = service.config.menu_of(service.config.offices[0])
+    edit(folder, "menu.toml", ('3 = "status" }', '3 = "status", 4 = "person" }'))
+    status, answer = await post(service)
+    assert (status, answer["changed"]) == (200, ["menu.toml: greeting"])
+    office = service.services.config.offices[0]
+    assert service.services.config.menu_of(office) != menu
+    changed = service.services.config.menu_of(office)
+    edit(folder, "menu.toml", ('4 = "person"', '4 = "nobody"'))
+    status, answer = await post(service)
+    assert status == 422
+    assert "menu.toml" in str(answer)
+    assert "there is no node" in str(answer)
+    assert service.services.config.menu_of(office) == changed
+    async with browser() as client:
+        assert "<svg" not in await page(client, f"{service.url}/menus/9001.svg"), (
+            "for people who are logged in"
+        )
+        await login(client, service, "admin")
+        assert "/menus/9001.svg" in await page(client, f"{service.url}/status")
+        picture = await page(client, f"{service.url}/menus/9001.svg")
+        assert picture.startswith("<svg")
+        assert "greeting" in picture
+        async with client.get(f"{service.url}/menus/9999.svg") as missing:
+            assert missing.status == 404

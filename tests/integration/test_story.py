@@ -20,6 +20,7 @@ from callback.store_memory import MemoryStore
 from hardware.line import LineUnavailable, PromptInfo
 from hardware.simulated.line import SimulatedLine
 from hardware.simulated.phone import Behaviour
+from ivr.phrases import date_items, phone_items
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from scheduler.clock import ManualClock
@@ -92,12 +93,28 @@ class World:
         self.line.dial(number, PUBLIC)
         await self.hears(number, "intake.greeting")
         self.line.press(number, "1")
-        await self.hears(number, "intake.confirm")
+        await self.hears(number, "intake.urgent")
+        self.line.press(number, "2")
+        request = await self.is_promised(number)
         self.line.press(number, "1")
-        await self.hears(number, "intake.promise")
+        await self.hears(number, "intake.goodbye")
+        assert self.line.leg_of(number), "nobody is hung up on before the last words"
         self.line.silence(number)
         await until(lambda: self.line.leg_of(number) is None)
-        return (await self.desk.find(RequestQuery(phone=number)))[0]
+        return request
+
+    async def is_promised(self, number: str, phone: str | None = None) -> CallbackRequest:
+        """The date and the number that will be rung are heard, and the call is still up; the request."""
+        await self.hears(number, "intake.choices")
+        (request,) = await self.desk.find(RequestQuery(phone=phone or number))
+        assert request.phone is not None
+        said = (
+            *("nb/intake.promise", *date_items(request.answer_by_date, "nb")),
+            *("nb/intake.on_number", *phone_items(request.phone, "nb"), "nb/intake.choices"),
+        )
+        assert tuple(self.line.heard(number)[-len(said) :]) == said
+        assert self.line.leg_of(number)
+        return request
 
     async def ring(self, request: CallbackRequest, person: str = "kari", extension: str = "201") -> None:
         """The caseworker clicks Ring, lifts the telephone and presses 1."""
@@ -190,14 +207,16 @@ async def test_a_withheld_caller_keys_in_a_number(world: World) -> None:
     world.line.dial(CALLER, PUBLIC, withhold=True)
     await world.hears(CALLER, "intake.greeting")
     world.line.press(CALLER, "1")
-    await world.hears(CALLER, "intake.enter_number_withheld")
+    await world.hears(CALLER, "intake.urgent")
+    world.line.press(CALLER, "2")
+    await world.hears(CALLER, "intake.enter_number")
     for keys, why in (("82000000", "premium"), ("112#", "emergency"), ("0046701#", "foreign")):
         await world.presses(CALLER, keys)
         await world.hears(CALLER, f"number.refused.{why}")
     await world.presses(CALLER, "90001234")
     await world.hears(CALLER, "intake.confirm_entered")
     world.line.press(CALLER, "1")
-    await world.hears(CALLER, "intake.promise")
+    await world.is_promised(CALLER, OTHER)
     assert (await world.the_request()).phone == OTHER
 
 
@@ -219,7 +238,7 @@ async def test_killed_in_the_menu(world: World) -> None:
     world.line.dial(CALLER, PUBLIC)
     await world.hears(CALLER, "intake.greeting")
     world.line.press(CALLER, "1")
-    await world.hears(CALLER, "intake.confirm")
+    await world.hears(CALLER, "intake.urgent")
     await world.kill()
     await until(lambda: world.line.leg_of(CALLER) is None, what="the fall-back takes the caller")
     await world.reboot()
@@ -356,12 +375,17 @@ async def test_no_line_no_attempt(world: World) -> None:
 async def test_silence_all_the_way_is_registered_and_promised(world: World) -> None:
     """A caller who says and presses nothing hears the promise."""
     world.line.dial(CALLER, PUBLIC)
-    for prompt in ("intake.greeting", "intake.greeting_again", "intake.confirm", "intake.confirm"):
+    for prompt in (
+        *("intake.greeting", "intake.greeting_again", "intake.urgent", "intake.urgent"),
+        *("intake.choices", "intake.choices"),
+    ):
         await world.hears(CALLER, prompt)
         before = len(world.line.heard(CALLER))
         world.line.silence(CALLER)
         await until(lambda before=before: len(world.line.heard(CALLER)) > before)  # type: ignore[misc]
-    await world.hears(CALLER, "intake.promise")
+        if prompt == "intake.choices":
+            assert "nb/intake.promise" in world.line.heard(CALLER)
+    await world.hears(CALLER, "intake.goodbye")
     assert (await world.the_request()).phone == CALLER
 
 

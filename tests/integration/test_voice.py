@@ -17,12 +17,14 @@ import pytest
 from config.model import VoiceSpeed
 from ivr import sound, voice
 from ivr.library import PromptLibrary, WavFile
-from ivr.prompts import Catalogue, spoken_tag
+from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue, spoken_tag
 from ivr.sound import SoundError, telephone_wav, to_telephone_rate, wav_bytes, wav_duration
 from ivr.voice import Voice, VoiceError, VoiceUnavailable
 
 CATALOGUE = Catalogue.load()
 GREETING = "nb/intake.greeting"
+SPOKEN = [language for language in CATALOGUE.languages if language not in NO_VOICE]
+"""Languages with texts and a voice."""
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +34,10 @@ def spoken() -> Voice:
 
 @pytest.fixture(scope="module")
 def rendered(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, WavFile]:
-    """Every prompt of every language, made once."""
+    """Every prompt of every language that has a voice, made once."""
     prompts = PromptLibrary(CATALOGUE, tmp_path_factory.mktemp("cache"), voice=spoken)
-    asyncio.run(prompts.warm(CATALOGUE.languages))
-    items = [item for language in CATALOGUE.languages for item in CATALOGUE.all_items(language)]
+    asyncio.run(prompts.warm(SPOKEN))
+    items = [item for language in SPOKEN for item in CATALOGUE.all_items(language)]
     return {item: found for item in items if (found := prompts.load(item)) is not None}
 
 
@@ -43,7 +45,7 @@ def rendered(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 def slowly(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, WavFile]:
     """Every sentence of every language, said slowly."""
     prompts = PromptLibrary(CATALOGUE, tmp_path_factory.mktemp("slow"), voice=spoken)
-    tags = [spoken_tag(language, VoiceSpeed.SLOW) for language in CATALOGUE.languages]
+    tags = [spoken_tag(language, VoiceSpeed.SLOW) for language in SPOKEN]
     items = [item for tag in tags for item in CATALOGUE.all_items(tag)]
     return {
         item: found
@@ -75,7 +77,10 @@ def tone(hertz: float, seconds: float = 1.0, rate: int = 22050, peak: float = 12
 
 def test_every_prompt_is_spoken(rendered: dict[str, WavFile]) -> None:
     """All prompts of all languages have sound, made by the voice and kept on disk."""
-    assert len(rendered) == len(CATALOGUE.ids) * len(CATALOGUE.languages)
+    assert SPOKEN == ["nb", "ar", "en", "pl", "ru", "ti", "uk"]
+    lacking = sum(len(CATALOGUE.missing(language)) for language in SPOKEN)
+    assert len(rendered) == len(CATALOGUE.ids) * len(SPOKEN) - lacking
+    assert {language for language in SPOKEN if CATALOGUE.missing(language)} == NOT_REVIEWED - NO_VOICE
     for item, wav in rendered.items():
         assert not wav.recorded, item
         assert wav.path is not None, item
@@ -101,7 +106,7 @@ def test_durations_are_those_of_speech(rendered: dict[str, WavFile]) -> None:
         assert seconds < 0.75 + 0.12 * characters, item
 
 
-@pytest.mark.parametrize("language", CATALOGUE.languages)
+@pytest.mark.parametrize("language", SPOKEN)
 def test_the_greeting_comes_to_the_point(rendered: dict[str, WavFile], language: str) -> None:
     """ "Tast 1" begins within 8 s of the answer and the whole greeting ends within 8.5 s."""
     heard = samples(rendered[f"{language}/intake.greeting"].body)
@@ -136,13 +141,13 @@ def test_prompts_begin_at_once_and_do_not_click(rendered: dict[str, WavFile]) ->
 
 
 def test_slow_prompts_sound_as_good(slowly: dict[str, WavFile]) -> None:
-    """Slow sentences are at most 20 s, even, unclipped, and without clicks, as the normal ones are."""
-    assert len(slowly) > 2 * 40
+    """Slow sentences are at most 23 s (20 s in bokmål and English), even, unclipped, and without clicks, as the normal ones are."""
+    assert len(slowly) > len(SPOKEN) * 40
     levels = [speech_level(wav.body) for wav in slowly.values()]
     assert max(levels) - min(levels) < 1.0
     for item, wav in slowly.items():
         heard = np.abs(samples(wav.body))
-        assert wav.duration < timedelta(seconds=20), item
+        assert wav.duration < timedelta(seconds=20 if item.startswith(("nb.", "en.")) else 23), item
         assert heard.max() < 32500, item
         assert heard[0] == heard[-160:].max() == 0, item
         assert heard[:4].max() < 0.05 * heard.max(), item
@@ -157,14 +162,16 @@ def test_slow_prompts_are_slower_by_the_same_measure(
         assert 1.2 < wav.duration / normal.duration < 1.6, item
 
 
-@pytest.mark.parametrize("language", CATALOGUE.languages)
+@pytest.mark.parametrize("language", SPOKEN)
 def test_nothing_jumps_at_the_edges(rendered: dict[str, WavFile], language: str) -> None:
     """The first and the last millisecond of speech move by little from one sample to the next: nothing is cut off."""
+    # Arabic: the breath after a final t is all high tones, and fades as fast
+    most = 0.12 if language == "ar" else 0.08
     for item in CATALOGUE.all_items(language):
         heard = samples(rendered[item].body)
-        assert np.abs(np.diff(heard[:9])).max() < 0.08 * np.abs(heard).max(), item
+        assert np.abs(np.diff(heard[:9])).max() < most * np.abs(heard).max(), item
         last = int(np.flatnonzero(heard)[-1])
-        assert np.abs(np.diff(heard[last - 7 : last + 2])).max() < 0.08 * np.abs(heard).max(), item
+        assert np.abs(np.diff(heard[last - 7 : last + 2])).max() < most * np.abs(heard).max(), item
 
 
 def test_other_texts_can_be_rendered(spoken: Voice) -> None:
@@ -189,8 +196,9 @@ def test_languages_sound_different(spoken: Voice) -> None:
 
 
 def test_a_language_without_a_voice_is_refused(spoken: Voice) -> None:
-    """South Sami has no synthetic voice: it needs recordings."""
-    assert not spoken.speaks("sma")
+    """South Sami and Somali have no synthetic voice: they need recordings. All other languages have one."""
+    assert not any(spoken.speaks(language) for language in NO_VOICE)
+    assert all(spoken.speaks(language) for language in SPOKEN)
     with pytest.raises(VoiceError, match="sma"):
         spoken.render("sma", "Buaris")
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from callback.cli_policy import check_command, deadline_command
+from config import check
 from config.check import effective
 from config.load import load, load_secrets
 from config.model import Config, Secrets
+from ivr import prompts
 
 WHY = (
     "48 hours after Fri 20 Nov 2026 15:10 is Sun 22 Nov 2026 15:10, and no phone hours lie before it, "
@@ -111,7 +114,6 @@ def test_check_prints_the_effective_configuration() -> None:
 
 def test_check_warns_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """What can be used but is not reviewed is told at the end, with exit code 0; what is in order is not."""
-    monkeypatch.setattr("config.check.NOT_REVIEWED", frozenset())
     assert "warnings" not in check_command(DEMO, {})[1]
     monkeypatch.setattr("config.check.NOT_REVIEWED", frozenset({"en", "so"}))
     code, text = check_command(DEMO, {})
@@ -122,6 +124,30 @@ def test_check_warns_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         f"# offices.toml: office[1].languages: {why}",
         f"# offices.toml: office[2].languages: {why}",
     ]
+
+
+def test_check_warns_of_the_languages_of_an_office(tmp_path: Path) -> None:
+    """The prompts that wait for review, and the languages without a voice, are told for the office that lists them."""
+    shutil.copytree(DEMO, tmp_path, dirs_exist_ok=True)
+    offices = tmp_path / "offices.toml"
+    text = offices.read_text(encoding="utf-8")
+    listed = text.replace('languages = ["nb", "en"]', 'languages = ["nb", "uk", "so", "sma"]', 1)
+    offices.write_text(listed, encoding="utf-8")
+    code, told = check_command(tmp_path, {})
+    assert code == 0
+    where = "# offices.toml: office[1].languages:"
+    silent = "sentence by sentence, what is not recorded is heard in bokmål"
+    assert told.partition("# warnings")[2].splitlines()[1:] == [
+        f"{where} the prompts in 'uk' are not reviewed by a native speaker yet",
+        f"{where} the prompts in 'so' are not reviewed by a native speaker yet",
+        f"{where} no synthetic voice speaks 'so': {silent}",
+        f"{where} no synthetic voice speaks 'sma': {silent}",
+    ]
+
+
+def test_check_knows_what_the_catalogue_knows() -> None:
+    """Which languages wait for review is said in one place."""
+    assert check.NOT_REVIEWED is prompts.NOT_REVIEWED
 
 
 def test_check_prints_every_error(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from callback.web.texts import LANGUAGE_NAMES
 from config.load import ConfigError, Problem, load
 from config.model import LineName, Role, VoiceSpeed
 from config.rules_office import known_languages
@@ -212,7 +213,10 @@ def test_a_file_that_is_not_ours_is_told(folder: Path) -> None:
     """A misspelt name would otherwise be silently ignored."""
     (folder / "office.toml").write_text("", encoding="utf-8")
     (told,) = problems(folder)
-    assert str(told) == "office.toml: not a file of Tast 1: tast1.toml, offices.toml and staff.toml are"
+    assert (
+        str(told)
+        == "office.toml: not a file of Tast 1: tast1.toml, offices.toml, staff.toml and the menus that offices name are"
+    )
 
 
 def test_missing_files_are_all_told(tmp_path: Path) -> None:
@@ -270,6 +274,12 @@ def test_error_text_is_file_key_message(tmp_path: Path) -> None:
 def test_norwegian_and_english_are_known() -> None:
     """The two languages of the demo have prompts."""
     assert {"nb", "en"} <= known_languages()
+
+
+def test_languages_an_office_may_list() -> None:
+    """All that have prompts, and South Sami, which a person speaks; the pages name each of them."""
+    assert known_languages() == {"nb", "en", "uk", "ar", "ru", "pl", "ti", "so", "sma"}
+    assert known_languages() <= LANGUAGE_NAMES.keys()
 
 
 VALUES = st.sampled_from(

@@ -1,65 +1,116 @@
-"""The intake machine: every node, every event, and what a caller can never experience."""
+"""The intake machine on the shipped menu: every way through it, and what a caller can never experience."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from callback.numbers import Refusal
-from hardware.line import Answer, CallOffered, DigitsEntered, Hangup, LegEnded, LegOutcome, NoInput, Prompt
+from config.model import VoiceSpeed
+from hardware.line import (
+    Answer,
+    CallOffered,
+    Connected,
+    Dial,
+    DigitsEntered,
+    Hangup,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+    Prompt,
+)
 from ivr import intake
-from ivr.intake import IntakeState, Node
+from ivr.intake import IntakeState, Node, OfficeFacts
 from ivr.machine import (
     CheckNumber,
     Command,
     Event,
+    Find,
+    Found,
     IllegalTransition,
+    NotRegistered,
     NumberAccepted,
     NumberRefused,
     NumberSet,
     Register,
     Registered,
     SetNumber,
+    Update,
+    Updated,
 )
 from ivr.prompts import Catalogue
+from tests.offices import standard_menu
 
 NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
 ANSWER_BY = date(2026, 11, 25)
 CALLER = "+4740001234"
 OTHER = "+4790001234"
-REGISTERED = Registered("r1", "482173", CALLER, ANSWER_BY)
-WITHHELD = Registered("r1", "482173", None, ANSWER_BY)
+REFERENCE = "482173"
+MENU = standard_menu()
 CATALOGUE = Catalogue.load()
-EVENTS: list[Event] = [
-    DigitsEntered("leg", "1"),
-    NoInput("leg"),
-    LegEnded("leg", LegOutcome.ENDED),
-    REGISTERED,
-    NumberAccepted(OTHER),
-    NumberRefused(Refusal.FOREIGN),
-    NumberSet("r1", "482173", OTHER, ANSWER_BY),
-]
+OFFICE = OfficeFacts(
+    office_no="9001",
+    languages=("nb", "en"),
+    wait=timedelta(seconds=5),
+    open=True,
+    opens_at=NOW,
+    drop_in=(NOW + timedelta(hours=1), NOW + timedelta(hours=5)),
+    public_number="+4773000010",
+    person="+4740000001",
+)
+CLOSED = replace(OFFICE, open=False, opens_at=datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
 
 
 class Caller:
-    """Plays one call and remembers what was asked of the line and the desk."""
+    """Plays one call against a desk that agrees to everything, and remembers what was asked of the line."""
 
-    def __init__(self, caller: str | None = CALLER) -> None:
-        offered = CallOffered("leg", "+4773000010", caller)
-        self.state, self.commands = intake.begin(offered, "9001", "nb", timedelta(seconds=5))
+    def __init__(
+        self, caller: str | None = CALLER, office: OfficeFacts = OFFICE, found: Found | None = None
+    ) -> None:
+        self.caller = caller
+        self.found = found or Found(None)
+        self.asked: list[Command] = []
+        self.heard: list[str] = []
+        self.state, commands = intake.begin(CallOffered("leg", "+4773000010", caller), office, MENU, NOW)
+        assert commands[0] == Answer("leg")
+        self._carry_out(commands[1:])
 
     def event(self, event: Event) -> Caller:
-        self.state, self.commands = intake.step(self.state, event, NOW)
+        self.state, commands = intake.step(self.state, event, NOW)
+        self._carry_out(commands)
         return self
 
-    def keys(self, digits: str) -> Caller:
-        return self.event(DigitsEntered("leg", digits))
+    def _carry_out(self, commands: tuple[Command, ...]) -> None:
+        self.commands = commands
+        self.asked += commands
+        for command in commands:
+            if isinstance(command, Prompt):
+                self.heard += command.items
+            answer = self._desk(command)
+            if answer is not None:
+                self.event(answer)
 
-    def silence(self) -> Caller:
-        return self.event(NoInput("leg"))
+    def _desk(self, command: Command) -> Event | None:
+        match command:
+            case Register():
+                return Registered("r1", REFERENCE, self.caller, ANSWER_BY)
+            case CheckNumber(digits):
+                good = len(digits) == 8 and digits[0] in "49"
+                return NumberAccepted(f"+47{digits}") if good else NumberRefused(Refusal.NOT_A_NUMBER)
+            case SetNumber(request_id, phone):
+                return NumberSet(request_id, REFERENCE, phone, ANSWER_BY)
+            case Update():
+                return Updated(ANSWER_BY)
+            case Find():
+                return self.found
+        return None
+
+    def keys(self, *presses: str) -> Caller:
+        for press in presses:
+            self.event(NoInput("leg") if press == "-" else DigitsEntered("leg", press))
+        return self
 
     def hangs_up(self) -> Caller:
         return self.event(LegEnded("leg", LegOutcome.ENDED))
@@ -69,227 +120,379 @@ class Caller:
         (prompt,) = [c for c in self.commands if isinstance(c, Prompt)]
         return prompt
 
-    def says(self, prompt_id: str) -> bool:
-        return f"nb/{prompt_id}" in self.prompt.items
+    def hears(self, *ids: str) -> bool:
+        """Each in the prompt that plays now, in this order."""
+        items = iter(self.prompt.items)
+        return all(any(item.partition("/")[2] == wanted for item in items) for wanted in ids)
+
+    def did(self, kind: type) -> list[Command]:
+        return [command for command in self.asked if isinstance(command, kind)]
+
+    @property
+    def over(self) -> bool:
+        return self.commands == (Hangup("leg"),)
 
 
-def test_answers_with_the_greeting() -> None:
-    """The call is answered and the greeting takes one key."""
+def test_answers_with_the_greeting_and_takes_a_key() -> None:
+    """The call is answered and the greeting comes first; English callers hear in English that there is English."""
     caller = Caller()
-    assert caller.commands == (
-        Answer("leg"),
-        Prompt("leg", ("nb/intake.greeting",), 1, timedelta(seconds=5)),
-    )
+    assert caller.prompt.items == ("nb/intake.greeting", "en/intake.other_languages", "nb/intake.been_before")
+    assert caller.prompt.digits == 1
 
 
 def test_one_registers_at_once() -> None:
     """Pressing 1 registers before anything else is said."""
+    caller = Caller()
+    state, commands = intake.step(caller.state, DigitsEntered("leg", "1"), NOW)
+    assert commands == (Register("9001", CALLER, "nb", "key"),)
+    assert state.node is Node.REGISTERING
+
+
+def test_two_keys_from_the_greeting_to_the_promise() -> None:
+    """1 and 2 lead from the greeting to the promise with date and number; then one may hang up, or wait."""
     caller = Caller().keys("1")
-    assert caller.commands == (Register("9001", CALLER, "nb", "key"),)
-    assert caller.state.node is Node.REGISTERING
-
-
-def test_the_shortest_way_is_two_keys() -> None:
-    """1 and 1 lead from the greeting to the promise with its date, and then the call is hung up."""
-    caller = Caller().keys("1").event(REGISTERED)
-    assert caller.says("intake.your_number")
-    assert caller.says("number.12")
+    assert caller.hears("intake.registered", "intake.urgent")
+    caller.keys("2")
+    assert caller.hears(
+        "intake.promise", "weekday.3", "date.25", "month.11", "intake.on_number", "number.40", "number.12"
+    )
     caller.keys("1")
-    assert caller.says("intake.promise")
-    assert [i for i in caller.prompt.items if "date." in i or "month." in i or "weekday." in i] == [
-        "nb/weekday.3",
-        "nb/date.25",
-        "nb/month.11",
-    ]
+    assert caller.hears("intake.promise_again", "intake.goodbye")
     assert caller.prompt.digits == 0
-    assert caller.silence().commands == (Hangup("leg"),)
+    assert caller.keys("-").over
     assert caller.hangs_up().state.ended
 
 
-def test_staying_on_the_line_registers() -> None:
-    """A caller who presses nothing hears the simpler prompt once and is then registered."""
-    caller = Caller().silence()
-    assert caller.says("intake.greeting_again")
-    assert caller.silence().commands == (Register("9001", CALLER, "nb", "silence"),)
+def test_a_silent_caller_is_registered_and_promised() -> None:
+    """Whoever presses nothing at all hears the simpler question once, is registered, and hears the promise."""
+    caller = Caller().keys("-")
+    assert caller.hears("intake.greeting_again")
+    caller.keys("-")
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "silence")]
+    for _ in range(10):
+        if caller.over:
+            break
+        caller.keys("-")
+    assert caller.over
+    assert "nb/intake.promise" in caller.heard
+    assert "nb/intake.urgent_later" in caller.heard
 
 
 def test_wrong_keys_are_met_with_patience() -> None:
     """Wrong keys are answered kindly twice, and then the caller is registered all the same."""
     caller = Caller().keys("7")
-    assert caller.says("intake.wrong_key")
-    caller.keys("*")
-    assert caller.keys("8").commands == (Register("9001", CALLER, "nb", "wrong_key"),)
+    assert caller.hears("intake.wrong_key", "intake.greeting_again")
+    caller.keys("8", "9")
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "wrong_key")]
 
 
-@pytest.mark.parametrize("doing", ["silence", "wrong"])
-def test_no_confirmation_still_gives_the_promise(doing: str) -> None:
-    """Silence or wrong keys at the number question end in the promise on the known number."""
-    caller = Caller().keys("1").event(REGISTERED)
+def test_a_star_repeats_and_is_no_mistake() -> None:
+    """`*` plays the question again as often as one likes, within reason."""
+    caller = Caller()
+    first = caller.prompt.items
     for _ in range(5):
-        if caller.state.node is not Node.CONFIRM:
-            break
-        caller.silence() if doing == "silence" else caller.keys("9")
-    assert caller.says("intake.promise")
-    assert caller.state.phone == CALLER
+        caller.keys("*")
+        assert caller.prompt.items == first
+        assert caller.state.mistakes == 0
+    while not caller.over:
+        caller.keys("*" if caller.prompt.digits else "-")
+    assert caller.did(Register), "whoever only ever repeats is registered in the end"
 
 
-def test_another_number_is_read_back_and_confirmed() -> None:
-    """2, eight digits, read back in pairs, 1: the request is rung at the new number."""
-    caller = Caller().keys("1").event(REGISTERED).keys("2")
-    assert caller.says("intake.enter_number")
-    assert caller.prompt.digits == 8
-    assert caller.keys("90001234").commands == (CheckNumber("90001234"),)
-    caller.event(NumberAccepted(OTHER))
-    assert [i for i in caller.prompt.items if "/number." in i] == [
-        "nb/number.90", "nb/number.00", "nb/number.12", "nb/number.34",
-    ]  # fmt: skip
-    assert caller.keys("1").commands == (SetNumber("r1", OTHER),)
-    caller.event(NumberSet("r1", "482173", OTHER, ANSWER_BY))
-    assert caller.says("intake.promise")
-    assert caller.state.phone == OTHER
+@pytest.mark.parametrize(("key", "reason"), list(intake.URGENT_REASONS.items()))
+def test_urgent(key: str, reason: str) -> None:
+    """Yes and which one: urgent from then on, and they hear what happens now."""
+    caller = Caller().keys("1", "1")
+    assert caller.hears("intake.urgent_which")
+    caller.keys(key)
+    assert caller.did(Update) == [Update("r1", urgent_reason=reason)]
+    assert caller.hears("intake.urgent_now", "intake.promise")
 
 
-def test_a_number_read_back_wrong_is_keyed_again() -> None:
-    """2 at the read-back asks for the number again and forgets the first."""
-    caller = (
-        Caller().keys("1").event(REGISTERED).keys("2").keys("90001234").event(NumberAccepted(OTHER)).keys("2")
+@pytest.mark.parametrize("unclear", [["-", "-"], ["9", "9", "9"], ["*", "9", "-", "-"]])
+def test_urgent_without_a_clear_reason_is_urgent(unclear: list[str]) -> None:
+    """Who said yes is not made ordinary by an unclear second answer."""
+    caller = Caller().keys("1", "1", *unclear)
+    assert caller.did(Update) == [Update("r1", urgent_reason="emergency_help")]
+
+
+@pytest.mark.parametrize("unclear", [["-", "-"], ["9", "9", "9"]])
+def test_no_clear_answer_is_ordinary(unclear: list[str]) -> None:
+    """No clear answer to the question: ordinary, and told how to say it later."""
+    caller = Caller().keys("1", *unclear)
+    assert not caller.did(Update)
+    assert caller.hears("intake.urgent_later", "intake.promise")
+
+
+def test_a_language_without_a_voice_is_announced_in_bokmal() -> None:
+    """Its own words would be heard as "For norsk": bokmål names it and its key, and the key still chooses it."""
+    office = replace(OFFICE, languages=("nb", "so", "uk", "sma"))
+    caller = Caller(office=office).keys("2")
+    assert caller.prompt.items == (
+        *("nb/intake.language", "nb/digit.1"),
+        *("nb/intake.language_so", "nb/digit.2"),
+        *("uk/intake.language", "uk/digit.3"),
+        *("nb/intake.language_sma", "nb/digit.4"),
     )
-    assert caller.state.node is Node.KEYING
-    assert caller.keys("41234567").commands == (CheckNumber("41234567"),)
+    caller.keys("4", "1")
+    assert caller.did(Register) == [Register("9001", CALLER, "sma", "key")]
+
+
+def test_language_before_registering() -> None:
+    """The language is one key, each choice is said in its own language, and it is registered with the request."""
+    caller = Caller().keys("2")
+    assert caller.prompt.items == ("nb/intake.language", "nb/digit.1", "en/intake.language", "en/digit.2")
+    caller.keys("2")
+    assert caller.prompt.items[0] == "en/intake.greeting"
+    caller.keys("1")
+    assert caller.did(Register) == [Register("9001", CALLER, "en", "key")]
+    assert all(item.startswith("en/") for item in caller.prompt.items)
+
+
+def test_language_after_registering() -> None:
+    """A language chosen later is kept on the request, and the promise is said again in it."""
+    caller = Caller().keys("1", "2", "5", "2")
+    assert caller.did(Update) == [Update("r1", language="en")]
+    assert caller.prompt.items[0] == "en/intake.promise"
+
+
+def test_another_number() -> None:
+    """2 at the promise: eight digits, read back in pairs, confirmed, and the promise names it."""
+    caller = Caller().keys("1", "2", "2")
+    assert caller.prompt.digits == 8
+    caller.keys("90001234")
+    assert caller.hears(
+        "intake.we_ring_on", "number.90", "number.00", "number.12", "number.34", "intake.confirm_entered"
+    )
+    caller.keys("1")
+    assert caller.did(SetNumber) == [SetNumber("r1", OTHER)]
+    assert caller.hears("intake.promise", "number.90")
+
+
+def test_a_refused_number_says_why_and_asks_again() -> None:
+    """A number that may not be rung is refused kindly, four times; then the call goes on with what is known."""
+    caller = Caller().keys("1", "2", "2", "82000000")
+    assert caller.hears("number.refused.not_a_number", "intake.enter_number")
+    caller.keys("82000000", "82000000", "82000000")
+    assert caller.hears("number.refused.not_a_number", "intake.promise")
+
+
+def test_a_readback_can_be_keyed_again_and_silence_confirms() -> None:
+    """2 keys in anew; silence twice takes the number."""
+    caller = Caller().keys("1", "2", "2", "90001234", "2")
+    assert caller.prompt.digits == 8
+    caller.keys("90001234", "-", "-")
+    assert caller.did(SetNumber) == [SetNumber("r1", OTHER)]
 
 
 def test_an_international_prefix_waits_for_the_rest() -> None:
-    """0047 and eight digits is one number although it is longer than eight keys."""
-    caller = Caller().keys("1").event(WITHHELD).keys("00479000")
-    assert caller.prompt.items == ()
+    """0047 and eight digits is one number."""
+    caller = Caller().keys("1", "2", "2", "00474000")
     assert caller.prompt.digits == 4
-    assert caller.keys("1234").commands == (CheckNumber("004790001234"),)
+    caller.keys("1234")
+    assert caller.did(CheckNumber)[-1] == CheckNumber("004740001234", CALLER)
 
 
-def test_a_short_foreign_number_is_checked_after_the_silence() -> None:
-    """Keys that stop early are checked as they are, not thrown away."""
-    caller = Caller().keys("1").event(WITHHELD).keys("00461234").silence()
-    assert caller.commands == (CheckNumber("00461234"),)
+def test_a_withheld_number_is_asked_for() -> None:
+    """Without a number: on the list at once, the urgent question, then key one in; else a reference, said twice."""
+    caller = Caller(None).keys("1", "2")
+    assert caller.prompt.digits == 8
+    caller.keys("-", "-", "-")
+    digits = [item for item in caller.prompt.items if item.startswith("nb/digit.")]
+    assert digits == [f"nb/digit.{digit}" for digit in REFERENCE] * 2
+    assert caller.hears("intake.ring_back")
 
 
-@pytest.mark.parametrize("why", list(Refusal))
-def test_a_refused_number_says_why_and_asks_again(why: Refusal) -> None:
-    """Every refusal has its own words and another try."""
-    caller = Caller(None).keys("1").event(WITHHELD).keys("82000000").event(NumberRefused(why))
-    assert caller.says(f"number.refused.{why}")
-    assert caller.says("intake.enter_number")
-    assert caller.state.node is Node.KEYING
-    assert caller.state.keyed == ""
-
-
-def test_a_withheld_caller_who_gives_no_number_hears_the_reference_twice() -> None:
-    """Without any number the caller leaves with a reference code, never with nothing."""
-    caller = Caller(None).keys("1").event(WITHHELD)
-    assert caller.says("intake.enter_number_withheld")
-    while caller.state.node is Node.KEYING:
-        caller.silence()
-    assert caller.says("intake.no_number")
-    assert caller.says("intake.ring_back")
-    assert [i for i in caller.prompt.items if "digit." in i] == [f"nb/digit.{d}" for d in "482173482173"]
-
-
-def test_a_number_that_may_not_be_rung_is_told_as_such() -> None:
-    """A caller from a foreign number hears why it cannot be rung, not that it was hidden."""
-    caller = Caller().keys("1").event(Registered("r1", "482173", None, ANSWER_BY, Refusal.FOREIGN))
-    assert caller.says("number.refused.foreign")
-    assert caller.says("intake.enter_number")
-
-
-def test_hanging_up_during_the_read_back_keeps_the_only_number() -> None:
-    """A withheld caller who hangs up before confirming is rung at the number they keyed."""
-    caller = Caller(None).keys("1").event(WITHHELD).keys("90001234").event(NumberAccepted(OTHER)).hangs_up()
-    assert caller.commands == (SetNumber("r1", OTHER),)
+def test_hanging_up_in_the_readback_keeps_the_keyed_number() -> None:
+    """For a caller without another number the keyed one is what is known."""
+    caller = Caller(None).keys("1", "2", "90001234").hangs_up()
+    assert caller.did(SetNumber) == [SetNumber("r1", OTHER)]
     assert caller.state.ended
 
 
-def test_hanging_up_during_the_read_back_keeps_the_known_number() -> None:
-    """A caller with a known number is rung there as long as the other one is not confirmed."""
-    caller = (
-        Caller()
-        .keys("1")
-        .event(REGISTERED)
-        .keys("2")
-        .keys("90001234")
-        .event(NumberAccepted(OTHER))
-        .hangs_up()
-    )
-    assert caller.commands == ()
-    assert caller.state.ended
+def test_an_own_number_that_may_not_be_rung() -> None:
+    """Why it may not be rung is said, and another is asked for."""
+    caller = Caller()
+    caller.caller = None
+    state, _ = intake.step(caller.state, DigitsEntered("leg", "1"), NOW)
+    state, commands = intake.step(state, Registered("r1", REFERENCE, None, ANSWER_BY, Refusal.PREMIUM), NOW)
+    assert isinstance(commands[0], Prompt)
+    assert commands[0].items[:2] == ("nb/number.refused.premium", "nb/intake.registered")
 
 
-@pytest.mark.parametrize("node", [n for n in Node if n is not Node.ENDED])
-def test_hanging_up_is_possible_everywhere(node: Node) -> None:
-    """A caller may hang up at every node, and the machine ends."""
-    state = IntakeState(
-        node, "leg", "9001", "nb", CALLER, timedelta(seconds=5), request_id="r1", phone=CALLER
-    )
-    assert intake.step(state, LegEnded("leg", LegOutcome.ENDED), NOW)[0].ended
-
-
-@pytest.mark.parametrize("node", list(Node))
-@pytest.mark.parametrize("event", EVENTS, ids=lambda e: type(e).__name__)
-def test_every_node_takes_or_refuses_every_event(node: Node, event: Event) -> None:
-    """Each event is either in the table, or raises IllegalTransition and changes nothing."""
-    state = IntakeState(
-        node, "leg", "9001", "nb", CALLER, timedelta(seconds=5), request_id="r1", reference="482173",
-        phone=CALLER, answer_by=ANSWER_BY, keyed="90001234",
-    )  # fmt: skip
-    known = (node, type(event)) in intake._TABLE
-    if known:
-        after, commands = intake.step(state, event, NOW)
-        assert isinstance(after, IntakeState)
-        assert isinstance(commands, tuple)
-    else:
-        with pytest.raises(IllegalTransition):
-            intake.step(state, event, NOW)
-
-
-@given(
-    withheld=st.booleans(),
-    moves=st.lists(
-        st.sampled_from(["1", "2", "5", "*", "silence", "90001234", "0046123", "refuse"]), max_size=40
-    ),
+@pytest.mark.parametrize(
+    ("key", "when"), [("1", "any"), ("2", "morning"), ("3", "midday"), ("4", "afternoon")]
 )
-def test_nobody_past_1_leaves_without_the_promise(withheld: bool, moves: list[str]) -> None:
-    """Whatever is pressed, the call ends by itself, registered, with the promise or the reference heard."""
-    caller = Caller(None if withheld else CALLER)
-    registered = heard = False
-    for move in [*moves, *["silence"] * 30]:
-        heard = heard or any(
-            isinstance(c, Prompt) and ({"nb/intake.promise", "nb/intake.no_number"} & set(c.items))
-            for c in caller.commands
-        )
-        if any(isinstance(c, Hangup) for c in caller.commands):
-            break
-        for command in caller.commands:
-            _known(command)
-        desk = [c for c in caller.commands if isinstance(c, Register | CheckNumber | SetNumber)]
-        if desk:
-            registered = registered or isinstance(desk[0], Register)
-            caller.event(_desk_answer(desk[0], withheld, move == "refuse"))
-        elif move == "silence" or caller.prompt.digits == 0:
-            caller.silence()
-        else:
-            caller.keys(move if move != "refuse" else "3")
-    assert any(isinstance(c, Hangup) for c in caller.commands)
-    assert registered
-    assert heard
+def test_when(key: str, when: str) -> None:
+    """The time one wants to be rung at is kept, and the promise said again."""
+    caller = Caller().keys("1", "2", "3", key)
+    assert caller.did(Update) == [Update("r1", when=when)]
+    assert caller.hears("intake.noted", "intake.promise")
 
 
-def _desk_answer(command: Command, withheld: bool, refuse: bool) -> Event:
-    if isinstance(command, Register):
-        return WITHHELD if withheld else REGISTERED
-    if isinstance(command, CheckNumber):
-        return NumberRefused(Refusal.FOREIGN) if refuse else NumberAccepted(OTHER)
-    return NumberSet("r1", "482173", OTHER, ANSWER_BY)
+def test_a_borrowed_phone_and_discreet() -> None:
+    """Only until four, and no messages."""
+    caller = Caller().keys("1", "2", "3", "5", "4")
+    until, discreet = caller.did(Update)
+    assert isinstance(until, Update)
+    assert until.until is not None
+    assert until.until.hour == 16
+    assert discreet == Update("r1", discreet=True)
+    assert caller.hears("intake.discreet_noted")
 
 
-def _known(command: Command) -> None:
-    if isinstance(command, Prompt):
-        for item in command.items:
+FOUND = Found(
+    "r9", "111222", CALLER, ANSWER_BY, "nb",
+    tried_at=datetime(2026, 11, 23, 9, 0, tzinfo=UTC), next_at=NOW + timedelta(hours=4),
+)  # fmt: skip
+
+
+def test_status_says_when_we_tried_and_when_we_ring() -> None:
+    """Recognised by the number, only after the key press."""
+    caller = Caller(found=FOUND)
+    assert not any("tried" in item for item in caller.heard)
+    caller.keys("3")
+    assert caller.did(Find) == [Find("9001", CALLER, None)]
+    assert caller.hears("intake.registered", "intake.tried", "intake.next_try", "intake.status_choices")
+    assert not caller.did(Register)
+
+
+def test_status_can_change_things_and_withdraw_is_asked_twice() -> None:
+    """9 and 9 again; anything else stays on the list."""
+    caller = Caller(found=FOUND).keys("3", "9")
+    assert caller.hears("intake.withdraw_sure")
+    caller.keys("1")
+    assert not caller.did(Update)
+    assert caller.hears("intake.promise")
+    caller = Caller(found=FOUND).keys("3", "9", "9")
+    assert caller.did(Update) == [Update("r9", withdraw=True)]
+    assert caller.hears("intake.withdrawn", "intake.goodbye")
+    assert caller.keys("-").over
+    assert not caller.did(Register), "whoever withdrew is not put on the list again at the goodbye"
+
+
+def test_status_of_a_discreet_request_needs_its_reference() -> None:
+    """Someone else may hold the phone: nothing is told without the six digits."""
+    caller = Caller(found=replace(FOUND, discreet=True)).keys("3")
+    assert caller.prompt.digits == 6
+    assert not any("tried" in item for item in caller.heard)
+    caller.keys("111222")
+    assert caller.did(Find)[-1] == Find("9001", None, "111222")
+    assert caller.hears("intake.tried")
+
+
+def test_status_without_a_number_asks_for_the_reference() -> None:
+    """And when nobody is found one can register as ever."""
+    caller = Caller(None).keys("3")
+    assert caller.prompt.digits == 6
+    caller.keys("12", "999999")
+    assert caller.hears("intake.status_none", "intake.greeting")
+    caller.keys("1")
+    assert caller.did(Register)
+
+
+def test_a_request_that_cannot_be_withdrawn_now() -> None:
+    """A caseworker is ringing them at this moment: they stay on the list and hear the promise."""
+    caller = Caller(found=FOUND).keys("3", "9")
+    state, (command,) = intake.step(caller.state, DigitsEntered("leg", "9"), NOW)
+    assert command == Update("r9", withdraw=True)
+    _, (prompt,) = intake.step(state, Updated(ANSWER_BY, done=False), NOW)
+    assert isinstance(prompt, Prompt)
+    assert "nb/intake.promise" in prompt.items
+
+
+def test_closed_says_when_it_opens_and_registers_all_the_same() -> None:
+    """When it opens, when one can come by, and the same menu."""
+    caller = Caller(office=CLOSED)
+    assert caller.hears("intake.closed", "intake.opens", "day.tomorrow", "intake.drop_in", "intake.greeting")
+    caller.keys("1", "2")
+    assert caller.hears("intake.promise")
+
+
+def test_zero_asks_for_a_person() -> None:
+    """In phone hours the on-call telephone rings; when nobody answers the caller is registered."""
+    caller = Caller().keys("0")
+    assert caller.hears("intake.connecting")
+    caller.keys("-")
+    (dial,) = caller.did(Dial)
+    assert isinstance(dial, Dial)
+    assert (dial.to, dial.caller_id) == ("+4740000001", "+4773000010")
+    caller.event(LegEnded(dial.peer, LegOutcome.NO_ANSWER))
+    assert caller.did(Register)
+    assert caller.hears("intake.nobody_now", "intake.registered")
+
+
+def test_zero_and_a_person_answers() -> None:
+    """When both have talked the call is over, and nothing more is said."""
+    caller = Caller().keys("0", "-")
+    (dial,) = caller.did(Dial)
+    assert isinstance(dial, Dial)
+    caller.event(Connected("leg", dial.peer)).event(LegEnded(dial.peer, LegOutcome.ENDED, answered=True))
+    assert caller.over
+    assert not caller.did(Register)
+
+
+def test_zero_when_closed_registers() -> None:
+    """There is nobody to ring: on the list, and told so."""
+    caller = Caller(office=CLOSED).keys("0")
+    assert not caller.did(Dial)
+    assert caller.did(Register)
+    assert caller.hears("intake.nobody_now")
+
+
+def test_an_event_out_of_place_changes_nothing() -> None:
+    """An event the node does not know raises and leaves the state."""
+    caller = Caller()
+    before = caller.state
+    with pytest.raises(IllegalTransition):
+        intake.step(before, NumberAccepted(OTHER), NOW)
+    assert caller.state is before
+
+
+def test_every_prompt_it_says_exists() -> None:
+    """Each item of the calls above has words in its language."""
+    for caller in (
+        Caller().keys("1", "2", "3", "5", "4"),
+        Caller(None).keys("3"),
+        Caller(office=CLOSED).keys("0"),
+    ):
+        for item in caller.heard:
             assert CATALOGUE.text(item)
+
+
+def test_state_survives_json() -> None:
+    """What is kept of a call with a keyed number can be read again."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    adapter = TypeAdapter(IntakeState)
+    state = Caller(None).keys("1", "2", "90001234").state
+    assert state.keyed == OTHER
+    assert adapter.validate_json(adapter.dump_json(state)) == state
+
+
+def test_too_many_registrations_are_explained() -> None:
+    """Why, and whom to ring when life is in danger; then the call ends."""
+    caller = Caller()
+    state, (command,) = intake.step(caller.state, DigitsEntered("leg", "1"), NOW)
+    assert isinstance(command, Register)
+    state, (prompt,) = intake.step(state, NotRegistered(), NOW)
+    assert isinstance(prompt, Prompt)
+    assert prompt.items == ("nb/intake.too_many_today", "nb/intake.goodbye")
+    assert intake.step(state, NoInput("leg"), NOW)[1] == (Hangup("leg"),)
+
+
+def test_slow_speech() -> None:
+    """An office that speaks slowly does so in every prompt; the language itself is what is registered."""
+    caller = Caller(office=replace(OFFICE, speed=VoiceSpeed.SLOW)).keys("1", "2")
+    assert all(item.startswith("nb.slow/") for item in caller.prompt.items)
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "key")]
+
+
+def test_a_borrowed_phone_after_four() -> None:
+    """What cannot be kept is not said to be noted."""
+    caller = Caller().keys("1", "2", "3")
+    state, (command,) = intake.step(caller.state, DigitsEntered("leg", "5"), NOW)
+    assert isinstance(command, Update)
+    _, (prompt,) = intake.step(state, Updated(ANSWER_BY, done=False), NOW)
+    assert isinstance(prompt, Prompt)
+    assert prompt.items[0] == "nb/intake.promise"

@@ -33,7 +33,19 @@ from hardware.line import (
 )
 from ivr import callback_call, intake
 from ivr.callback_call import CallbackFacts
-from ivr.machine import AttemptEnded, IllegalTransition, NumberAccepted, NumberRefused, NumberSet, Registered
+from ivr.intake import OfficeFacts
+from ivr.machine import (
+    AttemptEnded,
+    Found,
+    IllegalTransition,
+    NotRegistered,
+    NumberAccepted,
+    NumberRefused,
+    NumberSet,
+    Registered,
+    Updated,
+)
+from tests.offices import standard_menu
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = ROOT / "docs" / "states.md"
@@ -65,7 +77,7 @@ ENDS = [
     for outcome in LegOutcome
     for answered in (False, True)
 ]
-KEYS = [DigitsEntered(LEG, keys) for keys in ("1", "2", "9", "40000055", "00474000")]
+KEYS = [DigitsEntered(LEG, keys) for keys in ("0", "1", "2", "3", "9", "123456", "40000055", "00474000")]
 INTAKE_EVENTS = [
     *KEYS,
     NoInput(LEG),
@@ -75,6 +87,12 @@ INTAKE_EVENTS = [
     NumberAccepted(PHONE),
     NumberRefused(Refusal.PREMIUM),
     NumberSet("r", "123456", PHONE, DAY),
+    NotRegistered(),
+    Updated(DAY),
+    Found(None),
+    Found("r", "123456", PHONE, DAY),
+    Connected(LEG, intake.peer_of(LEG)),
+    *(LegEnded(intake.peer_of(LEG), outcome, 16) for outcome in LegOutcome),
 ]
 CALLBACK_EVENTS = [
     *KEYS,
@@ -87,10 +105,13 @@ CALLBACK_EVENTS = [
 ]
 
 
-def explore(machine: Any, begin: Any, events: Sequence[Any]) -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    """Every step from the beginning with these events: the edges in the order of the table, and the rows used."""
+def explore(
+    machine: Any, begin: Any, events: Sequence[Any], same: Callable[[Any], Any] = lambda state: state
+) -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    """Every step from the beginning with these events: the edges in the order of the table, and the rows used.
+    `same`: what two states must share to count as one."""
     rows = list(machine._TABLE)
-    seen, waiting = {begin}, [begin]
+    seen, waiting = {same(begin)}, [begin]
     found: set[tuple[int, Edge]] = set()
     used: set[tuple[StrEnum, type]] = set()
     while waiting:
@@ -103,15 +124,30 @@ def explore(machine: Any, begin: Any, events: Sequence[Any]) -> tuple[list[Edge]
             row = (state.node, type(event))
             used.add(row)
             found.add((rows.index(row), Edge(state.node.value, type(event).__name__, after.node.value)))
-            if after not in seen:
-                seen.add(after)
+            if same(after) not in seen:
+                seen.add(same(after))
                 waiting.append(after)
     return [edge for _, edge in sorted(found)], used
 
 
 def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    begin, _ = intake.begin(CallOffered(LEG, "+4773000010", PHONE), "9001", "nb", timedelta(seconds=5))
-    return explore(intake, begin, INTAKE_EVENTS)
+    office = OfficeFacts(
+        "9001", ("nb", "en"), timedelta(seconds=5), True, NOW, None, "+4773000010", "+4740000001"
+    )
+
+    def same(state: intake.IntakeState) -> object:
+        asked = (state.silences, state.mistakes, state.refused, state.keyed, state.knows_reference)
+        known = (state.request_id, state.phone, state.answered_by_person, state.withdrawn)
+        return state.node, state.at, asked, known
+
+    edges: list[Edge] = []
+    rows: set[tuple[StrEnum, type]] = set()
+    for caller in (PHONE, None):
+        begin, _ = intake.begin(CallOffered(LEG, "+4773000010", caller), office, standard_menu(), NOW)
+        more_edges, more_rows = explore(intake, begin, INTAKE_EVENTS, same)
+        edges += more_edges
+        rows |= more_rows
+    return list(dict.fromkeys(edges)), rows
 
 
 def explore_callback() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
@@ -169,8 +205,8 @@ def states_page() -> str:
         diagram(request_edges(), "waiting", [state.value for state in RequestState if state in TERMINAL]),
         table(RequestState),
         "## The intake machine",
-        "`_TABLE` in `ivr/intake.py`: a caller rings the office. Found by trying every event in every state that can be reached.",
-        diagram(explore_intake()[0], "greeting", ["ended"]),
+        "`_TABLE` in `ivr/intake.py`: what a call waits for while it walks the office's menu. Found by trying every event in every state that can be reached with the menu that ships.",
+        diagram(explore_intake()[0], "asking", ["ended"]),
         table(intake.Node),
         "## The callback_call machine",
         "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",

@@ -285,6 +285,7 @@ TEXTS: dict[str, str] = {
     "status.office": "Office",
     "status.count": "Number",
     "status.offices": "Opening hours of the offices",
+    "status.menu": "Telephone menu",
     "status.phone": "Telephone",
     "status.open_now": "Open",
     "status.closed_now": "Closed",

@@ -285,6 +285,7 @@ TEXTS: dict[str, str] = {
     "status.office": "Kontor",
     "status.count": "Antall",
     "status.offices": "Kontorenes åpningstider",
+    "status.menu": "Telefonmenyen",
     "status.phone": "Telefon",
     "status.open_now": "Åpen",
     "status.closed_now": "Stengt",

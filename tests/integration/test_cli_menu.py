@@ -1,0 +1,106 @@
+"""`tast1 menu`: an office's menu in the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from structlog.testing import capture_logs
+
+from callback.cli import main
+
+AT = "2026-11-23T09:05"
+
+
+@pytest.fixture(autouse=True)
+def no_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command sets up logging for a whole process; these tests are many commands in one."""
+    monkeypatch.setattr("callback.cli_menu.configure_logging", lambda level: None)
+    with capture_logs():
+        yield
+
+
+def played(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """(lines heard, requests) of a call."""
+    assert main(["menu", "try", *options]) == 0
+    text = capsys.readouterr().out
+    call, _, requests = text.partition("\n[")
+    return call.splitlines(), json.loads(f"[{requests}")
+
+
+def test_the_promise(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is heard is printed in order with ids and words, and the request that came of it."""
+    heard, (request,) = played(capsys, "9001", "--at", AT, "--from", "+4740001234", "--keys", "1,2,1")
+    assert heard[0].split(maxsplit=1) == [
+        "nb/intake.greeting",
+        "Hei, og velkommen til Nav. Gjelder det økonomisk sosialhjelp, midlertidig botilbud eller andre sosiale tjenester, tast 1.",
+    ]
+    assert [line.strip() for line in heard if line.strip().startswith("> ")] == ["> 1", "> 2", "> 1"]
+    assert heard[-1].strip() == "(we hang up)"
+    assert (request["phone"], request["state"], request["due_at"]) == (
+        "+4740001234", "waiting", "2026-11-25T08:05:00Z",
+    )  # fmt: skip
+
+
+def test_urgent_and_in_english(capsys: pytest.CaptureFixture[str]) -> None:
+    """The language and the reason are on the request, and the promise is for the same day."""
+    heard, (request,) = played(capsys, "9001", "--at", AT, "--from", "+4740001234", "--keys", "2,2,1,1,2")
+    assert (request["language"], request["urgency"], request["reason"]) == ("en", "urgent", "no_food")
+    assert request["due_at"] == "2026-11-23T10:05:00Z"
+    assert any(line.startswith("en/intake.promise_today") for line in heard)
+
+
+def test_silence_from_a_withheld_number(capsys: pytest.CaptureFixture[str]) -> None:
+    """A caller who does nothing is on the list, with a reference."""
+    heard, (request,) = played(capsys, "9001", "--at", AT, "--keys", "-")
+    assert request["phone"] is None
+    assert any("intake.no_number" in line for line in heard)
+
+
+def test_hanging_up_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was pressed and nothing came of it."""
+    _, requests = played(capsys, "9001", "--at", AT, "--keys", "x")
+    assert requests == []
+
+
+def test_too_many_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    """The sixth other number of a day is refused with a reason, and the call goes on."""
+    numbers = [f"2,4000{n:04},1" for n in range(1, 7)]
+    heard, (request,) = played(
+        capsys, "9001", "--at", AT, "--from", "+4740001234", "--keys", ",".join(["1,2", *numbers])
+    )
+    assert any("number.refused.too_many_tries" in line for line in heard)
+    assert request["phone"] == "+4740000005"
+
+
+def test_closed_on_christmas_eve(capsys: pytest.CaptureFixture[str]) -> None:
+    """When it opens is said, and one can register."""
+    heard, (request,) = played(
+        capsys, "9001", "--at", "2026-12-24T10:00", "--from", "+4740001234", "--keys", "1,2"
+    )
+    ids = [line.split()[0] for line in heard if line.startswith("nb/")]
+    assert ids[:2] == ["nb/intake.closed", "nb/intake.opens"]
+    assert request["answer_by_date"] == "2026-12-29"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["try", "9999"], ["draw", "9999"], ["try", "9001", "--at", "soon"], ["try", "9001", "--from", "kari"]],
+)
+def test_wrong_arguments(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says what to write instead."""
+    assert main(["menu", *options]) == 1
+    assert capsys.readouterr().err.startswith("tast1: ")
+
+
+def test_draw(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A picture with every node and key."""
+    assert main(["menu", "draw", "9001"]) == 0
+    picture = ET.fromstring(capsys.readouterr().out)
+    words = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"greeting", "register", "promise", "Nav Lillevik: menu.toml"} <= set(words)
+    assert len([word for word in words if word == "9"]) >= 2
