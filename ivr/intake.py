@@ -713,7 +713,7 @@ def _connected(state: IntakeState, event: Connected, now: datetime) -> Step:
 
 def _dialled(state: IntakeState, event: LegEnded, now: datetime) -> Step:
     if event.leg == state.leg:
-        return _ended(state, event, now)
+        return _ended_unconnected(state, event, now)
     if event.answered or state.answered_by_person:
         return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
     node = state.menu.node[state.at]
@@ -737,6 +737,14 @@ def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> St
     if state.phone is None:
         return _set_number(state, Node.ENDED)
     return _ended(state, event, now)
+
+
+def _ended_unconnected(state: IntakeState, event: LegEnded, now: datetime) -> Step:
+    """Asked for a person and hung up before one answered: on the list, like whoever pressed 1."""
+    if state.request_id is not None or state.withdrawn or state.answered_by_person:
+        return _ended(state, event, now)
+    _, commands = _register(state, "key")
+    return replace(state, node=Node.ENDED), commands
 
 
 def _nothing(state: IntakeState, event: Event, now: datetime) -> Step:
@@ -788,7 +796,7 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.FINDING, LegEnded): _ended,
     (_N.TRANSFERRING, NoInput): _dial,
     (_N.TRANSFERRING, DigitsEntered): _dial,
-    (_N.TRANSFERRING, LegEnded): _ended,
+    (_N.TRANSFERRING, LegEnded): _ended_unconnected,
     (_N.DIALLING, Connected): _connected,
     (_N.DIALLING, LegEnded): _dialled,
     (_N.LAST_WORDS, NoInput): _said,
@@ -796,4 +804,6 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.LAST_WORDS, LegEnded): _ended,
     (_N.HANGING_UP, LegEnded): _ended,
     (_N.ENDED, NumberSet): _nothing,
+    (_N.ENDED, Registered): _nothing,
+    (_N.ENDED, NotRegistered): _nothing,
 }

@@ -496,3 +496,11 @@ def test_a_borrowed_phone_after_four() -> None:
     _, (prompt,) = intake.step(state, Updated(ANSWER_BY, done=False), NOW)
     assert isinstance(prompt, Prompt)
     assert prompt.items[0] == "nb/intake.promise"
+
+
+@pytest.mark.parametrize("rings", [False, True])
+def test_zero_and_hanging_up_before_anybody_answers(rings: bool) -> None:
+    """Who asked for a person is not lost with the ringing."""
+    caller = Caller().keys("0", *["-"] * rings).hangs_up()
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "key")]
+    assert caller.state.ended

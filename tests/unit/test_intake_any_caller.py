@@ -197,8 +197,11 @@ class AnyCaller(RuleBasedStateMachine):
     @precondition(lambda self: not self.state.ended)
     @rule()
     def hangs_up_and_rings_again(self) -> None:
+        asked_for_a_person = self.state.node in (intake.Node.TRANSFERRING, intake.Node.DIALLING)
         self._event(LegEnded("leg", LegOutcome.ENDED))
         assert self.state.ended
+        if asked_for_a_person:
+            assert self.on_list or self.withdrew or self.talked
         self._call()
 
     @invariant()
