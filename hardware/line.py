@@ -65,8 +65,21 @@ class Originate:
 
 
 @dataclass(frozen=True, slots=True)
+class Screen:
+    """Whoever answers hears `items` and presses a key before they are joined; a voicemail presses nothing."""
+
+    items: tuple[str, ...]
+    refuse: str = "2"
+    """Keys that say no: told as `DigitsEntered(peer, key)`, then the peer has ended, declined. 1 says yes;
+    after another key or silence the items are played once more."""
+    silence_joins: bool = False
+    """Whoever presses neither is joined all the same (a frightened caller), or has not answered (a colleague's
+    voicemail): then the peer has ended, no answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dial:
-    """From an answered `leg`, ring `to` as the leg `peer` and join them when it is answered.
+    """From an answered `leg`, ring `to` as the leg `peer` and join them when it is answered (see `screen`).
 
     `leg` hears ringing. `Connected` when joined; `LegEnded(peer)` when the peer did not answer or hung
     up, and `leg` stays up; `LegEnded(leg)` (after `LegEnded(peer)`) when `leg` hung up.
@@ -77,6 +90,7 @@ class Dial:
     to: str
     ring_timeout: timedelta
     caller_id: str
+    screen: Screen | None = None
 
 
 @dataclass(frozen=True, slots=True)
