@@ -8,9 +8,8 @@ withdrew) or before a registered caller has heard the promise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from config.menu import (
     ChooseNode,
@@ -30,7 +29,6 @@ from config.menu import (
     UrgentNode,
     WithdrawNode,
 )
-from config.model import VoiceSpeed
 from hardware.line import (
     Answer,
     CallOffered,
@@ -42,9 +40,10 @@ from hardware.line import (
     NoInput,
     Prompt,
 )
+from ivr.intake_state import IntakeState, Node, OfficeFacts, Step
+from ivr.intake_words import info, language_items, promise, readback, spoken, status_items
 from ivr.machine import (
     CheckNumber,
-    Command,
     Event,
     Find,
     Found,
@@ -59,9 +58,6 @@ from ivr.machine import (
     Update,
     Updated,
 )
-from ivr.phrases import date_items, phone_items, reference_items, when_items, window_items
-from ivr.prompts import BASE_LANGUAGE, NO_VOICE, spoken_tag
-from scheduler.clock import to_local
 
 NATIONAL_DIGITS = 8
 REFERENCE_DIGITS = 6
@@ -76,111 +72,6 @@ URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emer
 """Nav's own four, by key."""
 UNCLEAR_URGENT = "emergency_help"
 """Whoever said yes and then no reason is urgent all the same."""
-_STATUS_WINDOW = timedelta(hours=2)
-
-
-class Node(StrEnum):
-    """What the call waits for; where in the menu it is stands in `IntakeState.at`."""
-
-    ASKING = "asking"
-    """One key."""
-    REASON = "reason"
-    """Which urgent reason?"""
-    KEYING = "keying"
-    """Key in a number."""
-    CHECKING = "checking"
-    READBACK = "readback"
-    """Is the number you keyed in right?"""
-    SETTING = "setting"
-    REFERENCE = "reference"
-    """Key in a reference code."""
-    REGISTERING = "registering"
-    UPDATING = "updating"
-    FINDING = "finding"
-    TRANSFERRING = "transferring"
-    """Hears that they are put through."""
-    DIALLING = "dialling"
-    """Another telephone rings, or the two talk."""
-    LAST_WORDS = "last_words"
-    HANGING_UP = "hanging_up"
-    ENDED = "ended"
-    """Terminal."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfficeFacts:
-    """What the menu needs to know of the office, as it was when the call came."""
-
-    office_no: str
-    languages: tuple[str, ...]
-    wait: timedelta
-    """Silence that counts as an answer."""
-    open: bool
-    opens_at: datetime
-    """The next moment in phone hours; now, when open."""
-    drop_in: tuple[datetime, datetime] | None
-    """The hours one can come without an appointment that run or come next."""
-    public_number: str
-    person: str | None
-    """The number of whoever is on call; None: nobody to ring."""
-    speed: VoiceSpeed = VoiceSpeed.NORMAL
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeState:
-    node: Node
-    at: str
-    """The node of the menu."""
-    leg: str
-    caller: str | None
-    language: str
-    office: OfficeFacts
-    menu: Menu
-    """A call keeps the menu it began with."""
-    before: tuple[str, ...] = ()
-    """Said before the next question."""
-    silences: int = 0
-    """In this step."""
-    mistakes: int = 0
-    """In this step."""
-    refused: int = 0
-    steps: int = 0
-    keyed: str = ""
-    """Keys of a number, then the number that was accepted."""
-    request_id: str | None = None
-    reference: str | None = None
-    phone: str | None = None
-    """The number that will be rung."""
-    answer_by: date | None = None
-    promised: bool = False
-    """The promise was begun in this call."""
-    withdrawn: bool = False
-    found: Found | None = None
-    knows_reference: bool = False
-    """They keyed the reference code in, or got it in this call."""
-    chose_language: bool = False
-    answered_by_person: bool = False
-
-    @property
-    def ended(self) -> bool:
-        return self.node is Node.ENDED
-
-    @property
-    def tag(self) -> str:
-        """What is said is said in this: the language, and how fast."""
-        return spoken_tag(self.language, self.office.speed)
-
-    @property
-    def peer(self) -> str:
-        """The leg of whoever they are put through to."""
-        return peer_of(self.leg)
-
-
-Step = tuple[IntakeState, tuple[Command, ...]]
-
-
-def peer_of(leg: str) -> str:
-    return f"{leg}-to"
 
 
 def begin(offered: CallOffered, office: OfficeFacts, menu: Menu, now: datetime) -> Step:
@@ -205,7 +96,7 @@ def step(state: IntakeState, event: Event, now: datetime) -> Step:
 
 def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
     """Come to a node, through all that need nothing of the caller."""
-    state = replace(state, before=state.before + _items(state, *before))
+    state = replace(state, before=state.before + spoken(state, *before))
     while True:
         state = replace(state, at=name, silences=0, mistakes=0, steps=state.steps + 1)
         if state.steps > MOST_STEPS:
@@ -215,11 +106,11 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
             case SayNode():
                 state = _saying(state, *node.say)
             case InfoNode():
-                state = replace(state, before=state.before + _info(state, now))
+                state = replace(state, before=state.before + info(state, now))
             case ClosedNode():
                 if not state.office.open:
                     state = replace(
-                        state, before=state.before + _items(state, "intake.closed") + _info(state, now)
+                        state, before=state.before + spoken(state, "intake.closed") + info(state, now)
                     )
             case RegisterNode() if state.request_id is not None:
                 pass
@@ -235,11 +126,11 @@ def _enter(state: IntakeState, node: object, now: datetime) -> Step:
 
 
 def _enter_question(state: IntakeState, node: ChooseNode | UrgentNode, now: datetime) -> Step:
-    return _ask(state, Node.ASKING, *_items(state, *node.say))
+    return _ask(state, Node.ASKING, *spoken(state, *node.say))
 
 
 def _enter_language(state: IntakeState, node: LanguageNode, now: datetime) -> Step:
-    return _ask(state, Node.ASKING, *_language_items(state))
+    return _ask(state, Node.ASKING, *language_items(state))
 
 
 def _enter_register(state: IntakeState, node: RegisterNode, now: datetime) -> Step:
@@ -247,7 +138,7 @@ def _enter_register(state: IntakeState, node: RegisterNode, now: datetime) -> St
 
 
 def _enter_confirm(state: IntakeState, node: ConfirmNode, now: datetime) -> Step:
-    return _ask(replace(state, promised=True), Node.ASKING, *_promise(state, now), *_items(state, *node.say))
+    return _ask(replace(state, promised=True), Node.ASKING, *promise(state, now), *spoken(state, *node.say))
 
 
 def _enter_set(state: IntakeState, node: SetNode, now: datetime) -> Step:
@@ -268,7 +159,7 @@ def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step
     if state.request_id is None and not (state.withdrawn or state.answered_by_person):
         return _register(state, "silence")
     if state.request_id is not None and not state.promised:
-        state = replace(state, before=state.before + _promise(state, now), promised=True)
+        state = replace(state, before=state.before + promise(state, now), promised=True)
     return _play(_saying(state, *node.say), Node.LAST_WORDS)
 
 
@@ -293,7 +184,7 @@ def _key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     if state.mistakes >= PATIENCE:
         return _unclear(state, now, "wrong_key")
     state = replace(state, mistakes=state.mistakes + 1, steps=state.steps + 1)
-    return _ask(state, Node.ASKING, *_items(state, "intake.wrong_key"), *_again(state, node, now))
+    return _ask(state, Node.ASKING, *spoken(state, "intake.wrong_key"), *_again(state, node, now))
 
 
 def _silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
@@ -309,7 +200,7 @@ def _repeat(state: IntakeState, now: datetime) -> Step:
     state = replace(state, steps=state.steps + 1)
     node = state.menu.node[state.at]
     if isinstance(node, StatusNode) and state.found is not None:
-        return _ask(state, Node.ASKING, *_status_items(state, now), *_items(state, *node.say))
+        return _ask(state, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
     return _enter(state, node, now)
 
 
@@ -336,13 +227,13 @@ def _again(state: IntakeState, node: object, now: datetime) -> tuple[str, ...]:
     """The question once more, simpler where the menu says how."""
     match node:
         case ChooseNode():
-            return _items(state, *(node.again or node.say))
+            return spoken(state, *(node.again or node.say))
         case ConfirmNode():
-            return (*_promise(state, now), *_items(state, *node.say))
+            return (*promise(state, now), *spoken(state, *node.say))
         case LanguageNode():
-            return _language_items(state)
+            return language_items(state)
         case UrgentNode() | StatusNode():
-            return _items(state, *node.say)
+            return spoken(state, *node.say)
     raise AssertionError(f"nothing is asked at {state.at}")
 
 
@@ -365,19 +256,6 @@ def _unclear(state: IntakeState, now: datetime, by: str) -> Step:
 # ---- language, urgent ---------------------------------------------------------------------------
 
 
-def _language_items(state: IntakeState) -> tuple[str, ...]:
-    """Each language in its own words, or in bokmål where no voice could say them."""
-    return tuple(
-        item
-        for at, language in enumerate(state.office.languages, 1)
-        for item in (
-            (f"{BASE_LANGUAGE}/intake.language_{language}", f"{BASE_LANGUAGE}/digit.{at}")
-            if language in NO_VOICE
-            else (f"{language}/intake.language", f"{language}/digit.{at}")
-        )
-    )
-
-
 def _speak(language: str) -> Way:
     def chosen(state: IntakeState, now: datetime) -> Step:
         state = replace(state, language=language, chose_language=True)
@@ -390,7 +268,7 @@ def _speak(language: str) -> Way:
 
 def _which_reason(state: IntakeState, now: datetime) -> Step:
     state = replace(state, silences=0, mistakes=0)
-    return _ask(state, Node.REASON, *_items(state, "intake.urgent_which"))
+    return _ask(state, Node.REASON, *spoken(state, "intake.urgent_which"))
 
 
 def _reason_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
@@ -398,9 +276,9 @@ def _reason_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step
     if reason is None and event.digits != "*" and state.mistakes >= PATIENCE:
         reason = UNCLEAR_URGENT
     if reason is None and state.steps <= MOST_STEPS:
-        wrong = () if event.digits == "*" else _items(state, "intake.wrong_key")
+        wrong = () if event.digits == "*" else spoken(state, "intake.wrong_key")
         state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
-        return _ask(state, Node.REASON, *wrong, *_items(state, "intake.urgent_which"))
+        return _ask(state, Node.REASON, *wrong, *spoken(state, "intake.urgent_which"))
     return _update(state, Update(state.request_id or "", urgent_reason=reason or UNCLEAR_URGENT))
 
 
@@ -408,7 +286,7 @@ def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.silences + 1 >= PATIENCE:
         return _update(state, Update(state.request_id or "", urgent_reason=UNCLEAR_URGENT))
     state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.REASON, *_items(state, "intake.urgent_which"))
+    return _ask(state, Node.REASON, *spoken(state, "intake.urgent_which"))
 
 
 # ---- the desk's answers -------------------------------------------------------------------------
@@ -484,7 +362,7 @@ def _find(state: IntakeState, phone: str | None, reference: str | None) -> Step:
 
 def _ask_reference(state: IntakeState) -> Step:
     state = replace(state, silences=0, mistakes=0)
-    return _ask(state, Node.REFERENCE, *_items(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
+    return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
 
 
 def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
@@ -497,7 +375,7 @@ def _no_reference(state: IntakeState, now: datetime) -> Step:
     if state.silences + 1 >= PATIENCE:
         return _nobody_found(state, now)
     state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.REFERENCE, *_items(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
+    return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
 
 
 def _reference_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
@@ -521,35 +399,13 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
         language=event.language if event.language and not state.chose_language else state.language,
         silences=0,
     )
-    return _ask(state, Node.ASKING, *_status_items(state, now), *_items(state, *node.say))
+    return _ask(state, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
 
 
 def _nobody_found(state: IntakeState, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, StatusNode)
     return _go(state, node.none, now)
-
-
-def _status_items(state: IntakeState, now: datetime) -> tuple[str, ...]:
-    """On the list, tried when, rung again when: only ever after a key press."""
-    found, language = state.found, state.tag
-    assert found is not None
-    items = _items(state, "intake.registered")
-    if found.tried_at is not None:
-        items += (*_items(state, "intake.tried"), *when_items(found.tried_at, now, language))
-    if found.next_at is not None and found.next_at > now:
-        items += (*_items(state, "intake.next_try"), *_next_try(found.next_at, now, language))
-    else:
-        items += _items(state, "intake.next_try_soon")
-    return items
-
-
-def _next_try(at: datetime, now: datetime, language: str) -> tuple[str, ...]:
-    """Between two hours, for nobody keeps a minute; at a time, where the two hours would end tomorrow."""
-    end = at + _STATUS_WINDOW
-    if to_local(end).date() != to_local(at).date():
-        return when_items(at, now, language)
-    return window_items(at, end, now, language)
 
 
 # ---- which number -------------------------------------------------------------------------------
@@ -561,7 +417,7 @@ def _enter_number(state: IntakeState, node: NumberNode, now: datetime) -> Step:
 
 def _ask_number(state: IntakeState, *say: str) -> Step:
     state = replace(state, silences=0, mistakes=0, keyed="")
-    return _ask(state, Node.KEYING, *_items(state, *say), digits=NATIONAL_DIGITS)
+    return _ask(state, Node.KEYING, *spoken(state, *say), digits=NATIONAL_DIGITS)
 
 
 def _number_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
@@ -579,7 +435,7 @@ def _number_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.silences >= PATIENCE:
         return _after_number(state, now)
     state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.KEYING, *_items(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
+    return _ask(state, Node.KEYING, *spoken(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
 
 
 def _check(state: IntakeState) -> Step:
@@ -588,15 +444,7 @@ def _check(state: IntakeState) -> Step:
 
 def _number_accepted(state: IntakeState, event: NumberAccepted, now: datetime) -> Step:
     state = replace(state, keyed=event.phone, silences=0, mistakes=0)
-    return _ask(state, Node.READBACK, *_readback(state))
-
-
-def _readback(state: IntakeState) -> tuple[str, ...]:
-    return (
-        *_items(state, "intake.we_ring_on"),
-        *phone_items(state.keyed, state.tag),
-        *_items(state, "intake.confirm_entered"),
-    )
+    return _ask(state, Node.READBACK, *readback(state))
 
 
 def _number_refused(state: IntakeState, event: NumberRefused, now: datetime) -> Step:
@@ -611,16 +459,16 @@ def _readback_key(state: IntakeState, event: DigitsEntered, now: datetime) -> St
         return _ask_number(state, "intake.enter_number")
     if event.digits == "1" or state.mistakes >= PATIENCE:
         return _set_number(state, Node.SETTING)
-    wrong = () if event.digits == "*" else _items(state, "intake.wrong_key")
+    wrong = () if event.digits == "*" else spoken(state, "intake.wrong_key")
     state = replace(state, mistakes=state.mistakes + 1)
-    return _ask(state, Node.READBACK, *wrong, *_readback(state))
+    return _ask(state, Node.READBACK, *wrong, *readback(state))
 
 
 def _readback_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.silences + 1 >= PATIENCE:
         return _set_number(state, Node.SETTING)
     state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.READBACK, *_readback(state))
+    return _ask(state, Node.READBACK, *readback(state))
 
 
 def _set_number(state: IntakeState, node: Node) -> Step:
@@ -648,41 +496,8 @@ def _after_number(state: IntakeState, now: datetime) -> Step:
 # ---- what is said -------------------------------------------------------------------------------
 
 
-def _promise(state: IntakeState, now: datetime) -> tuple[str, ...]:
-    assert state.reference is not None, "only a registered caller comes here"
-    assert state.answer_by is not None, "every request has a date"
-    language = state.tag
-    if state.phone is None:
-        twice = (*_items(state, "intake.no_number"), *reference_items(state.reference, language))
-        return (*twice, *twice, *_items(state, "intake.ring_back"))
-    if state.answer_by == to_local(now).date():
-        promise = _items(state, "intake.promise_today")
-    else:
-        promise = (*_items(state, "intake.promise"), *date_items(state.answer_by, language))
-    return (
-        *promise,
-        *_items(state, "intake.on_number"),
-        *phone_items(state.phone, language),
-    )
-
-
-def _info(state: IntakeState, now: datetime) -> tuple[str, ...]:
-    office, language = state.office, state.tag
-    items: tuple[str, ...] = ()
-    if not office.open:
-        items += (*_items(state, "intake.opens"), *when_items(office.opens_at, now, language))
-    if office.drop_in is not None:
-        items += (*_items(state, "intake.drop_in"), *window_items(*office.drop_in, now, language))
-    return items
-
-
-def _items(state: IntakeState, *ids: str) -> tuple[str, ...]:
-    """Ids in the caller's language; items that name their language stay as they are."""
-    return tuple(i if "/" in i else f"{state.tag}/{i}" for i in ids)
-
-
 def _saying(state: IntakeState, *ids: str) -> IntakeState:
-    return replace(state, before=state.before + _items(state, *ids))
+    return replace(state, before=state.before + spoken(state, *ids))
 
 
 def _ask(state: IntakeState, node: Node, *items: str, digits: int = 1) -> Step:

@@ -39,7 +39,7 @@ from hardware.line import (
 )
 from ivr import callback_call, intake
 from ivr.callback_call import CallbackFacts, CallbackState
-from ivr.intake import IntakeState, OfficeFacts
+from ivr.intake_state import IntakeState, OfficeFacts
 from ivr.machine import (
     AttemptEnded,
     CheckNumber,

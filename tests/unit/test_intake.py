@@ -22,7 +22,7 @@ from hardware.line import (
     Prompt,
 )
 from ivr import intake
-from ivr.intake import IntakeState, Node, OfficeFacts
+from ivr.intake_state import IntakeState, Node, OfficeFacts
 from ivr.machine import (
     CheckNumber,
     Command,

@@ -24,7 +24,8 @@ from hardware.line import (
     Prompt,
 )
 from ivr import intake
-from ivr.intake import MOST_STEPS, OfficeFacts
+from ivr.intake import MOST_STEPS
+from ivr.intake_state import IntakeState, Node, OfficeFacts
 from ivr.machine import (
     CheckNumber,
     Command,
@@ -197,7 +198,7 @@ class AnyCaller(RuleBasedStateMachine):
     @precondition(lambda self: not self.state.ended)
     @rule()
     def hangs_up_and_rings_again(self) -> None:
-        asked_for_a_person = self.state.node in (intake.Node.TRANSFERRING, intake.Node.DIALLING)
+        asked_for_a_person = self.state.node in (Node.TRANSFERRING, Node.DIALLING)
         self._event(LegEnded("leg", LegOutcome.ENDED))
         assert self.state.ended
         if asked_for_a_person:
@@ -240,7 +241,7 @@ def test_at_most_three_keys_to_a_promise() -> None:
     """Every way from the greeting to the promise for a known number: the shortest has two keys, the urgent one three."""
     office = OfficeFacts("9001", ("nb",), timedelta(seconds=5), True, NOW, None, "+4773000010", None)
 
-    def ways(state: intake.IntakeState, commands: tuple[Command, ...], presses: int) -> list[int]:
+    def ways(state: IntakeState, commands: tuple[Command, ...], presses: int) -> list[int]:
         while not isinstance(commands[-1], Prompt):
             match commands[-1]:
                 case Register():
@@ -252,7 +253,7 @@ def test_at_most_three_keys_to_a_promise() -> None:
             return [presses]
         if presses == 4:
             return []
-        keys = "1" if state.at == "greeting" else "1234" if state.node is intake.Node.REASON else "12"
+        keys = "1" if state.at == "greeting" else "1234" if state.node is Node.REASON else "12"
         return [
             found
             for key in keys

@@ -33,7 +33,7 @@ from hardware.line import (
 )
 from ivr import callback_call, intake
 from ivr.callback_call import CallbackFacts
-from ivr.intake import OfficeFacts
+from ivr.intake_state import IntakeState, Node, OfficeFacts, peer_of
 from ivr.machine import (
     AttemptEnded,
     Found,
@@ -91,8 +91,8 @@ INTAKE_EVENTS = [
     Updated(DAY),
     Found(None),
     Found("r", "123456", PHONE, DAY),
-    Connected(LEG, intake.peer_of(LEG)),
-    *(LegEnded(intake.peer_of(LEG), outcome, 16) for outcome in LegOutcome),
+    Connected(LEG, peer_of(LEG)),
+    *(LegEnded(peer_of(LEG), outcome, 16) for outcome in LegOutcome),
 ]
 CALLBACK_EVENTS = [
     *KEYS,
@@ -135,7 +135,7 @@ def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
         "9001", ("nb", "en"), timedelta(seconds=5), True, NOW, None, "+4773000010", "+4740000001"
     )
 
-    def same(state: intake.IntakeState) -> object:
+    def same(state: IntakeState) -> object:
         asked = (state.silences, state.mistakes, state.refused, state.keyed, state.knows_reference)
         known = (state.request_id, state.phone, state.answered_by_person, state.withdrawn)
         return state.node, state.at, asked, known
@@ -207,7 +207,7 @@ def states_page() -> str:
         "## The intake machine",
         "`_TABLE` in `ivr/intake.py`: what a call waits for while it walks the office's menu. Found by trying every event in every state that can be reached with the menu that ships.",
         diagram(explore_intake()[0], "asking", ["ended"]),
-        table(intake.Node),
+        table(Node),
         "## The callback_call machine",
         "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",
         diagram(explore_callback()[0], "ringing_caseworker", ["ended"]),

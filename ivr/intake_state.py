@@ -1,0 +1,116 @@
+"""Where a call of the `intake` machine is, and what is known of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from config.menu import Menu
+from config.model import VoiceSpeed
+from ivr.machine import Command, Found
+from ivr.prompts import spoken_tag
+
+
+class Node(StrEnum):
+    """What the call waits for; where in the menu it is stands in `IntakeState.at`."""
+
+    ASKING = "asking"
+    """One key."""
+    REASON = "reason"
+    """Which urgent reason?"""
+    KEYING = "keying"
+    """Key in a number."""
+    CHECKING = "checking"
+    READBACK = "readback"
+    """Is the number you keyed in right?"""
+    SETTING = "setting"
+    REFERENCE = "reference"
+    """Key in a reference code."""
+    REGISTERING = "registering"
+    UPDATING = "updating"
+    FINDING = "finding"
+    TRANSFERRING = "transferring"
+    """Hears that they are put through."""
+    DIALLING = "dialling"
+    """Another telephone rings, or the two talk."""
+    LAST_WORDS = "last_words"
+    HANGING_UP = "hanging_up"
+    ENDED = "ended"
+    """Terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeFacts:
+    """What the menu needs to know of the office, as it was when the call came."""
+
+    office_no: str
+    languages: tuple[str, ...]
+    wait: timedelta
+    """Silence that counts as an answer."""
+    open: bool
+    opens_at: datetime
+    """The next moment in phone hours; now, when open."""
+    drop_in: tuple[datetime, datetime] | None
+    """The hours one can come without an appointment that run or come next."""
+    public_number: str
+    person: str | None
+    """The number of whoever is on call; None: nobody to ring."""
+    speed: VoiceSpeed = VoiceSpeed.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeState:
+    node: Node
+    at: str
+    """The node of the menu."""
+    leg: str
+    caller: str | None
+    language: str
+    office: OfficeFacts
+    menu: Menu
+    """A call keeps the menu it began with."""
+    before: tuple[str, ...] = ()
+    """Said before the next question."""
+    silences: int = 0
+    """In this step."""
+    mistakes: int = 0
+    """In this step."""
+    refused: int = 0
+    steps: int = 0
+    keyed: str = ""
+    """Keys of a number, then the number that was accepted."""
+    request_id: str | None = None
+    reference: str | None = None
+    phone: str | None = None
+    """The number that will be rung."""
+    answer_by: date | None = None
+    promised: bool = False
+    """The promise was begun in this call."""
+    withdrawn: bool = False
+    found: Found | None = None
+    knows_reference: bool = False
+    """They keyed the reference code in, or got it in this call."""
+    chose_language: bool = False
+    answered_by_person: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.node is Node.ENDED
+
+    @property
+    def tag(self) -> str:
+        """What is said is said in this: the language, and how fast."""
+        return spoken_tag(self.language, self.office.speed)
+
+    @property
+    def peer(self) -> str:
+        """The leg of whoever they are put through to."""
+        return peer_of(self.leg)
+
+
+Step = tuple[IntakeState, tuple[Command, ...]]
+
+
+def peer_of(leg: str) -> str:
+    return f"{leg}-to"

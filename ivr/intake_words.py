@@ -1,0 +1,88 @@
+"""What the `intake` machine says: the prompts of a promise, of the hours, of how it stands. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ivr.intake_state import IntakeState
+from ivr.phrases import date_items, phone_items, reference_items, when_items, window_items
+from ivr.prompts import BASE_LANGUAGE, NO_VOICE
+from scheduler.clock import to_local
+
+_STATUS_WINDOW = timedelta(hours=2)
+
+
+def language_items(state: IntakeState) -> tuple[str, ...]:
+    """Each language in its own words, or in bokmål where no voice could say them."""
+    return tuple(
+        item
+        for at, language in enumerate(state.office.languages, 1)
+        for item in (
+            (f"{BASE_LANGUAGE}/intake.language_{language}", f"{BASE_LANGUAGE}/digit.{at}")
+            if language in NO_VOICE
+            else (f"{language}/intake.language", f"{language}/digit.{at}")
+        )
+    )
+
+
+def status_items(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    """On the list, tried when, rung again when: only ever after a key press."""
+    found, language = state.found, state.tag
+    assert found is not None
+    items = spoken(state, "intake.registered")
+    if found.tried_at is not None:
+        items += (*spoken(state, "intake.tried"), *when_items(found.tried_at, now, language))
+    if found.next_at is not None and found.next_at > now:
+        items += (*spoken(state, "intake.next_try"), *_next_try(found.next_at, now, language))
+    else:
+        items += spoken(state, "intake.next_try_soon")
+    return items
+
+
+def _next_try(at: datetime, now: datetime, language: str) -> tuple[str, ...]:
+    """Between two hours, for nobody keeps a minute; at a time, where the two hours would end tomorrow."""
+    end = at + _STATUS_WINDOW
+    if to_local(end).date() != to_local(at).date():
+        return when_items(at, now, language)
+    return window_items(at, end, now, language)
+
+
+def readback(state: IntakeState) -> tuple[str, ...]:
+    return (
+        *spoken(state, "intake.we_ring_on"),
+        *phone_items(state.keyed, state.tag),
+        *spoken(state, "intake.confirm_entered"),
+    )
+
+
+def promise(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    assert state.reference is not None, "only a registered caller comes here"
+    assert state.answer_by is not None, "every request has a date"
+    language = state.tag
+    if state.phone is None:
+        twice = (*spoken(state, "intake.no_number"), *reference_items(state.reference, language))
+        return (*twice, *twice, *spoken(state, "intake.ring_back"))
+    if state.answer_by == to_local(now).date():
+        promise = spoken(state, "intake.promise_today")
+    else:
+        promise = (*spoken(state, "intake.promise"), *date_items(state.answer_by, language))
+    return (
+        *promise,
+        *spoken(state, "intake.on_number"),
+        *phone_items(state.phone, language),
+    )
+
+
+def info(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    office, language = state.office, state.tag
+    items: tuple[str, ...] = ()
+    if not office.open:
+        items += (*spoken(state, "intake.opens"), *when_items(office.opens_at, now, language))
+    if office.drop_in is not None:
+        items += (*spoken(state, "intake.drop_in"), *window_items(*office.drop_in, now, language))
+    return items
+
+
+def spoken(state: IntakeState, *ids: str) -> tuple[str, ...]:
+    """Ids in the caller's language; items that name their language stay as they are."""
+    return tuple(i if "/" in i else f"{state.tag}/{i}" for i in ids)
