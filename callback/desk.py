@@ -29,7 +29,8 @@ from callback.desk_base import (
     with_attempt,
 )
 from callback.desk_guards import DeskGuards
-from callback.desk_wishes import IDLE, DeskWishes, with_wishes_of
+from callback.desk_return import DeskReturn
+from callback.desk_wishes import IDLE, with_wishes_of
 from callback.request import (
     URGENT_REASONS,
     AttemptOutcome,
@@ -85,7 +86,7 @@ class Registration:
     """How a caller did it: `key`, `silence` or `wrong_key`; for the ledger."""
 
 
-class Desk(DeskWishes, DeskGuards):
+class Desk(DeskReturn, DeskGuards):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -310,7 +311,7 @@ class Desk(DeskWishes, DeskGuards):
             return await self._apply_saved(
                 request, RequestEvent.CALL_MISSED, "service", details, attempt=ended,
                 claimed_by=None, claimed_at=None,
-                next_attempt_at=self._plan(with_attempt(request, ended)),
+                next_attempt_at=self._plan(with_attempt(request, ended), at_once=ended.inbound),
             )  # fmt: skip
 
         return await self._by_attempt(attempt_id, change)

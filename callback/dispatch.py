@@ -32,7 +32,7 @@ class Dispatch:
         """Ring the caseworker; after their key press, the caller. The attempt is written before any
         telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
-        telephone = person.extension or person.mobile
+        telephone = person.telephone
         if telephone is None:
             raise NoTelephone(f"{person.name} has neither an extension nor a mobile in staff.toml")
         status = self._runner.line.status()

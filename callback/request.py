@@ -175,6 +175,8 @@ class CallAttempt:
     cause: int | None = None
     """Q.850 hangup cause."""
     result: CallResult | None = None
+    inbound: bool = False
+    """They rang back, and `caseworker` was rung for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,16 @@ class CallbackRequest:
     def is_out_of_reach(self, now: datetime) -> bool:
         """Whether the number was borrowed, and the time for it is over."""
         return self.reachable_until is not None and self.reachable_until <= now
+
+    @property
+    def missed(self) -> CallAttempt | None:
+        """The last attempt that rang them, when it was in vain so far and nobody has talked with them since."""
+        for attempt in reversed(self.attempts):
+            if attempt.connected_at is not None or attempt.outcome is AttemptOutcome.ANSWERED:
+                return None
+            if attempt.ringing_at is not None:
+                return attempt
+        return None
 
     @property
     def live_attempt(self) -> CallAttempt | None:

@@ -190,6 +190,14 @@ class Store(Protocol):
     async def secret(self, name: str) -> str:
         """A random secret of this database, made at the first look: 64 hexadecimal digits."""
 
+    # -- who takes calls
+
+    async def set_ready(self, person_id: str, since: datetime | None) -> None:
+        """They take calls since then; who is ready already keeps the time. None: they take none."""
+
+    async def ready(self) -> list[str]:
+        """Ids of those who take calls, the one who has waited longest first."""
+
     # -- access
 
     async def set_password(self, person_id: str, password_hash: str) -> None: ...

@@ -186,6 +186,13 @@ def add_never_call(db: Database, subject: str, at: str) -> bool:
     return db.conn.execute(sql, (subject, at)).rowcount == 1
 
 
+def set_ready(db: Database, person_id: str, since: str | None) -> None:
+    if since is None:
+        db.conn.execute("DELETE FROM ready WHERE person_id = ?", (person_id,))
+    else:
+        db.conn.execute("INSERT INTO ready VALUES (?, ?) ON CONFLICT DO NOTHING", (person_id, since))
+
+
 def secret(db: Database, name: str) -> str:
     """The secret of that name, made when there is none."""
     sql = "INSERT INTO secret VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -194,6 +201,11 @@ def secret(db: Database, name: str) -> str:
 
 
 # -- reading
+
+
+def ready(db: Database) -> list[str]:
+    rows = db.conn.execute("SELECT person_id FROM ready ORDER BY since, person_id")
+    return [person_id for (person_id,) in rows]
 
 
 def counts(db: Database, day: date, prefix: str) -> dict[str, int]:

@@ -63,6 +63,7 @@ class MemoryStore:
         self._tokens: dict[str, ApiToken] = {}
         self._counts: dict[tuple[date, str, str], int] = {}
         self._never_call: dict[str, datetime] = {}
+        self._ready: dict[str, datetime] = {}
         self._secrets: dict[str, str] = {}
 
     async def open(self) -> None:
@@ -239,6 +240,18 @@ class MemoryStore:
     async def is_never_call(self, subject: str) -> bool:
         self._check_open()
         return subject in self._never_call
+
+    async def set_ready(self, person_id: str, since: datetime | None) -> None:
+        since = None if since is None else aware_utc(since)
+        self._check_open()
+        if since is None:
+            self._ready.pop(person_id, None)
+        else:
+            self._ready.setdefault(person_id, since)
+
+    async def ready(self) -> list[str]:
+        self._check_open()
+        return sorted(self._ready, key=lambda person_id: (self._ready[person_id], person_id))
 
     async def secret(self, name: str) -> str:
         self._check_open()

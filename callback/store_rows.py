@@ -48,7 +48,7 @@ CHANGING_COLUMNS = (
 REQUEST_COLUMNS = (*CHANGING_COLUMNS, *CLOCK_COLUMNS, "id")
 ATTEMPT_COLUMNS = (
     *("id", "request_id", "caseworker", "phone", "started_at", "ringing_at", "connected_at", "ended_at"),
-    *("outcome", "cause", "result"),
+    *("outcome", "cause", "result", "inbound"),
 )
 ENTRY_COLUMNS = ("request_id", "at", "actor", "event", "from_state", "to_state", "details")
 CALL_COLUMNS = ("id", "machine", "line", "office_no", "legs", "state", "started_at", "ended_at")
@@ -193,6 +193,7 @@ def attempt_row(attempt: CallAttempt) -> Row:
         None if attempt.outcome is None else attempt.outcome.value,
         attempt.cause,
         None if attempt.result is None else attempt.result.value,
+        int(attempt.inbound),
     )
 
 
@@ -210,6 +211,7 @@ def attempt_from(row: Row) -> CallAttempt:
         outcome=None if row[8] is None else _OUTCOME[row[8]],
         cause=row[9],
         result=None if row[10] is None else _RESULT[row[10]],
+        inbound=bool(row[11]),
     )
 
 

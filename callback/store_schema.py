@@ -180,6 +180,19 @@ def m003_guards(db: Database) -> None:
         db.conn.execute(statement)
 
 
+_RETURN = (
+    "ALTER TABLE attempt ADD COLUMN inbound INTEGER NOT NULL DEFAULT 0 CHECK (inbound IN (0, 1))",
+    "CREATE TABLE ready (person_id TEXT PRIMARY KEY NOT NULL, since TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m005_return(db: Database) -> None:
+    """Who rings back after a miss is put through; who takes such calls."""
+    for statement in _RETURN:
+        db.conn.execute(statement)
+
+
 def connect_writer(path: Path, busy_timeout: timedelta) -> Database:
     """Open the file for writing, made and migrated as needed. Raises StoreUnavailable with what to do."""
     try:

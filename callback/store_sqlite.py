@@ -154,6 +154,15 @@ class SqliteStore:
     async def secret(self, name: str) -> str:
         return await self.write(lambda db: jobs.secret(db, name))
 
+    # -- who takes calls
+
+    async def set_ready(self, person_id: str, since: datetime | None) -> None:
+        text = None if since is None else to_text(since)
+        await self.write(lambda db: jobs.set_ready(db, person_id, text))
+
+    async def ready(self) -> list[str]:
+        return await self.read(jobs.ready)
+
     # -- access
 
     async def set_password(self, person_id: str, password_hash: str) -> None:

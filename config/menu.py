@@ -159,6 +159,8 @@ class TransferNode(_Node):
     kind: Literal["transfer"]
     to: str
     """E.164."""
+    accept: bool = False
+    """Whoever answers presses 1 first: for a telephone with voicemail. A switchboard cannot."""
     say: Say = ("intake.connecting",)
     next: str
 

@@ -165,6 +165,11 @@ class Person(Model):
     extension: str | None = Field(default=None, pattern=r"^\d{2,5}$")
     mobile: str | None = None
 
+    @property
+    def telephone(self) -> str | None:
+        """Where they are rung: at their desk if they have one there."""
+        return self.extension or self.mobile
+
 
 class ServiceSettings(Model):
     host: str = "127.0.0.1"

@@ -90,6 +90,10 @@ class CallbackState:
     def ended(self) -> bool:
         return self.node is Node.ENDED
 
+    @property
+    def attempt_id(self) -> str:
+        return self.facts.attempt_id
+
 
 Step = tuple[CallbackState, tuple[Command, ...]]
 
@@ -106,8 +110,13 @@ _OURS = frozenset({LegOutcome.FAILED, LegOutcome.INVALID})
 """Ends of the caseworker's own leg that are our failure: no line, or a wrong extension in staff.toml."""
 
 
+def leg_of(attempt_id: str) -> str:
+    """The caseworker's leg."""
+    return f"tast1-{attempt_id}"
+
+
 def begin(facts: CallbackFacts) -> Step:
-    leg = f"tast1-{facts.attempt_id}"
+    leg = leg_of(facts.attempt_id)
     state = CallbackState(Node.RINGING_CASEWORKER, facts, leg, f"{leg}-caller")
     ring = Originate(leg, facts.caseworker_number, facts.caseworker_ring, facts.office_number)
     return state, (ring,)

@@ -39,6 +39,7 @@ from hardware.line import (
     LegEnded,
     NoInput,
     Prompt,
+    Screen,
 )
 from ivr.intake_state import IntakeState, Node, OfficeFacts, Step
 from ivr.intake_words import info, language_items, promise, readback, spoken, status_items
@@ -81,6 +82,19 @@ def begin(offered: CallOffered, office: OfficeFacts, menu: Menu, now: datetime) 
     )
     state, commands = _go(state, menu.start, now)
     return state, (Answer(offered.leg), *commands)
+
+
+def go_on(
+    offered: CallOffered, office: OfficeFacts, menu: Menu, found: Found, now: datetime, *, answered: bool
+) -> Step:
+    """A caller on the list whom nobody could take: they hear that they are rung as soon as we can, and have the
+    whole menu."""
+    state = IntakeState(
+        Node.ASKING, menu.start, offered.leg, offered.caller, found.language or office.languages[0], office, menu,
+        request_id=found.request_id, reference=found.reference, phone=found.phone, answer_by=found.answer_by,
+    )  # fmt: skip
+    state, commands = _go(state, menu.start, now, "intake.nobody_now", "intake.next_try_soon")
+    return state, commands if answered else (Answer(offered.leg), *commands)
 
 
 def step(state: IntakeState, event: Event, now: datetime) -> Step:
@@ -336,7 +350,7 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
         case SetNode():
             return _go(state, node.next, now, *node.say)
         case UrgentNode():
-            return _go(state, node.urgent, now, "intake.urgent_now")
+            return _go(replace(state, urgent=True), node.urgent, now, "intake.urgent_now")
         case WithdrawNode():
             state = replace(state, request_id=None, reference=None, phone=None, found=None, withdrawn=True)
             return _go(state, node.next, now, "intake.withdrawn")
@@ -517,9 +531,13 @@ def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
     node = state.menu.node[state.at]
     to = node.to if isinstance(node, TransferNode) else state.office.person
     assert to is not None, "an on_call node without a person is passed by"
-    return replace(state, node=Node.DIALLING), (
-        Dial(state.leg, state.peer, to, PERSON_RING, state.office.public_number),
-    )
+    screen = None
+    if not isinstance(node, TransferNode) or node.accept:
+        urgent = ("whisper.urgent",) if state.urgent else ()
+        language = state.office.languages[0]
+        screen = Screen(tuple(f"{language}/{i}" for i in ("whisper.transfer", *urgent, "whisper.accept")))
+    dial = Dial(state.leg, state.peer, to, PERSON_RING, state.office.public_number, screen)
+    return replace(state, node=Node.DIALLING), (dial,)
 
 
 def _connected(state: IntakeState, event: Connected, now: datetime) -> Step:
@@ -613,6 +631,7 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.TRANSFERRING, DigitsEntered): _dial,
     (_N.TRANSFERRING, LegEnded): _ended_unconnected,
     (_N.DIALLING, Connected): _connected,
+    (_N.DIALLING, DigitsEntered): _nothing,
     (_N.DIALLING, LegEnded): _dialled,
     (_N.LAST_WORDS, NoInput): _said,
     (_N.LAST_WORDS, DigitsEntered): _said,

@@ -92,6 +92,8 @@ class IntakeState:
     knows_reference: bool = False
     """They keyed the reference code in, or got it in this call."""
     chose_language: bool = False
+    urgent: bool = False
+    """They said so in this call."""
     answered_by_person: bool = False
 
     @property

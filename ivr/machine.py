@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from callback.numbers import Refusal
+from hardware.line import CallOffered, LegEvent
 from hardware.line import Command as LineCommand
-from hardware.line import LegEvent
 
 
 class IllegalTransition(Exception):
@@ -98,7 +98,43 @@ class Find:
     reference: str | None
 
 
-DeskCommand = Register | CheckNumber | SetNumber | Update | Find | MarkRinging | MarkConnected | EndAttempt
+@dataclass(frozen=True, slots=True)
+class RangBack:
+    """Was this caller rung in vain? Then their request is due at once. Answered by `Missed` or `NotMissed`."""
+
+    office_no: str
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartReturn:
+    """Begin to ring a colleague for the caller, who was missed. Answered by `ReturnStarted` or `ReturnRefused`."""
+
+    request_id: str
+    person_id: str
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopTaking:
+    """Calls were put through to this colleague in vain: no more of them until they say so. No answer."""
+
+    person_id: str
+
+
+DeskCommand = (
+    RangBack
+    | StartReturn
+    | StopTaking
+    | Register
+    | CheckNumber
+    | SetNumber
+    | Update
+    | Find
+    | MarkRinging
+    | MarkConnected
+    | EndAttempt
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +204,59 @@ class Found:
     """When we ring next; None or past: as soon as we can."""
 
 
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Someone whose telephone may be rung."""
+
+    person_id: str
+    number: str
+    """Extension or E.164."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """The caller was rung in vain."""
+
+    call_id: str
+    found: Found
+    """Their request."""
+    urgent: bool
+    reason: str
+    """A `callback.request.Reason`."""
+    colleagues: tuple[Colleague, ...]
+    """Who may be rung for them, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotMissed:
+    """Nobody we rang in vain, or nobody who can be told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnStarted:
+    hang_up: str | None
+    """The leg of a call to this very caller that was under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRefused:
+    """This colleague talks on another call, or there is nothing to return to any more."""
+
+
 DeskEvent = (
-    Registered | NotRegistered | NumberAccepted | NumberRefused | NumberSet | Updated | Found | AttemptEnded
+    Missed
+    | NotMissed
+    | ReturnStarted
+    | ReturnRefused
+    | Registered
+    | NotRegistered
+    | NumberAccepted
+    | NumberRefused
+    | NumberSet
+    | Updated
+    | Found
+    | AttemptEnded
 )
 
 Command = LineCommand | DeskCommand
-Event = LegEvent | DeskEvent
+Event = CallOffered | LegEvent | DeskEvent

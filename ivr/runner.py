@@ -11,18 +11,19 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from types import ModuleType
 from typing import Any, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from callback.desk import Desk, Registration
-from callback.numbers import NumberRefused as NumberRefusedError
-from callback.request import AttemptOutcome, CallbackRequest, DayPart, Reason, Urgency
-from callback.request import IllegalTransition as IllegalChange
-from callback.store import CallRecord, StaleRequest, StoreUnavailable
+from callback.desk import Desk
+from callback.store import (
+    CallRecord,
+    StaleRequest,
+    StoreUnavailable,
+)
 from config.model import Office
 from hardware.line import (
     Abandon,
@@ -37,43 +38,30 @@ from hardware.line import (
     LineLost,
     LineRestored,
 )
-from ivr import callback_call, intake
+from ivr import arrival, callback_call, intake
+from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
+from ivr.desk_work import DeskWork
 from ivr.intake_state import IntakeState, OfficeFacts
 from ivr.machine import (
-    AttemptEnded,
-    CheckNumber,
     Command,
     DeskCommand,
     DeskEvent,
-    EndAttempt,
     Event,
-    Find,
-    Found,
     IllegalTransition,
-    MarkConnected,
-    MarkRinging,
-    NotRegistered,
-    NumberAccepted,
-    NumberRefused,
-    NumberSet,
-    Register,
-    Registered,
-    SetNumber,
-    Update,
-    Updated,
 )
-from scheduler.clock import from_local, to_local
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-State = IntakeState | CallbackState
-_MACHINES: dict[str, ModuleType] = {"intake": intake, "callback_call": callback_call}
-_STATES: dict[str, TypeAdapter[Any]] = {
-    "intake": TypeAdapter(IntakeState),
-    "callback_call": TypeAdapter(CallbackState),
+State = ArrivalState | IntakeState | CallbackState
+_MACHINES: dict[type, ModuleType] = {
+    ArrivalState: arrival,
+    IntakeState: intake,
+    CallbackState: callback_call,
 }
+_NAMES = {state: machine.__name__.removeprefix("ivr.") for state, machine in _MACHINES.items()}
+_STATES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(state) for state, name in _NAMES.items()}
 _STORE_PATIENCE = 3.0
 """Seconds a person may wait for the store before the fall-back takes their leg."""
 _STORE_PAUSE = 0.3
@@ -84,7 +72,7 @@ _STORE_PAUSE = 0.3
 class _Call:
     record: CallRecord
     state: State
-    inbox: asyncio.Queue[LegEvent] = field(default_factory=asyncio.Queue)
+    inbox: asyncio.Queue[CallOffered | LegEvent] = field(default_factory=asyncio.Queue)
     task: asyncio.Task[None] | None = None
     kept: bool = False
     """It has a row in the store."""
@@ -97,6 +85,7 @@ class Runner:
         self.line = line
         self._name = line_name
         self._desk = desk
+        self._desk_work = DeskWork(desk)
         self._calls: dict[str, _Call] = {}
         self._legs: dict[str, _Call] = {}
         self._chores: set[asyncio.Task[None]] = set()
@@ -135,13 +124,15 @@ class Runner:
 
     def phase(self, attempt_id: str) -> str | None:
         """Where the call of an attempt is just now, for the page that shows it."""
-        call = self._legs.get(f"tast1-{attempt_id}")
-        return call.state.node.value if call else None
+        call = self._legs.get(callback_call.leg_of(attempt_id)) or self._calls.get(attempt_id[:-1])
+        if call is None or isinstance(call.state, IntakeState) or call.state.attempt_id != attempt_id:
+            return None
+        return call.state.node.value
 
     async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
         """Ring the caseworker for an attempt that the desk has started."""
         state, commands = callback_call.begin(facts)
-        call = self._new_call("callback_call", office_no, (state.leg, state.peer), state)
+        call = self._new_call(office_no, (state.leg, state.peer), state)
         await self._persist(call)
         self._run(call)
         await self._to_line(call, commands)
@@ -174,12 +165,11 @@ class Runner:
             log.warning("call_to_unknown_number", leg=offered.leg)
             await self._send(Abandon(offered.leg))
             return
-        now = self._desk.clock.now()
-        menu = self._desk.config.menu_of(office)
-        state, commands = intake.begin(offered, self._facts(office, now), menu, now)
-        call = self._new_call("intake", office.office_no, (offered.leg, state.peer), state)
+        facts = self._facts(office, self._desk.clock.now())
+        state = arrival.begin(offered, facts, self._desk.config.menu_of(office))
+        call = self._new_call(office.office_no, (offered.leg,), state)
         self._run(call)
-        await self._to_line(call, commands)
+        call.inbox.put_nowait(offered)
 
     def _facts(self, office: Office, now: datetime) -> OfficeFacts:
         calendar = self._desk.calendar(office.office_no)
@@ -205,13 +195,14 @@ class Runner:
             except LineError:
                 return  # lost again: the next LineRestored comes with a new list
             if words is not None and peers:
-                call.inbox.put_nowait(replace(words, leg=peers[0]))
+                call.inbox.put_nowait(replace(words, leg=peers[-1]))
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
 
     # -- one call
 
-    def _new_call(self, machine: str, office_no: str, legs: tuple[str, ...], state: State) -> _Call:
+    def _new_call(self, office_no: str, legs: tuple[str, ...], state: State) -> _Call:
         now = self._desk.clock.now()
+        machine = _NAMES[type(state)]
         return _Call(CallRecord(uuid.uuid4().hex, machine, self._name, office_no, legs, None, now), state)
 
     def _run(self, call: _Call) -> None:
@@ -241,10 +232,10 @@ class Runner:
                     self._legs.pop(leg, None)
 
     async def _advance(self, call: _Call, event: Event) -> None:
-        machine = _MACHINES[call.record.machine]
         events: list[Event] = [event]
         line_commands: list[Command] = []
         while events:
+            machine = _MACHINES[type(call.state)]
             state, commands = machine.step(call.state, events.pop(0), self._desk.clock.now())
             log.debug("call_step", call=call.record.id, step=f"{call.state.node} -> {state.node}")
             for command in commands:
@@ -254,9 +245,16 @@ class Runner:
                         events.append(answer)
                 else:
                     line_commands.append(command)
+                    if isinstance(command, Dial):
+                        self._add_leg(call, command.peer)
             call.state = state
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
+
+    def _add_leg(self, call: _Call, leg: str) -> None:
+        if leg not in call.record.legs:
+            call.record = replace(call.record, legs=(*call.record.legs, leg))
+            self._legs[leg] = call
 
     async def _persist(self, call: _Call) -> None:
         store = self._desk.store
@@ -267,8 +265,9 @@ class Runner:
             ended = replace(call.record, state=None, ended_at=self._desk.clock.now())
             await store.save_call(ended)
             return
-        state = _STATES[call.record.machine].dump_json(call.state).decode()
-        await store.save_call(replace(call.record, state=state))
+        machine = _NAMES[type(call.state)]
+        state = _STATES[machine].dump_json(call.state).decode()
+        await store.save_call(replace(call.record, machine=machine, state=state))
 
     async def _to_line(self, call: _Call, commands: Iterable[Command]) -> None:
         for command in commands:
@@ -289,7 +288,7 @@ class Runner:
     # -- the desk
 
     async def _ask_desk(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
-        return await self._durably(call, lambda: self._perform(call, command))
+        return await self._durably(call, lambda: self._desk_work.perform(call.record.id, command))
 
     async def _durably(self, call: _Call, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, and while the store is unavailable do it again until it is done: nobody may be lost.
@@ -309,112 +308,6 @@ class Runner:
         log.error("leg_sent_to_fallback", call=call.record.id, why="the store is unavailable")
         self._chore(self._send(Abandon(call.record.legs[0])))
 
-    async def _perform(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
-        desk = self._desk
-        match command:
-            case Register():
-                return await self._register(call, command)
-            case CheckNumber():
-                return await self._check_number(command)
-            case SetNumber(request_id, phone):
-                request = await desk.set_number(request_id, phone, "caller")
-                return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
-            case Update() | Find():
-                return await self._perform_choice(command)
-            case MarkRinging(attempt_id):
-                await desk.attempt_ringing(attempt_id)
-            case MarkConnected(attempt_id):
-                await desk.attempt_connected(attempt_id)
-            case EndAttempt(attempt_id, outcome, cause):
-                request = await desk.end_attempt(attempt_id, AttemptOutcome(outcome), cause)
-                return AttemptEnded(_next_attempt(request))
-        return None
-
-    async def _check_number(self, asked: CheckNumber) -> DeskEvent:
-        try:
-            phone = self._desk.check_number(asked.digits)
-        except NumberRefusedError as refused:
-            return NumberRefused(refused.why)
-        refusal = await self._desk.may_key(asked.caller, phone)
-        return NumberAccepted(phone) if refusal is None else NumberRefused(refusal)
-
-    async def _register(self, call: _Call, command: Register) -> Registered | NotRegistered:
-        desk = self._desk
-        known = command.phone and await desk.open_request_of(command.office_no, phone=command.phone)
-        if not known and not await desk.count_registration(command.phone):
-            return NotRegistered()
-        asked = Registration(
-            command.office_no,
-            command.phone,
-            language=command.language,
-            request_id=call.record.id,
-            by=command.by,
-        )
-        refused = None
-        try:
-            request, _ = await self._desk.register(asked)
-        except NumberRefusedError as error:  # their own number may not be rung: ask for another
-            refused = error.why
-            request, _ = await self._desk.register(replace(asked, phone=None))
-        return Registered(request.id, request.reference, request.phone, self._spoken_date(request), refused)
-
-    async def _perform_choice(self, command: Update | Find) -> DeskEvent:
-        if isinstance(command, Update):
-            return await self._update(command)
-        return self._found(
-            await self._desk.open_request_of(
-                command.office_no, phone=command.phone, reference=command.reference
-            )
-        )
-
-    async def _update(self, chosen: Update) -> Updated:
-        desk, request_id = self._desk, chosen.request_id
-        if chosen.language is not None:
-            await desk.set_language(request_id, chosen.language, "caller")
-        if chosen.urgent_reason is not None:
-            await desk.set_urgent(request_id, Reason(chosen.urgent_reason), "caller")
-        if chosen.when is not None:
-            part = None if chosen.when == "any" else DayPart(chosen.when)
-            await desk.set_day_part(request_id, part, "caller")
-        if chosen.discreet is not None:
-            await desk.set_discreet(request_id, chosen.discreet, "caller")
-        if chosen.until is not None:
-            now = desk.clock.now()
-            until = from_local(datetime.combine(to_local(now).date(), chosen.until))
-            if until <= now:
-                return Updated(self._spoken_date(await desk.get(request_id)), done=False)
-            await desk.set_reachable_until(request_id, until, "caller")
-        if chosen.withdraw:
-            try:
-                await desk.withdraw(request_id, "caller")
-            except IllegalChange:
-                request = await desk.get(request_id)
-                return Updated(self._spoken_date(request), done=not request.is_open)
-        return Updated(self._spoken_date(await desk.get(request_id)))
-
-    def _found(self, request: CallbackRequest | None) -> Found:
-        if request is None:
-            return Found(None)
-        missed = [a.ended_at for a in request.attempts if a.ringing_at is not None and a.connected_at is None]
-        return Found(
-            request.id,
-            request.reference,
-            request.phone,
-            self._spoken_date(request),
-            request.language,
-            request.discreet,
-            tried_at=missed[-1] if missed else None,
-            next_at=request.next_attempt_at,
-        )
-
-    def _spoken_date(self, request: CallbackRequest) -> date:
-        """The date of the promise, for an urgent request that of its own deadline; once it has passed, the next
-        day somebody answers the phone."""
-        opening = self._desk.calendar(request.office_no).next_opening(self._desk.clock.now())
-        urgent = request.urgency is Urgency.URGENT
-        promised = to_local(request.due_at).date() if urgent else request.answer_by_date
-        return max(promised, to_local(opening).date())
-
     def _chore(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._chores.add(task)
@@ -422,11 +315,8 @@ class Runner:
 
 
 def _is_worth_keeping(state: State) -> bool:
-    """Whether a crash would lose something with the call. A caller in the menu is on the list from their key press
-    on, and their leg goes to the fall-back; what only the call knows is another number, keyed in and not yet set."""
+    """Whether a crash would lose something with the call: an attempt; or another number, keyed in and not yet set. All
+    else of a caller in the menu is on the list from their key press on, and their leg goes to the fall-back."""
+    if isinstance(state, ArrivalState):
+        return not state.ended
     return not isinstance(state, IntakeState) or state.keyed != ""
-
-
-def _next_attempt(request: CallbackRequest) -> datetime | None:
-    talked = request.attempts[-1].outcome is AttemptOutcome.ANSWERED
-    return None if talked or not request.is_open else request.next_attempt_at

@@ -1,14 +1,15 @@
-"""Marks what needs the local PBX, so that `make test` can run those tests beside all others.
-
-The local PBX is a fixed contract (addresses and ports): there can be one at a time.
-"""
+"""Marks what needs the local PBX, so that `make test` can run those tests beside all others, several at a time."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests import own_network
+
 NEEDS_PBX = {"pbx", "asterisk"}
 """Fixtures, or kinds of a fixture, that start an Asterisk."""
+PBXS = 3
+"""Local PBXs at a time: their tests mostly listen."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects
@@ -18,3 +19,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = set(item.callspec.id.split("-")) if hasattr(item, "callspec") else set()
         if (fixtures | kinds) & NEEDS_PBX:
             item.add_marker(pytest.mark.pbx)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: one where this user may have no network of its own. Slower, and nothing is left out."""
+    return PBXS if own_network.is_possible() else 1
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)
+    if worker is not None and worker["workercount"] > 1:
+        own_network.enter()

@@ -6,6 +6,7 @@ import ast
 import inspect
 import types
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -31,18 +32,23 @@ from hardware.line import (
     LegOutcome,
     NoInput,
 )
-from ivr import callback_call, intake
+from ivr import arrival, callback_call, intake
 from ivr.callback_call import CallbackFacts
 from ivr.intake_state import IntakeState, Node, OfficeFacts, peer_of
 from ivr.machine import (
     AttemptEnded,
+    Colleague,
     Found,
     IllegalTransition,
+    Missed,
+    NotMissed,
     NotRegistered,
     NumberAccepted,
     NumberRefused,
     NumberSet,
     Registered,
+    ReturnRefused,
+    ReturnStarted,
     Updated,
 )
 from tests.offices import standard_menu
@@ -123,8 +129,9 @@ def explore(
                 continue
             row = (state.node, type(event))
             used.add(row)
-            found.add((rows.index(row), Edge(state.node.value, type(event).__name__, after.node.value)))
-            if same(after) not in seen:
+            to = after.node.value if type(after) is type(begin) else "menu"
+            found.add((rows.index(row), Edge(state.node.value, type(event).__name__, to)))
+            if to != "menu" and same(after) not in seen:
                 seen.add(same(after))
                 waiting.append(after)
     return [edge for _, edge in sorted(found)], used
@@ -145,6 +152,34 @@ def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     for caller in (PHONE, None):
         begin, _ = intake.begin(CallOffered(LEG, "+4773000010", caller), office, standard_menu(), NOW)
         more_edges, more_rows = explore(intake, begin, INTAKE_EVENTS, same)
+        edges += more_edges
+        rows |= more_rows
+    return list(dict.fromkeys(edges)), rows
+
+
+def explore_arrival() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    office = OfficeFacts("9001", ("nb",), timedelta(seconds=5), True, NOW, None, "+4773000010", None)
+    found = Found("r", "123456", PHONE, DAY)
+    colleagues = (Colleague("kari", "201"), Colleague("ola", "202"))
+    events = [
+        *KEYS,
+        NoInput(LEG),
+        Missed("c", found, False, "other", colleagues),
+        Missed("c", found, False, "other", ()),
+        NotMissed(),
+        ReturnStarted(None),
+        ReturnRefused(),
+        AttemptEnded(NOW),
+        *ENDS,
+    ]
+    edges: list[Edge] = []
+    rows: set[tuple[StrEnum, type]] = set()
+    for caller in (PHONE, None):
+        offered = CallOffered(LEG, "+4773000010", caller)
+        begin = arrival.begin(offered, office, standard_menu())
+        peers = [replace(begin, at=at).peer for at in range(2)]
+        more = [LegEnded(peer, outcome, 16) for peer in peers for outcome in LegOutcome]
+        more_edges, more_rows = explore(arrival, begin, [offered, *events, Connected(LEG, PEER), *more])
         edges += more_edges
         rows |= more_rows
     return list(dict.fromkeys(edges)), rows
@@ -204,6 +239,10 @@ def states_page() -> str:
         "A released request goes back to where it was: `waiting`, or `unreachable` if it was tried before.",
         diagram(request_edges(), "waiting", [state.value for state in RequestState if state in TERMINAL]),
         table(RequestState),
+        "## The arrival machine",
+        "`_TABLE` in `ivr/arrival.py`: every call that comes in. `menu` is the intake machine below. Found by trying every event in every state that can be reached.",
+        diagram(explore_arrival()[0], "offered", ["menu", "ended"]),
+        table(arrival.Node),
         "## The intake machine",
         "`_TABLE` in `ivr/intake.py`: what a call waits for while it walks the office's menu. Found by trying every event in every state that can be reached with the menu that ships.",
         diagram(explore_intake()[0], "asking", ["ended"]),
@@ -224,8 +263,8 @@ def test_state_diagrams() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "explored"),
-    [(intake, explore_intake), (callback_call, explore_callback)],
-    ids=["intake", "callback_call"],
+    [(arrival, explore_arrival), (intake, explore_intake), (callback_call, explore_callback)],
+    ids=["arrival", "intake", "callback_call"],
 )
 def test_every_row_is_drawn(machine: Any, explored: Callable[[], tuple[list[Edge], set[Any]]]) -> None:
     """Every row of a machine's table can be reached from the beginning, so that the diagram leaves none out."""

@@ -1,0 +1,200 @@
+"""Carries out what the call machines ask of the desk, and words its answers for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import structlog
+
+from callback.desk import Desk, Registration
+from callback.desk_return import Returning
+from callback.numbers import NumberRefused as NumberRefusedError
+from callback.request import AttemptOutcome, CallbackRequest, DayPart, Reason, Urgency
+from callback.request import IllegalTransition as IllegalChange
+from callback.store import (
+    CaseworkerInCall,
+    NumberInCall,
+    StoreError,
+)
+from ivr.callback_call import leg_of
+from ivr.machine import (
+    AttemptEnded,
+    CheckNumber,
+    Colleague,
+    DeskCommand,
+    DeskEvent,
+    EndAttempt,
+    Find,
+    Found,
+    MarkConnected,
+    MarkRinging,
+    Missed,
+    NotMissed,
+    NotRegistered,
+    NumberAccepted,
+    NumberRefused,
+    NumberSet,
+    RangBack,
+    Register,
+    Registered,
+    ReturnRefused,
+    ReturnStarted,
+    SetNumber,
+    StartReturn,
+    StopTaking,
+    Update,
+    Updated,
+)
+from scheduler.clock import from_local, to_local
+
+log = structlog.get_logger(__name__)
+
+
+class DeskWork:
+    """One for all calls of a line. Every act can be repeated."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def perform(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
+        """The answer, if the command has one. Raises StoreUnavailable and StaleRequest: then try again."""
+        desk = self._desk
+        match command:
+            case Register():
+                return await self._register(call_id, command)
+            case CheckNumber():
+                return await self._check_number(command)
+            case SetNumber(request_id, phone):
+                request = await desk.set_number(request_id, phone, "caller")
+                return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
+            case Update():
+                return await self._update(command)
+            case Find(office_no, phone, reference):
+                return self._found(await desk.open_request_of(office_no, phone=phone, reference=reference))
+        return await self._perform_of_attempt(call_id, command)
+
+    async def _perform_of_attempt(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
+        desk = self._desk
+        match command:
+            case RangBack():
+                return await self._rang_back(call_id, command)
+            case StartReturn():
+                return await self._start_return(call_id, command)
+            case StopTaking(person_id):
+                await desk.set_ready(person_id, ready=False)
+            case MarkRinging(attempt_id):
+                await desk.attempt_ringing(attempt_id)
+            case MarkConnected(attempt_id):
+                await desk.attempt_connected(attempt_id)
+            case EndAttempt(attempt_id, outcome, cause):
+                request = await desk.end_attempt(attempt_id, AttemptOutcome(outcome), cause)
+                return AttemptEnded(_next_attempt(request))
+        return None
+
+    async def _rang_back(self, call_id: str, asked: RangBack) -> Missed | NotMissed:
+        try:
+            returning = await self._desk.rang_back(asked.office_no, asked.caller)
+        except StoreError as error:  # nobody waits for that: everyone gets the menu
+            log.warning("return_not_looked_up", call=call_id, why=type(error).__name__)
+            return NotMissed()
+        return NotMissed() if returning is None else self._missed(call_id, returning)
+
+    async def _start_return(self, call_id: str, asked: StartReturn) -> ReturnStarted | ReturnRefused:
+        try:
+            _, ended = await self._desk.start_return(asked.request_id, asked.person_id, asked.attempt_id)
+        except (CaseworkerInCall, NumberInCall, IllegalChange) as error:
+            log.info("return_refused", call=call_id, why=type(error).__name__)
+            return ReturnRefused()
+        return ReturnStarted(None if ended is None else leg_of(ended.id))
+
+    def _missed(self, call_id: str, returning: Returning) -> Missed:
+        request = returning.request
+        return Missed(
+            call_id,
+            self._found(request),
+            request.urgency is Urgency.URGENT,
+            request.reason.value,
+            tuple(Colleague(p.id, p.telephone) for p in returning.colleagues if p.telephone),
+        )
+
+    async def _check_number(self, asked: CheckNumber) -> DeskEvent:
+        try:
+            phone = self._desk.check_number(asked.digits)
+        except NumberRefusedError as refused:
+            return NumberRefused(refused.why)
+        refusal = await self._desk.may_key(asked.caller, phone)
+        return NumberAccepted(phone) if refusal is None else NumberRefused(refusal)
+
+    async def _register(self, call_id: str, command: Register) -> Registered | NotRegistered:
+        desk = self._desk
+        known = command.phone and await desk.open_request_of(command.office_no, phone=command.phone)
+        if not known and not await desk.count_registration(command.phone):
+            return NotRegistered()
+        asked = Registration(
+            command.office_no,
+            command.phone,
+            language=command.language,
+            request_id=call_id,
+            by=command.by,
+        )
+        refused = None
+        try:
+            request, _ = await self._desk.register(asked)
+        except NumberRefusedError as error:  # their own number may not be rung: ask for another
+            refused = error.why
+            request, _ = await self._desk.register(replace(asked, phone=None))
+        return Registered(request.id, request.reference, request.phone, self._spoken_date(request), refused)
+
+    async def _update(self, chosen: Update) -> Updated:
+        desk, request_id = self._desk, chosen.request_id
+        if chosen.language is not None:
+            await desk.set_language(request_id, chosen.language, "caller")
+        if chosen.urgent_reason is not None:
+            await desk.set_urgent(request_id, Reason(chosen.urgent_reason), "caller")
+        if chosen.when is not None:
+            part = None if chosen.when == "any" else DayPart(chosen.when)
+            await desk.set_day_part(request_id, part, "caller")
+        if chosen.discreet is not None:
+            await desk.set_discreet(request_id, chosen.discreet, "caller")
+        if chosen.until is not None:
+            now = desk.clock.now()
+            until = from_local(datetime.combine(to_local(now).date(), chosen.until))
+            if until <= now:
+                return Updated(self._spoken_date(await desk.get(request_id)), done=False)
+            await desk.set_reachable_until(request_id, until, "caller")
+        if chosen.withdraw:
+            try:
+                await desk.withdraw(request_id, "caller")
+            except IllegalChange:
+                request = await desk.get(request_id)
+                return Updated(self._spoken_date(request), done=not request.is_open)
+        return Updated(self._spoken_date(await desk.get(request_id)))
+
+    def _found(self, request: CallbackRequest | None) -> Found:
+        if request is None:
+            return Found(None)
+        missed = [a.ended_at for a in request.attempts if a.ringing_at is not None and a.connected_at is None]
+        return Found(
+            request.id,
+            request.reference,
+            request.phone,
+            self._spoken_date(request),
+            request.language,
+            request.discreet,
+            tried_at=missed[-1] if missed else None,
+            next_at=request.next_attempt_at,
+        )
+
+    def _spoken_date(self, request: CallbackRequest) -> date:
+        """The date of the promise, for an urgent request that of its own deadline; once it has passed, the next
+        day somebody answers the phone."""
+        opening = self._desk.calendar(request.office_no).next_opening(self._desk.clock.now())
+        urgent = request.urgency is Urgency.URGENT
+        promised = to_local(request.due_at).date() if urgent else request.answer_by_date
+        return max(promised, to_local(opening).date())
+
+
+def _next_attempt(request: CallbackRequest) -> datetime | None:
+    talked = request.attempts[-1].outcome is AttemptOutcome.ANSWERED
+    return None if talked or not request.is_open else request.next_attempt_at
