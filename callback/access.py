@@ -84,6 +84,10 @@ class Viewer:
         """Ring, record, withdraw, decide, reassign; also: read the number, the note and the timeline."""
         return self.works_for(request.office_no)
 
+    def may_lift(self, request: CallbackRequest) -> bool:
+        """Let a number be rung again whose person asked not to be called: the office's leader, and administrators."""
+        return self.role in (Role.LEADER, Role.ADMIN) and self.may_act(request)
+
     def works_for(self, office_no: str) -> bool:
         """Whether the office's list is theirs."""
         return self.role is not Role.CONTACT_CENTRE and self._reaches(office_no)
@@ -91,6 +95,10 @@ class Viewer:
     def may_register(self, office_no: str) -> bool:
         """The contact centre and administrators for any office, others for their own."""
         return self._reaches(office_no)
+
+    def leads(self, office_no: str) -> bool:
+        """Look after what its callers hear: the office's leader, and administrators."""
+        return self.role in (Role.LEADER, Role.ADMIN) and self._reaches(office_no)
 
     @property
     def everywhere(self) -> bool:

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import config as config_package
-from callback import cli_access, cli_menu, cli_pbx, cli_policy, cli_prompts, cli_reload
+from callback import cli_access, cli_menu, cli_never_call, cli_pbx, cli_policy, cli_prompts, cli_reload
 from callback.access import Access
+from callback.desk import Desk
 from callback.logs import configure_logging
 from callback.request import CallbackError
 from callback.service import prompt_url, serve
@@ -85,6 +86,16 @@ def _parser() -> argparse.ArgumentParser:
         verbs, "password", "set a person's password (asked for, or from standard input)", _password, data=True
     )
     password.add_argument("person", help="id in staff.toml")
+
+    never = verbs.add_parser("never-call", help="numbers that are never called").add_subparsers(required=True)
+    for name, what, run in (
+        ("check", "whether a number is never called", cli_never_call.check),
+        ("add", "never call a number from now on", cli_never_call.add),
+        ("remove", "let a number be called again", cli_never_call.remove),
+    ):
+        verb = _verb(never, name, what, _never_call, data=True)
+        verb.set_defaults(act=run)
+        verb.add_argument("number", metavar="NUMBER", help="8 digits, or E.164")
 
     pbx = verbs.add_parser("pbx", help="what Asterisk needs").add_subparsers(required=True)
     files = _verb(pbx, "config", "print the files an Asterisk needs, secrets included", _pbx_config)
@@ -183,7 +194,7 @@ def _load(options: argparse.Namespace) -> Config:
     return load(options.config, os.environ, line=LineName.SIMULATED)
 
 
-# ---- tokens and passwords -----------------------------------------------------------------------
+# ---- tokens, passwords, numbers -----------------------------------------------------------------
 
 
 def _token_create(options: argparse.Namespace) -> int:
@@ -205,7 +216,19 @@ def _password(options: argparse.Namespace) -> int:
     return _with_access(options, lambda access: cli_access.set_password(access, options.person, secret))
 
 
+def _never_call(options: argparse.Namespace) -> int:
+    return _with_store(
+        options, lambda store, config: options.act(Desk(store, config, SystemClock()), options.number)
+    )
+
+
 def _with_access(options: argparse.Namespace, work: Callable[[Access], Coroutine[None, None, str]]) -> int:
+    return _with_store(options, lambda store, config: work(Access(store, config, SystemClock())))
+
+
+def _with_store(
+    options: argparse.Namespace, work: Callable[[SqliteStore, Config], Coroutine[None, None, str]]
+) -> int:
     """Do it on the data folder, beside a service that may be running, and print what it says."""
     config = _load(options)
     configure_logging("warning")
@@ -214,7 +237,7 @@ def _with_access(options: argparse.Namespace, work: Callable[[Access], Coroutine
         store = SqliteStore(options.data / "tast1.sqlite3")
         await store.open()
         try:
-            return await work(Access(store, config, SystemClock()))
+            return await work(store, config)
         finally:
             await store.close()
 

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from importlib import resources
 from io import StringIO
@@ -22,10 +22,9 @@ from callback.service import prompt_library, prompt_tags
 from config.load import load
 from config.model import LineName
 from ivr.library import PromptLibrary
-from ivr.prompts import Catalogue, bare_language, split_item
+from ivr.listing import LONGEST, shown
+from ivr.prompts import Catalogue
 
-LONGEST = timedelta(seconds=20)
-"""Nobody listens to more in one go."""
 _TAG = re.compile(r"[a-z]{2,3}(\.slow)?")
 
 
@@ -78,41 +77,15 @@ def _with_prompts(
 # ---- list ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One prompt as it would be heard now."""
-
-    item: str
-    sound: str
-    """recorded, spoken (by the machine voice), fallback (heard in bokmål) or silent"""
-    seconds: float | None
-    """None when it is not made yet, or silent."""
-    text: str
-    """What is heard."""
-
-
 def list_command(library: PromptLibrary, tags: Iterable[str], *, as_json: bool) -> str:
     """A line or an object for each prompt, in the order of the texts. Makes no sound."""
-    rows = [_shown(library, f"{tag}/{prompt_id}") for tag in tags for prompt_id in library.catalogue.ids]
+    rows = [shown(library, f"{tag}/{prompt_id}") for tag in tags for prompt_id in library.catalogue.ids]
     if as_json:
         return json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False)
     width = max(len(row.item) for row in rows)
     return "\n".join(
         f"{row.item:{width}}  {row.sound:8}  {_length(row.seconds):>6}  {row.text}" for row in rows
     )
-
-
-def _shown(library: PromptLibrary, item: str) -> Shown:
-    found = library.find(item)
-    if found is None:
-        return Shown(item, "silent", None, library.catalogue.text(item))
-    source, length = found
-    if bare_language(split_item(source.item)[0]) != bare_language(split_item(item)[0]):
-        sound = "fallback"
-    else:
-        sound = "recorded" if source.recorded else "spoken"
-    seconds = None if length is None else round(length.total_seconds(), 2)
-    return Shown(item, sound, seconds, library.catalogue.text(source.item))
 
 
 def _length(seconds: float | None) -> str:

@@ -38,6 +38,7 @@ from callback.request import (
     CallbackError,
     CallbackRequest,
     CallResult,
+    NumberSource,
     Origin,
     Reason,
     RequestEvent,
@@ -96,7 +97,7 @@ class Desk(DeskReturn, DeskGuards):
         office = self.office(registration.office_no)
         phone = None
         if registration.phone is not None:
-            phone = self.check_number(registration.phone)
+            phone = await self.checked_number(registration.phone)
             if registration.origin is Origin.PHONE and registration.by in (None, "key"):
                 await self._asks_for_a_call(phone)
             else:
@@ -125,6 +126,9 @@ class Desk(DeskReturn, DeskGuards):
             next_attempt_at=first.at,
             registered_by=registration.registered_by,
             note=registration.note,
+            number_source=(
+                NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
+            ),
         )
         how = {"by": registration.by} if registration.by else {}
         for _ in range(TRIES):
@@ -157,6 +161,8 @@ class Desk(DeskReturn, DeskGuards):
             }
             if request.is_out_of_reach(self.clock.now()):
                 new["reachable_until"] = None  # they can be rung there again
+            if again.number_source is NumberSource.CALLER_ID:
+                new["number_source"] = NumberSource.CALLER_ID
             if request.state in (RequestState.WAITING, RequestState.UNREACHABLE, RequestState.RESULT_DUE):
                 due = self._plan(replace(request, **new), at_once=True)
                 new["next_attempt_at"] = min(request.next_attempt_at or due, due)
@@ -173,11 +179,13 @@ class Desk(DeskReturn, DeskGuards):
 
         return await self._retrying(request_id, change)
 
-    async def set_number(self, request_id: str, raw: str, actor: str) -> CallbackRequest:
+    async def set_number(
+        self, request_id: str, raw: str, actor: str, source: NumberSource = NumberSource.STAFF
+    ) -> CallbackRequest:
         """Ring the request at another number. Where that number already has an open request at the
         office, the older of the two lives on and the younger is withdrawn into it; returns the one that
-        will be rung at the number. It is taken for their own: a borrowed one is told anew."""
-        phone = self.check_number(raw)
+        will be rung at the number. It is taken for no borrowed one: that is told anew."""
+        phone = await self.checked_number(raw)
         if actor != "caller":  # what a caller keys in has been through `may_key`
             await self._refuse_never_called(phone)
 
@@ -186,7 +194,7 @@ class Desk(DeskReturn, DeskGuards):
                 return request
             if request.phone == phone and not request.is_out_of_reach(self.clock.now()):
                 return request
-            moved = replace(request, phone=phone, reachable_until=None)
+            moved = replace(request, phone=phone, number_source=source, reachable_until=None)
             if request.reachable_until is not None:
                 moved = self._replanned(moved)
             entry = self._entry(moved, actor, "number_changed", request.state)
@@ -212,7 +220,8 @@ class Desk(DeskReturn, DeskGuards):
             goes, state=next_state(goes, RequestEvent.WITHDRAWN),
             claimed_by=None, claimed_at=None, next_attempt_at=None,
         )  # fmt: skip
-        kept = with_wishes_of(replace(stays, phone=other.phone, reachable_until=None), goes)
+        kept = replace(stays, phone=other.phone, number_source=other.number_source, reachable_until=None)
+        kept = with_wishes_of(kept, goes)
         kept = replace(kept, language=request.language)  # of the two, the one who speaks now
         if (kept.urgency, kept.day_part) != (stays.urgency, stays.day_part):
             kept = self._replanned(kept, at_once=True)

@@ -74,7 +74,7 @@ class HeldByOther(DeskError):
 
 
 class MissingText(DeskError):
-    """A decision needs a written reason and the other channel that was tried."""
+    """This needs a written reason, and a decision also the other channel that was tried."""
 
 
 class DeskBase:

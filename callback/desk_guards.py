@@ -1,18 +1,21 @@
 """What keeps a callback from becoming a weapon: counts per day, and numbers that are never called. Part of the desk.
 
-No number is kept for it, only a keyed hash; the key is made once and stays in the database.
+Whatever number is refused is counted. No number is kept for it, only a keyed hash; the key is made once and stays in the database.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import structlog
 
-from callback.desk_base import AskedNotToBeCalled, DeskBase
+from callback.desk_base import AskedNotToBeCalled, DeskBase, MissingText, UnknownRequest, attempt_of
+from callback.desk_wishes import IDLE
 from callback.numbers import NumberRefused, Refusal, caller_number
-from callback.request import OPEN, CallbackRequest
+from callback.request import OPEN, CallbackRequest, IllegalTransition
 from callback.store import Change, Counter, RequestQuery
 from scheduler.clock import to_local
 
@@ -24,6 +27,9 @@ _KEPT = timedelta(days=1)
 REFUSAL = "refusal."
 """Kinds of counters that count refusals begin with this."""
 TOO_MANY_REGISTRATIONS = "too_many_registrations"
+_ASKED, _LIFTED = "asked_not_to_be_called", "never_call_lifted"
+_ALLOWED_AGAIN = frozenset({_LIFTED, "number_changed"})
+"""After one of these lines in the ledger the number of a request may be rung, until it says otherwise once more."""
 
 
 class DeskGuards(DeskBase):
@@ -42,6 +48,14 @@ class DeskGuards(DeskBase):
             return True
         await self._count_refusal(TOO_MANY_REGISTRATIONS)
         return False
+
+    async def checked_number(self, raw: str) -> str:
+        """As `check_number`; what is refused is counted."""
+        try:
+            return self.check_number(raw)
+        except NumberRefused as refused:
+            await self._count_refusal(refused.why.value)
+            raise
 
     async def may_key(self, caller: str | None, target: str) -> Refusal | None:
         """Count that the caller keys in this number, and say why they may not, if so. What is refused is not
@@ -70,14 +84,65 @@ class DeskGuards(DeskBase):
     async def never_call(self, phone: str, actor: str) -> None:
         """The person at this number does not want to be called. Saying so again changes nothing; open requests
         with the number stay, and can no longer be rung at it."""
-        if not await self.store.add_never_call(await self._subject(phone), self.clock.now()):
-            return
-        log.info("never_call_added", actor=actor)
-        for request in await self.find(RequestQuery(phone=self._normal(phone), states=OPEN)):
-            await self._note(request.id, "asked_not_to_be_called", actor)
+        if await self.store.add_never_call(await self._subject(phone), self.clock.now()):
+            log.info("never_call_added", actor=actor)
+        for request in await self._open_with(phone):
+            if not await self._says_so(request):  # also when a try before this one stopped half-way
+                await self._note(request.id, _ASKED, actor)
+
+    async def never_call_at(self, attempt_id: str) -> None:
+        """Whoever was rung in this attempt said so. Raises UnknownRequest."""
+        request = await self.store.get_by_attempt(attempt_id)
+        if request is None:
+            raise UnknownRequest(f"no attempt {attempt_id!r}")
+        phone = attempt_of(request, attempt_id).phone
+        if phone is not None:  # else it was erased meanwhile
+            await self.never_call(phone, "callee")
+
+    async def lift_never_call(self, request_id: str, actor: str, why: str) -> CallbackRequest:
+        """The number of the request may be rung again: a named person writes why. That goes to the note; the ledger
+        only says that it was written. A number that is not on the list stays as it is.
+
+        Raises MissingText, and IllegalTransition for a request that has ended."""
+        if not why.strip():
+            raise MissingText("write why the number may be rung again")
+
+        async def change(request: CallbackRequest) -> CallbackRequest:
+            if not request.is_open:
+                raise IllegalTransition("the request has ended; its number is not rung in any case")
+            if request.phone is None or not await self.is_never_called(request.phone):
+                return request
+            note = f"{request.note}\n{why.strip()}" if request.note else why.strip()
+            after = replace(request, note=note)
+            if request.state in IDLE:
+                after = replace(after, next_attempt_at=self._plan(after, at_once=True))
+            entry = self._entry(after, actor, _LIFTED, request.state, reason_written=True)
+            (saved,) = await self.store.save(Change(after, (entry,)))
+            await self.may_call_again(request.phone, actor)
+            return saved
+
+        return await self._retrying(request_id, change)
+
+    async def may_call_again(self, phone: str, actor: str) -> bool:
+        """The number comes off the list; False when it is not on it. Each open request with it gets a line in its
+        ledger, before it can be rung."""
+        if not await self.is_never_called(phone):
+            return False
+        for request in await self._open_with(phone):
+            if await self._says_so(request):
+                await self._note(request.id, _LIFTED, actor)
+        await self.store.remove_never_call(await self._subject(phone))
+        log.info("never_call_removed", actor=actor)
+        return True
 
     async def is_never_called(self, phone: str) -> bool:
         return await self.store.is_never_call(await self._subject(phone))
+
+    async def never_called(self, requests: Iterable[CallbackRequest]) -> frozenset[str]:
+        """Ids of those that cannot be rung because the person at their number does not want to be called."""
+        subjects = {r.id: await self._subject(r.phone) for r in requests if r.phone is not None and r.is_open}
+        among = await self.store.never_call_among(frozenset(subjects.values()))
+        return frozenset(request_id for request_id, subject in subjects.items() if subject in among)
 
     async def refusals(self) -> dict[str, int]:
         """How often was refused today, by kind: values of Refusal, and `too_many_registrations`."""
@@ -102,9 +167,16 @@ class DeskGuards(DeskBase):
 
     async def _asks_for_a_call(self, phone: str) -> None:
         """Someone pressed 1 on this very telephone: they want to be called after all."""
-        if await self.is_never_called(phone):
-            await self.store.remove_never_call(await self._subject(phone))
-            log.info("never_call_removed", actor="caller")
+        await self.may_call_again(phone, "caller")
+
+    async def _open_with(self, phone: str) -> list[CallbackRequest]:
+        return await self.find(RequestQuery(phone=self._normal(phone), states=OPEN))
+
+    async def _says_so(self, request: CallbackRequest) -> bool:
+        """Whether the ledger says that the number must not be called."""
+        events = [entry.event for entry in await self.store.ledger(request.id)]
+        said = [event for event in events if event == _ASKED or event in _ALLOWED_AGAIN]
+        return said[-1:] == [_ASKED]
 
     async def _forget_counts(self) -> None:
         await self.store.forget_counts_before(self._today() - _KEPT)

@@ -12,6 +12,7 @@ from callback.request import FREE_OUTCOMES, AttemptOutcome, CallAttempt, Callbac
 from callback.store import StoreError
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
+from ivr.prompts import spoken_tag
 from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,9 @@ class Dispatch:
             tried_before=any(a.ended_at and a.outcome not in FREE_OUTCOMES for a in request.attempts),
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
+            screen_language=None
+            if request.is_own_number
+            else spoken_tag(request.language, office.voice_speed),
         )
         try:
             await self._runner.start_callback(facts, request.office_no)

@@ -128,6 +128,17 @@ class Origin(StrEnum):
     API = "api"
 
 
+class NumberSource(StrEnum):
+    """How we came to know the number."""
+
+    CALLER_ID = "caller_id"
+    """They rang from it."""
+    KEYED = "keyed"
+    """A caller keyed it in, ringing from another telephone."""
+    STAFF = "staff"
+    """Staff, the contact centre or a program gave it."""
+
+
 class AttemptOutcome(StrEnum):
     """How an attempt ended."""
 
@@ -214,6 +225,7 @@ class CallbackRequest:
     """No messages and no voicemail: nobody else may learn of it."""
     reachable_until: datetime | None = None
     """A borrowed telephone: from then on the number is not to be rung, until one is set again."""
+    number_source: NumberSource = NumberSource.CALLER_ID
     attempts: tuple[CallAttempt, ...] = field(default=())
     version: int = 0
     """Counts saves; a save with an old version is refused (compare and set)."""
@@ -235,6 +247,17 @@ class CallbackRequest:
             if attempt.ringing_at is not None:
                 return attempt
         return None
+
+    @property
+    def is_own_number(self) -> bool:
+        """Whether the number is known to be theirs: they rang from it, or we have talked there for this request,
+        and not with the wrong person. Else somebody else may answer, who has asked us for nothing."""
+        return self.number_source is NumberSource.CALLER_ID or any(
+            a.phone == self.phone
+            and (a.connected_at is not None or a.outcome is AttemptOutcome.ANSWERED)
+            and a.result is not CallResult.WRONG_PERSON
+            for a in self.attempts
+        )
 
     @property
     def live_attempt(self) -> CallAttempt | None:
@@ -260,7 +283,7 @@ class LedgerEntry:
     request_id: str
     at: datetime
     actor: str
-    """A person id, `caller`, `service` or `token:<name>`."""
+    """A person id, `caller`, `callee` (who answered a call of ours), `service`, `command_line` or `token:<name>`."""
     event: str
     """`registered`, a RequestEvent, or an act on the request such as `number_changed`."""
     from_state: str | None

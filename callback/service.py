@@ -34,7 +34,8 @@ from hardware.asterisk.line import AsteriskLine
 from hardware.line import Line
 from hardware.simulated.line import SimulatedLine
 from ivr.library import PromptLibrary
-from ivr.prompts import Catalogue, spoken_tag
+from ivr.listing import tags_of
+from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from ivr.voice import Voice, VoiceUnavailable
 from scheduler.alarm import Alarm
@@ -162,10 +163,8 @@ def prompt_url(config: Config) -> str:
 
 
 def prompt_tags(config: Config) -> list[str]:
-    """All that prompts are heard in: the offices' languages, and slowly where callers are spoken to slowly."""
-    languages = {language for office in config.offices for language in office.languages}
-    tags = {spoken_tag(name, office.voice_speed) for office in config.offices for name in office.languages}
-    return sorted(languages | tags)
+    """All that prompts are heard in."""
+    return tags_of(config.offices)
 
 
 def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config], None]:

@@ -187,6 +187,9 @@ class Store(Protocol):
 
     async def is_never_call(self, subject: str) -> bool: ...
 
+    async def never_call_among(self, subjects: frozenset[str]) -> frozenset[str]:
+        """Those of them that are never called."""
+
     async def secret(self, name: str) -> str:
         """A random secret of this database, made at the first look: 64 hexadecimal digits."""
 

@@ -217,6 +217,11 @@ def is_never_call(db: Database, subject: str) -> bool:
     return db.conn.execute("SELECT 1 FROM never_call WHERE subject = ?", (subject,)).fetchone() is not None
 
 
+def never_call_among(db: Database, subjects: frozenset[str]) -> frozenset[str]:
+    sql = "SELECT subject FROM never_call WHERE subject IN (SELECT value FROM json_each(?))"
+    return frozenset(subject for (subject,) in db.conn.execute(sql, (json.dumps(sorted(subjects)),)))
+
+
 def get(db: Database, request_id: str) -> CallbackRequest | None:
     conn = db.conn
     row = conn.execute(f"{_REQUEST} WHERE id = ?", (request_id,)).fetchone()

@@ -253,6 +253,10 @@ class MemoryStore:
         self._check_open()
         return sorted(self._ready, key=lambda person_id: (self._ready[person_id], person_id))
 
+    async def never_call_among(self, subjects: frozenset[str]) -> frozenset[str]:
+        self._check_open()
+        return subjects & self._never_call.keys()
+
     async def secret(self, name: str) -> str:
         self._check_open()
         return self._secrets.setdefault(name, secrets.token_hex(32))

@@ -17,6 +17,7 @@ from callback.request import (
     CallResult,
     DayPart,
     LedgerEntry,
+    NumberSource,
     Origin,
     Reason,
     RequestState,
@@ -43,7 +44,7 @@ CHANGING_COLUMNS = (
         "last_workable_at",
     ),
     *("next_attempt_at", "registered_by", "claimed_by", "claimed_at", "assigned_to", "note", "version"),
-    *("day_part", "discreet", "reachable_until", "due_at"),
+    *("day_part", "discreet", "reachable_until", "due_at", "number_source"),
 )
 REQUEST_COLUMNS = (*CHANGING_COLUMNS, *CLOCK_COLUMNS, "id")
 ATTEMPT_COLUMNS = (
@@ -66,6 +67,7 @@ _URGENCY = _members(Urgency)
 _REASON = _members(Reason)
 _ORIGIN = _members(Origin)
 _DAY_PART = _members(DayPart)
+_NUMBER_SOURCE = _members(NumberSource)
 _OUTCOME = _members(AttemptOutcome)
 _RESULT = _members(CallResult)
 
@@ -141,6 +143,7 @@ def changing_row(request: CallbackRequest, version: int) -> Row:
         int(request.discreet),
         _text(request.reachable_until),
         to_text(request.due_at),
+        request.number_source.value,
     )
 
 
@@ -172,9 +175,10 @@ def request_from(row: Row, attempts: tuple[CallAttempt, ...]) -> CallbackRequest
         discreet=bool(row[17]),
         reachable_until=_time(row[18]),
         due_at=from_text(row[19]),
-        registered_at=from_text(row[20]),
-        answer_by_date=date.fromisoformat(row[21]),
-        id=row[22],
+        number_source=_NUMBER_SOURCE[row[20]],
+        registered_at=from_text(row[21]),
+        answer_by_date=date.fromisoformat(row[22]),
+        id=row[23],
         attempts=attempts,
     )
 

@@ -180,6 +180,16 @@ def m003_guards(db: Database) -> None:
         db.conn.execute(statement)
 
 
+_NUMBER_SOURCE = """ALTER TABLE request ADD COLUMN number_source TEXT NOT NULL DEFAULT 'caller_id'
+    CHECK (number_source IN ('caller_id', 'keyed', 'staff'))"""
+
+
+@MIGRATIONS()
+def m004_number_source(db: Database) -> None:
+    """How we came to know the number of a request."""
+    db.conn.execute(_NUMBER_SOURCE)
+
+
 _RETURN = (
     "ALTER TABLE attempt ADD COLUMN inbound INTEGER NOT NULL DEFAULT 0 CHECK (inbound IN (0, 1))",
     "CREATE TABLE ready (person_id TEXT PRIMARY KEY NOT NULL, since TEXT NOT NULL) WITHOUT ROWID",

@@ -151,6 +151,9 @@ class SqliteStore:
     async def is_never_call(self, subject: str) -> bool:
         return await self.read(lambda db: jobs.is_never_call(db, subject))
 
+    async def never_call_among(self, subjects: frozenset[str]) -> frozenset[str]:
+        return await self.read(lambda db: jobs.never_call_among(db, subjects))
+
     async def secret(self, name: str) -> str:
         return await self.write(lambda db: jobs.secret(db, name))
 

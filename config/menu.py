@@ -57,6 +57,8 @@ class ChooseNode(_Node):
     say: Say = Field(min_length=1)
     again: Say = ()
     """Said instead when nothing was pressed; simpler."""
+    hours: bool = False
+    """Outside phone hours, after the first prompt of `say`: that the office is closed, and what `info` says."""
     keys: dict[Key, str] = Field(min_length=1)
     silence: str
     """After two silences or three wrong keys."""
@@ -147,7 +149,7 @@ class InfoNode(_Node):
 
 
 class ClosedNode(_Node):
-    """Nothing while the office is open; else that it is closed, and what `info` says."""
+    """Nothing while the office is open, or for whoever has heard it; else that it is closed, and what `info` says."""
 
     kind: Literal["closed"]
     next: str

@@ -285,7 +285,7 @@ class Config(Model):
 
     def caseworkers(self, office_no: str) -> tuple[Person, ...]:
         """People of an office who have a telephone to ring from."""
-        return tuple(p for p in self.people if p.office_no == office_no and (p.extension or p.mobile))
+        return tuple(p for p in self.people if p.office_no == office_no and p.telephone)
 
 
 class Secrets(BaseModel):

@@ -70,20 +70,23 @@ class Screen:
 
     items: tuple[str, ...]
     refuse: str = "2"
-    """Keys that say no: told as `DigitsEntered(peer, key)`, then the peer has ended, declined. 1 says yes;
-    after another key or silence the items are played once more."""
+    """Keys that say no, of 0, 2 to 9 and `*`: told as `DigitsEntered(peer, key)`, then the peer has ended, declined.
+    1 says yes; after another key or silence the items are played once more."""
     silence_joins: bool = False
     """Whoever presses neither is joined all the same (a frightened caller), or has not answered (a colleague's
     voicemail): then the peer has ended, no answer."""
+    timeout: timedelta = timedelta(seconds=5)
+    """Silence after the last item, each of the two times, that counts as pressing nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dial:
     """From an answered `leg`, ring `to` as the leg `peer` and join them when it is answered (see `screen`).
 
-    `leg` hears ringing. `Connected` when joined; `LegEnded(peer)` when the peer did not answer or hung
-    up, and `leg` stays up; `LegEnded(leg)` (after `LegEnded(peer)`) when `leg` hung up.
-    The conversation must survive the death of this service."""
+    `leg` hears ringing, also while the peer is in its screen. `Connected` when joined; `LegEnded(peer)` when the
+    peer did not answer or hung up (in its screen: it declined), and `leg` stays up; `LegEnded(leg)` (after
+    `LegEnded(peer)`) when `leg` hung up.
+    The conversation and the screen must survive the death of this service."""
 
     leg: str
     peer: str

@@ -2,6 +2,7 @@
 
 The caller is rung only after the caseworker pressed 1. The attempt ends exactly once, and the caseworker
 is never left on a dead line: whatever happens to the caller's leg is said before their own is hung up.
+Where the number is not known to be the caller's own, whoever answers first hears a greeting that tells nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hardware.line import (
     NoInput,
     Originate,
     Prompt,
+    Screen,
 )
 from ivr.machine import (
     AttemptEnded,
@@ -31,11 +33,15 @@ from ivr.machine import (
     IllegalTransition,
     MarkConnected,
     MarkRinging,
+    NeverCall,
 )
 from ivr.phrases import duration_items, when_items
 
 BRIEFINGS = 3
 """How often the caseworker hears who it is about before the call is given up."""
+NEVER_KEY = "9"
+"""What whoever is rung presses to be never called; the prompt `screen.callback` says so."""
+_NEVER = "closing.never_call"
 
 
 class Node(StrEnum):
@@ -72,6 +78,9 @@ class CallbackFacts:
     tried_before: bool
     caseworker_ring: timedelta
     caller_ring: timedelta
+    screen_language: str | None = None
+    """In which whoever is rung is asked whether they want to talk; None: joined at once, for the number is known to
+    be the caller's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +169,22 @@ def _briefing_key(state: CallbackState, event: DigitsEntered, now: datetime) -> 
     if event.digits != "1":
         return _briefing_silence(state, event, now)
     facts = state.facts
-    dial = Dial(state.leg, state.peer, facts.caller_number, facts.caller_ring, facts.office_number)
+    dial = Dial(
+        state.leg,
+        state.peer,
+        facts.caller_number,
+        facts.caller_ring,
+        facts.office_number,
+        _screen(facts.screen_language),
+    )
     return replace(state, node=Node.RINGING_CALLER), (MarkRinging(facts.attempt_id), dial)
+
+
+def _screen(language: str | None) -> Screen | None:
+    """Who is silent is joined: they may be frightened, or not understand."""
+    if language is None:
+        return None
+    return Screen((f"{language}/screen.callback",), refuse=NEVER_KEY, silence_joins=True)
 
 
 def _briefing_silence(state: CallbackState, event: Event, now: datetime) -> Step:
@@ -182,6 +205,13 @@ def _connected(state: CallbackState, event: Connected, now: datetime) -> Step:
     return replace(state, node=Node.TALKING), (MarkConnected(state.facts.attempt_id),)
 
 
+def _caller_key(state: CallbackState, event: DigitsEntered, now: datetime) -> Step:
+    """What they press at the screen. The end of their leg follows, and finds the closing words chosen."""
+    if event.leg != state.peer or event.digits != NEVER_KEY:
+        return state, ()
+    return replace(state, closing=_NEVER), (NeverCall(state.facts.attempt_id),)
+
+
 def _caller_leg_ended(state: CallbackState, event: LegEnded, now: datetime) -> Step:
     """In RINGING_CALLER or TALKING. The end of the caseworker's own leg never means that the caller answered:
     they may have hung up before the caller was rung at all."""
@@ -192,6 +222,8 @@ def _caller_leg_ended(state: CallbackState, event: LegEnded, now: datetime) -> S
         outcome = "cancelled"
     over = Node.ENDED if event.leg == state.leg else Node.ENDING
     closing = "closing.over" if outcome == "answered" else f"closing.{outcome}"
+    if state.node is Node.RINGING_CALLER and state.closing == _NEVER:
+        outcome, closing = "declined", _NEVER  # they said no, whoever hung up first
     return _end(replace(state, closing=closing), over, outcome, event.cause)
 
 
@@ -202,7 +234,7 @@ def _end(state: CallbackState, node: Node, outcome: str, cause: int | None) -> S
 def _written_down(state: CallbackState, event: AttemptEnded, now: datetime) -> Step:
     language = state.facts.language
     ids = [state.closing]
-    if event.next_attempt_at is not None and state.closing != "closing.over":
+    if event.next_attempt_at is not None and state.closing not in ("closing.over", _NEVER):
         ids += ["closing.next_attempt", *when_items(event.next_attempt_at, now, language)]
     prompt = Prompt(state.leg, _items(state.facts, *ids), 0, timedelta(0))
     return replace(state, node=Node.CLOSING), (prompt,)
@@ -233,6 +265,7 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.BRIEFING, DigitsEntered): _briefing_key,
     (_N.BRIEFING, NoInput): _briefing_silence,
     (_N.BRIEFING, LegEnded): _caseworker_gone,
+    (_N.RINGING_CALLER, DigitsEntered): _caller_key,
     (_N.RINGING_CALLER, Connected): _connected,
     (_N.RINGING_CALLER, LegEnded): _caller_leg_ended,
     (_N.TALKING, LegEnded): _caller_leg_ended,

@@ -10,7 +10,7 @@ import structlog
 from callback.desk import Desk, Registration
 from callback.desk_return import Returning
 from callback.numbers import NumberRefused as NumberRefusedError
-from callback.request import AttemptOutcome, CallbackRequest, DayPart, Reason, Urgency
+from callback.request import AttemptOutcome, CallbackRequest, DayPart, NumberSource, Reason, Urgency
 from callback.request import IllegalTransition as IllegalChange
 from callback.store import (
     CaseworkerInCall,
@@ -30,6 +30,7 @@ from ivr.machine import (
     MarkConnected,
     MarkRinging,
     Missed,
+    NeverCall,
     NotMissed,
     NotRegistered,
     NumberAccepted,
@@ -65,8 +66,9 @@ class DeskWork:
                 return await self._register(call_id, command)
             case CheckNumber():
                 return await self._check_number(command)
-            case SetNumber(request_id, phone):
-                request = await desk.set_number(request_id, phone, "caller")
+            case SetNumber(request_id, phone, own):
+                source = NumberSource.CALLER_ID if own else NumberSource.KEYED
+                request = await desk.set_number(request_id, phone, "caller", source)
                 return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
             case Update():
                 return await self._update(command)
@@ -87,6 +89,8 @@ class DeskWork:
                 await desk.attempt_ringing(attempt_id)
             case MarkConnected(attempt_id):
                 await desk.attempt_connected(attempt_id)
+            case NeverCall(attempt_id):
+                await desk.never_call_at(attempt_id)
             case EndAttempt(attempt_id, outcome, cause):
                 request = await desk.end_attempt(attempt_id, AttemptOutcome(outcome), cause)
                 return AttemptEnded(_next_attempt(request))
@@ -120,7 +124,7 @@ class DeskWork:
 
     async def _check_number(self, asked: CheckNumber) -> DeskEvent:
         try:
-            phone = self._desk.check_number(asked.digits)
+            phone = await self._desk.checked_number(asked.digits)
         except NumberRefusedError as refused:
             return NumberRefused(refused.why)
         refusal = await self._desk.may_key(asked.caller, phone)

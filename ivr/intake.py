@@ -42,7 +42,7 @@ from hardware.line import (
     Screen,
 )
 from ivr.intake_state import IntakeState, Node, OfficeFacts, Step
-from ivr.intake_words import info, language_items, promise, readback, spoken, status_items
+from ivr.intake_words import closed, info, language_items, promise, readback, spoken, status_items
 from ivr.machine import (
     CheckNumber,
     Event,
@@ -122,10 +122,7 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
             case InfoNode():
                 state = replace(state, before=state.before + info(state, now))
             case ClosedNode():
-                if not state.office.open:
-                    state = replace(
-                        state, before=state.before + spoken(state, "intake.closed") + info(state, now)
-                    )
+                state = replace(state, before=state.before + closed(state, now), heard_hours=True)
             case RegisterNode() if state.request_id is not None:
                 pass
             case OnCallNode() if not (state.office.open and state.office.person):
@@ -140,7 +137,8 @@ def _enter(state: IntakeState, node: object, now: datetime) -> Step:
 
 
 def _enter_question(state: IntakeState, node: ChooseNode | UrgentNode, now: datetime) -> Step:
-    return _ask(state, Node.ASKING, *spoken(state, *node.say))
+    hours = closed(state, now) if isinstance(node, ChooseNode) and node.hours else ()
+    return _ask(state, Node.ASKING, *spoken(state, *node.say[:1]), *hours, *spoken(state, *node.say[1:]))
 
 
 def _enter_language(state: IntakeState, node: LanguageNode, now: datetime) -> Step:
@@ -204,8 +202,10 @@ def _key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
 def _silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.silences + 1 >= PATIENCE:
         return _unclear(state, now, "silence")
-    state = replace(state, silences=state.silences + 1, steps=state.steps + 1)
-    return _ask(state, Node.ASKING, *_again(state, state.menu.node[state.at], now))
+    node = state.menu.node[state.at]
+    heard = state.heard_hours or (isinstance(node, ChooseNode) and node.hours)
+    state = replace(state, silences=state.silences + 1, steps=state.steps + 1, heard_hours=heard)
+    return _ask(state, Node.ASKING, *_again(state, node, now))
 
 
 def _repeat(state: IntakeState, now: datetime) -> Step:
@@ -330,7 +330,9 @@ def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
 
 def _not_registered(state: IntakeState, event: NotRegistered, now: datetime) -> Step:
     """Told why, and whom to ring when life is in danger; the list keeps whom it has."""
-    return _play(_saying(state, "intake.too_many_today", "intake.goodbye"), Node.LAST_WORDS)
+    return _play(
+        _saying(state, "intake.too_many_today", "intake.emergency_numbers", "intake.goodbye"), Node.LAST_WORDS
+    )
 
 
 def _update(state: IntakeState, update: Update) -> Step:
@@ -486,7 +488,9 @@ def _readback_silence(state: IntakeState, event: NoInput, now: datetime) -> Step
 
 
 def _set_number(state: IntakeState, node: Node) -> Step:
-    return replace(state, node=node), (SetNumber(state.request_id or "", state.keyed),)
+    return replace(state, node=node), (
+        SetNumber(state.request_id or "", state.keyed, state.keyed == state.caller),
+    )
 
 
 def _number_set(state: IntakeState, event: NumberSet, now: datetime) -> Step:

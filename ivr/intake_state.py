@@ -92,6 +92,8 @@ class IntakeState:
     knows_reference: bool = False
     """They keyed the reference code in, or got it in this call."""
     chose_language: bool = False
+    heard_hours: bool = False
+    """They let it be said to the end that the office is closed, or came to where it is said for good."""
     urgent: bool = False
     """They said so in this call."""
     answered_by_person: bool = False

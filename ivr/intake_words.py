@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from config.model import VoiceSpeed
 from ivr.intake_state import IntakeState
 from ivr.phrases import date_items, phone_items, reference_items, when_items, window_items
-from ivr.prompts import BASE_LANGUAGE, NO_VOICE
+from ivr.prompts import BASE_LANGUAGE, NO_VOICE, spoken_tag
 from scheduler.clock import to_local
 
 _STATUS_WINDOW = timedelta(hours=2)
@@ -14,15 +15,12 @@ _STATUS_WINDOW = timedelta(hours=2)
 
 def language_items(state: IntakeState) -> tuple[str, ...]:
     """Each language in its own words, or in bokmål where no voice could say them."""
-    return tuple(
-        item
-        for at, language in enumerate(state.office.languages, 1)
-        for item in (
-            (f"{BASE_LANGUAGE}/intake.language_{language}", f"{BASE_LANGUAGE}/digit.{at}")
-            if language in NO_VOICE
-            else (f"{language}/intake.language", f"{language}/digit.{at}")
-        )
-    )
+    items: tuple[str, ...] = ()
+    for at, language in enumerate(state.office.languages, 1):
+        voiced = language not in NO_VOICE
+        tag = spoken_tag(language if voiced else BASE_LANGUAGE, state.office.speed)
+        items += (f"{tag}/intake.language" + ("" if voiced else f"_{language}"), f"{tag}/digit.{at}")
+    return items
 
 
 def status_items(state: IntakeState, now: datetime) -> tuple[str, ...]:
@@ -73,6 +71,14 @@ def promise(state: IntakeState, now: datetime) -> tuple[str, ...]:
     )
 
 
+def closed(state: IntakeState, now: datetime) -> tuple[str, ...]:
+    """That the office is closed and what `info` says, once in a call."""
+    if state.office.open or state.heard_hours:
+        return ()
+    says = "intake.closed" if state.request_id is None else "intake.closed_now"
+    return (*spoken(state, says), *info(state, now))
+
+
 def info(state: IntakeState, now: datetime) -> tuple[str, ...]:
     office, language = state.office, state.tag
     items: tuple[str, ...] = ()
@@ -84,5 +90,11 @@ def info(state: IntakeState, now: datetime) -> tuple[str, ...]:
 
 
 def spoken(state: IntakeState, *ids: str) -> tuple[str, ...]:
-    """Ids in the caller's language; items that name their language stay as they are."""
-    return tuple(i if "/" in i else f"{state.tag}/{i}" for i in ids)
+    """Ids in the caller's language; items that name their language keep it. All as fast as the office speaks."""
+    return tuple(_at_speed(i, state.office.speed) if "/" in i else f"{state.tag}/{i}" for i in ids)
+
+
+def _at_speed(item: str, speed: VoiceSpeed) -> str:
+    """An item written slow stays slow."""
+    language, slash, prompt_id = item.partition("/")
+    return item if speed is VoiceSpeed.NORMAL else f"{spoken_tag(language, speed)}{slash}{prompt_id}"

@@ -48,6 +48,8 @@ class SetNumber:
 
     request_id: str
     phone: str
+    own: bool
+    """It is the number they ring from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,13 @@ class MarkRinging:
 @dataclass(frozen=True, slots=True)
 class MarkConnected:
     """Caller and caseworker are joined. No answer."""
+
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverCall:
+    """Whoever was rung in this attempt does not want to be called, ever. No answer."""
 
     attempt_id: str
 
@@ -133,6 +142,7 @@ DeskCommand = (
     | Find
     | MarkRinging
     | MarkConnected
+    | NeverCall
     | EndAttempt
 )
 

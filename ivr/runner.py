@@ -42,7 +42,7 @@ from ivr import arrival, callback_call, intake
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
 from ivr.desk_work import DeskWork
-from ivr.intake_state import IntakeState, OfficeFacts
+from ivr.intake_state import IntakeState, Node, OfficeFacts
 from ivr.machine import (
     Command,
     DeskCommand,
@@ -315,8 +315,9 @@ class Runner:
 
 
 def _is_worth_keeping(state: State) -> bool:
-    """Whether a crash would lose something with the call: an attempt; or another number, keyed in and not yet set. All
-    else of a caller in the menu is on the list from their key press on, and their leg goes to the fall-back."""
-    if isinstance(state, ArrivalState):
-        return not state.ended
-    return not isinstance(state, IntakeState) or state.keyed != ""
+    """Whether a crash would lose something with the call: an attempt; another number, keyed in and not yet set; that
+    somebody asked for a person who may not answer. All else of a caller in the menu is on the list from their key
+    press on, and their leg goes to the fall-back."""
+    if isinstance(state, IntakeState):
+        return state.keyed != "" or state.node in (Node.TRANSFERRING, Node.DIALLING)
+    return not state.ended

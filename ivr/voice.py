@@ -26,7 +26,7 @@ _LONGEST_PATH = 150
 """espeak-ng keeps the path to its data in a short fixed buffer."""
 
 _VOICES = {
-    "nb": ("nb", 172),
+    "nb": ("nb", 178),
     "en": ("en", 160),
     "uk": ("uk", 220),
     "ar": ("ar", 185),
@@ -35,7 +35,7 @@ _VOICES = {
     "ti": ("ti", 230),
 }
 """Our language -> espeak-ng's voice and its nominal words a minute, slower than its own 175: many callers are learning
-the language. Its 172 is about 130 real words of Norwegian; where its words are longer or the voice slower, the number
+the language. Its 178 is about 135 real words of Norwegian; where its words are longer or the voice slower, the number
 is higher, so that a prompt takes about as long. A language that is not here needs recordings (prompts.NO_VOICE)."""
 _SLOW_PACE = 0.7
 """A slow tag, such as `nb.slow`: about 115 words a minute nominally."""

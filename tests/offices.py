@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from datetime import UTC, datetime, timedelta
+from importlib import resources
+from pathlib import Path
 
 from config.menu import Menu
 from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings, WeekHours
@@ -51,3 +53,12 @@ def config() -> Config:
     return Config(
         settings=settings(), offices=(office, other), people=people, menus={"menu.toml": standard_menu()}
     )
+
+
+def shipped_menus() -> dict[str, Menu]:
+    """Every menu that ships with the service, by file name."""
+    tables = {
+        path.name: tomllib.loads(path.read_text("utf-8"))
+        for path in Path(str(resources.files("config"))).rglob("*.toml")
+    }
+    return {name: Menu.model_validate(table) for name, table in tables.items() if "node" in table}

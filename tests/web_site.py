@@ -44,6 +44,7 @@ BASE = "/api/v1"
 FIELDS = {
     "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
     "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts", "day_part", "discreet", "reachable_until",
+    "number_source", "asked_not_to_be_called",
 }  # fmt: skip
 """Of a request in the API."""
 
@@ -57,7 +58,7 @@ class Ringer:
 
     async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
         person = self.desk.person(person_id)
-        if not (person.extension or person.mobile):
+        if not (person.telephone):
             raise NoTelephone(f"{person.name} has no telephone")
         if self.down:
             raise LineUnavailable("the exchange does not answer")

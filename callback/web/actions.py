@@ -1,4 +1,4 @@
-"""What one can do on the pages: ring, record, give a number, withdraw, decide, reassign, register. Forms only, all with CSRF.
+"""What one can do on the pages: ring, record, give a number, withdraw, decide, reassign, lift a refusal, register. Forms only, all with CSRF.
 
 Never acts on a request the viewer may not act on, and never answers a form with a page that a reload would
 send again: 303 to the page, or the form with its errors.
@@ -25,12 +25,13 @@ from callback.dispatch import NoTelephone
 from callback.numbers import NumberRefused
 from callback.request import CallbackRequest, CallResult, IllegalTransition, Origin, Reason, Urgency
 from callback.store import CaseworkerInCall, NumberInCall, StaleRequest
-from callback.web.api import actable
+from callback.web.api import actable, liftable
 from callback.web.context import SERVICES
 from callback.web.flash import set_flash
 from callback.web.models import MAX_NOTE
 from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.pages import register_context, request_context
+from callback.web.rows import takes_calls
 from callback.web.texts import LANGUAGE_NAMES
 from config.model import Role
 from hardware.line import LineError
@@ -136,6 +137,25 @@ async def reassign(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def lift(request: web.Request) -> web.StreamResponse:
+    """The number may be rung again, although the person there asked not to be called."""
+    target, form, page = await liftable(request), await _form(request), Page(request)
+    if not form.get("lift", "").strip():
+        return await _refused(request, target, {"lift": page.t("lift.missing")}, form)
+    desk, why = request.config_dict[SERVICES].desk, form["lift"][:MAX_NOTE]
+    return await _acted(target, "lifted", desk.lift_never_call(target.id, viewer_of(request).actor, why))
+
+
+async def ready(request: web.Request) -> web.StreamResponse:
+    """Whether calls from those who ring back may be put through to the viewer."""
+    form, viewer = await _form(request), viewer_of(request)
+    services = request.config_dict[SERVICES]
+    if not takes_calls(viewer, services.config):
+        raise web.HTTPForbidden
+    await services.desk.set_ready(_person(request), form.get("ready") == "yes")
+    return see_other("/requests")
+
+
 async def register(request: web.Request) -> web.StreamResponse:
     """Answers with the page that says the promise to read aloud, in the first language of the office."""
     services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
@@ -170,8 +190,9 @@ async def back(request: web.Request) -> web.StreamResponse:
 
 
 def add_routes(app: web.Application) -> None:
+    app.router.add_post("/ready", ready)
     app.router.add_post("/requests/new", register)
-    for act in (ring, result, number, withdraw, decide, reassign):
+    for act in (ring, result, number, withdraw, decide, reassign, lift):
         path = f"/requests/{{id}}/{act.__name__}"
         app.router.add_post(path, act)
         app.router.add_get(path, back)

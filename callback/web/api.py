@@ -31,6 +31,7 @@ from callback.web.errors import ApiError
 from callback.web.models import (
     Body,
     CallBody,
+    LiftBody,
     ListQuery,
     NumberBody,
     RegisterBody,
@@ -64,13 +65,14 @@ async def list_requests(request: web.Request) -> web.StreamResponse:
         limit=asked.limit + 1,
     )
     found = [r for r in await services.desk.find(query) if viewer.may_see(r)]
-    views = [RequestView.of(r, viewer) for r in found[: asked.limit]]
+    never = await services.desk.never_called(found)
+    views = [RequestView.of(r, viewer, never_called=r.id in never) for r in found[: asked.limit]]
     return _answer(RequestList(requests=views, total=len(views), truncated=len(found) > asked.limit))
 
 
 async def get_request(request: web.Request) -> web.StreamResponse:
     """GET /requests/{id}"""
-    return _answer(RequestView.of(await visible(request), viewer_of(request)))
+    return await _told(request, await visible(request))
 
 
 async def register(request: web.Request) -> web.StreamResponse:
@@ -89,7 +91,7 @@ async def register(request: web.Request) -> web.StreamResponse:
     )  # fmt: skip
     if not viewer.may_see(saved):
         raise already_listed(saved)
-    return _answer(RequestView.of(saved, viewer), status=201 if created else 200)
+    return await _told(request, saved, status=201 if created else 200)
 
 
 async def call(request: web.Request) -> web.StreamResponse:
@@ -105,10 +107,10 @@ async def call(request: web.Request) -> web.StreamResponse:
         raise ApiError(409, "no_free_caseworker", "everyone at the office with a telephone is in a call")
     for person in people[:-1]:
         try:
-            return _accepted(await _ring(services, target, person.id), viewer_of(request))
+            return await _told(request, await _ring(services, target, person.id), status=202)
         except CaseworkerInCall:  # taken since we looked: the next one
             continue
-    return _accepted(await _ring(services, target, people[-1].id), viewer_of(request))
+    return await _told(request, await _ring(services, target, people[-1].id), status=202)
 
 
 async def result(request: web.Request) -> web.StreamResponse:
@@ -124,7 +126,7 @@ async def result(request: web.Request) -> web.StreamResponse:
         next_state(target, RequestEvent.RESULT_REACHED)  # raises: nobody has talked
         raise IllegalTransition("nobody has this request; say which caseworker talked")
     saved = await services.desk.record_result(target.id, person_id, body.result, body.note or None)
-    return _answer(RequestView.of(saved, viewer_of(request)))
+    return await _told(request, saved)
 
 
 async def number(request: web.Request) -> web.StreamResponse:
@@ -134,7 +136,16 @@ async def number(request: web.Request) -> web.StreamResponse:
     if not target.is_open:
         raise IllegalTransition("the request has ended; it needs no number")
     saved = await _desk(request).set_number(target.id, body.phone, viewer_of(request).actor)
-    return _answer(RequestView.of(saved, viewer_of(request)))
+    return await _told(request, saved)
+
+
+async def lift(request: web.Request) -> web.StreamResponse:
+    """POST /requests/{id}/lift: the number may be rung again."""
+    target = await liftable(request)
+    body = await _body(request, LiftBody)
+    return await _told(
+        request, await _desk(request).lift_never_call(target.id, viewer_of(request).actor, body.why)
+    )
 
 
 async def status(request: web.Request) -> web.StreamResponse:
@@ -168,6 +179,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(f"{BASE}/requests/{{id}}/call", call)
     app.router.add_post(f"{BASE}/requests/{{id}}/result", result)
     app.router.add_post(f"{BASE}/requests/{{id}}/number", number)
+    app.router.add_post(f"{BASE}/requests/{{id}}/lift", lift)
     app.router.add_get(f"{BASE}/status", status)
     app.router.add_post(f"{BASE}/reload", reload)
     app.router.add_get(f"{BASE}/openapi.json", openapi)
@@ -189,6 +201,14 @@ async def actable(request: web.Request) -> CallbackRequest:
     found = await visible(request)
     if not viewer_of(request).may_act(found):
         raise ApiError(403, "read_only", "the contact centre may see this request, and not act on it")
+    return found
+
+
+async def liftable(request: web.Request) -> CallbackRequest:
+    """As `actable`; 403 for one whose number only the leader may let be rung again."""
+    found = await actable(request)
+    if not viewer_of(request).may_lift(found):
+        raise ApiError(403, "not_leader", "only a leader of the office or an administrator may do this")
     return found
 
 
@@ -258,8 +278,10 @@ async def _body(request: web.Request, model: type[B], *, may_be_empty: bool = Fa
     return model.model_validate(sent)
 
 
-def _accepted(request: CallbackRequest, viewer: Viewer) -> web.Response:
-    return _answer(RequestView.of(request, viewer), status=202)
+async def _told(request: web.Request, shown: CallbackRequest, status: int = 200) -> web.Response:
+    """As much of a request as the viewer may see."""
+    never_called = bool(await _desk(request).never_called([shown]))
+    return _answer(RequestView.of(shown, viewer_of(request), never_called=never_called), status)
 
 
 def _answer(view: BaseModel, status: int = 200) -> web.Response:

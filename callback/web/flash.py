@@ -18,6 +18,7 @@ GOOD = frozenset(
         "reassigned",
         "number_saved",
         "number_elsewhere",
+        "lifted",
         "logged_out",
         "reloaded",
     }

@@ -19,6 +19,7 @@ from callback.request import (
     CallbackRequest,
     CallResult,
     DayPart,
+    NumberSource,
     Origin,
     Reason,
     RequestState,
@@ -92,6 +93,10 @@ class ResultBody(Body):
     )
 
 
+class LiftBody(Body):
+    why: Annotated[Note, Field(min_length=1)] = Field(description="Kept as a note for colleagues")
+
+
 class Answer(BaseModel):
     """What is sent out."""
 
@@ -121,6 +126,12 @@ class RequestView(Answer):
     reference: str
     office_no: str
     phone: str | None = Field(description="E.164; null while the caller has given none, and after erasure")
+    number_source: NumberSource = Field(
+        description="How we know the number: they rang from it, keyed it in elsewhere, or staff gave it"
+    )
+    asked_not_to_be_called: bool = Field(
+        description="Whoever has the number said so: it is not rung; another number, a letter, a meeting or a decision is needed"
+    )
     state: RequestState
     urgency: Urgency
     reason: Reason
@@ -135,22 +146,24 @@ class RequestView(Answer):
     due_at: datetime
     answer_by_date: date
     next_attempt_at: datetime | None = Field(
-        description="When it is to be rung (again). Null while someone has it (claimed, calling, result_due), and after the end"
+        description="When it is to be rung (again). Null while someone has it (claimed, calling, result_due), "
+        "when they asked not to be called, and after the end"
     )
     attempt_count: int = Field(description="Attempts that count; our own failures do not")
     attempts: list[AttemptView] = Field(description="Oldest first. Always empty for the contact centre")
 
     @classmethod
-    def of(cls, r: CallbackRequest, viewer: Viewer) -> Self:
+    def of(cls, r: CallbackRequest, viewer: Viewer, *, never_called: bool) -> Self:
         """As much as the viewer may see of a request they may see."""
         counted = sum(1 for a in r.attempts if a.ended_at and a.outcome not in FREE_OUTCOMES)
         attempts = [AttemptView.of(a) for a in r.attempts] if viewer.may_act(r) else []
+        next_at = None if never_called or r.state in _IN_HAND else r.next_attempt_at
         return cls(
-            id=r.id, reference=r.reference, office_no=r.office_no, phone=r.phone, state=r.state, urgency=r.urgency,
+            id=r.id, reference=r.reference, office_no=r.office_no, phone=r.phone, number_source=r.number_source,
+            asked_not_to_be_called=never_called, state=r.state, urgency=r.urgency,
             reason=r.reason, language=r.language, day_part=r.day_part, discreet=r.discreet,
             reachable_until=r.reachable_until, origin=r.origin, registered_at=r.registered_at, due_at=r.due_at,
-            answer_by_date=r.answer_by_date, next_attempt_at=None if r.state in _IN_HAND else r.next_attempt_at, attempt_count=counted,
-            attempts=attempts,
+            answer_by_date=r.answer_by_date, next_attempt_at=next_at, attempt_count=counted, attempts=attempts,
         )  # fmt: skip
 
 
@@ -195,6 +208,11 @@ class PromptsView(Answer):
     problems: list[str]
 
 
+class RefusalView(Answer):
+    kind: str = Field(description="Why a number was refused, or `too_many_registrations`")
+    count: int
+
+
 class StatusView(Answer):
     version: str
     started_at: datetime
@@ -206,6 +224,9 @@ class StatusView(Answer):
     open_requests: list[OfficeView] = Field(description="The offices whose list the token may see")
     offices: list[HoursView] = Field(description="The hours of the offices the token may register for")
     prompts: PromptsView
+    refusals: list[RefusalView] = Field(
+        description="What was refused today, all offices together, the most frequent first"
+    )
 
     @property
     def well(self) -> bool:

@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from callback.web.models import (
     CallBody,
     ErrorView,
+    LiftBody,
     ListQuery,
     NumberBody,
     RegisterBody,
@@ -60,6 +61,10 @@ _OPERATIONS = (
         "post", "/requests/{id}/number", "Give or change the number of a request",
         {200: ("The request that will be rung there; another, if that had the number already", RequestView)},
         (401, 403, 404, 409, 422, 503), body=NumberBody,
+    ),
+    _Operation(
+        "post", "/requests/{id}/lift", "Let a number be rung again whose person asked not to be called",
+        {200: ("The request as it is now", RequestView)}, (401, 403, 404, 409, 422, 503), body=LiftBody,
     ),
     _Operation(
         "post", "/reload", "Take the changed configuration into use",

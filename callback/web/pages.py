@@ -26,10 +26,10 @@ from callback.store import RequestQuery
 from callback.web.api import visible
 from callback.web.context import SERVICES, Services
 from callback.web.page import Page, fragment, render, see_other, viewer_of
-from callback.web.rows import has_telephone, live_sentence, row
+from callback.web.rows import has_telephone, live_sentence, row, takes_calls
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
-from config.model import Office, Role
+from config.model import Office, Person, Role
 
 LIST_LIMIT = 200
 _TOLD = ("registered", "already")
@@ -95,7 +95,10 @@ async def list_context(
         limit=LIST_LIMIT + 1,
     )
     found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
-    rows = [row(r, viewer, page.words, services.config) for r in found[:LIST_LIMIT]]
+    never = await services.desk.never_called(found)
+    rows = [
+        row(r, viewer, page.words, services.config, never_called=r.id in never) for r in found[:LIST_LIMIT]
+    ]
     return {
         "rows": rows,
         "results": results is not None,
@@ -107,9 +110,18 @@ async def list_context(
         "limit": LIST_LIMIT,
         "offices": offices if len(offices) > 1 else [],
         "office_no": office_no,
+        "takers": await _takers(services, viewer),
+        "takes_calls": takes_calls(viewer, services.config),
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
-        "version": _version((r.id, r.version, r.is_out_of_reach(page.words.now)) for r in found),
+        "version": _version(
+            (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never) for r in found
+        ),
     }
+
+
+async def _takers(services: Services, viewer: Viewer) -> list[Person]:
+    """Who of the viewer's office takes calls."""
+    return await services.desk.ready(viewer.office_no) if viewer.office_no else []
 
 
 async def request_context(
@@ -127,14 +139,16 @@ async def request_context(
     ledger = await services.desk.store.ledger(shown.id) if act else []
     idle = shown.is_open and shown.state is not RequestState.CALLING
     lost = shown.is_out_of_reach(page.words.now)
+    never = bool(await services.desk.never_called([shown]))
     return {
-        "row": row(shown, viewer, page.words, services.config),
+        "row": row(shown, viewer, page.words, services.config, never_called=never),
         "request": shown,
-        "live": live_sentence(shown, viewer, phase, page.words),
+        "live": live_sentence(shown, viewer, phase, page.words, never_called=never),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
-        "wants_number": act and idle and (not shown.phone or lost),
-        "number_hint": page.t("number.lost_hint" if lost else "number.hint"),
+        "wants_number": act and idle and (not shown.phone or lost or never),
+        "number_hint": page.t(f"number.{'never_hint' if never else 'lost_hint' if lost else 'hint'}"),
+        "may_lift": never and viewer.may_lift(shown),
         "wants_result": act and mine and shown.state is RequestState.RESULT_DUE,
         "may_end": act and idle and (mine or shown.claimed_by is None),
         "colleagues": _colleagues(services, viewer, shown) if act and idle else [],
@@ -143,7 +157,7 @@ async def request_context(
         "errors": errors or {},
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
-        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page), lost)]),
+        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never)]),
     }
 
 

@@ -33,6 +33,8 @@ class Row:
     next_attempt: str
     wishes: list[str]
     """In a word or two each."""
+    never_called: bool
+    """The person at the number does not want to be called."""
     may_ring: bool
     is_mine: bool
     """The viewer has it."""
@@ -42,7 +44,9 @@ class Row:
         return self.request.state is RequestState.RESULT_DUE
 
 
-def row(request: CallbackRequest, viewer: Viewer, words: Words, config: Config) -> Row:
+def row(
+    request: CallbackRequest, viewer: Viewer, words: Words, config: Config, *, never_called: bool = False
+) -> Row:
     act = viewer.may_act(request)
     return Row(
         request=request,
@@ -50,21 +54,29 @@ def row(request: CallbackRequest, viewer: Viewer, words: Words, config: Config) 
         may_act=act,
         urgent=request.urgency is Urgency.URGENT,
         why_urgent=words.why_urgent(request),
-        why_limit=words.why_limit(request),
+        why_limit=words.t("why.never_called") if never_called else words.why_limit(request),
         state=words.t(f"state.{request.state}"),
         holder=words.holder(request) if act else "",
         attempts=words.attempts(request),
         last_attempt=words.last_attempt(request) if act else "",
-        next_attempt=words.next_attempt(request),
+        next_attempt="" if never_called else words.next_attempt(request),
         wishes=words.short_wishes(request),
-        may_ring=may_ring(request, viewer, config) and not request.is_out_of_reach(words.now),
+        never_called=never_called,
+        may_ring=may_ring(request, viewer, config)
+        and not never_called
+        and not request.is_out_of_reach(words.now),
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
     )
 
 
 def has_telephone(viewer: Viewer, config: Config) -> bool:
     person = config.person(viewer.person_id or "")
-    return person is not None and bool(person.extension or person.mobile)
+    return person is not None and person.telephone is not None
+
+
+def takes_calls(viewer: Viewer, config: Config) -> bool:
+    """Whether calls can be put through to the viewer at all."""
+    return viewer.office_no is not None and has_telephone(viewer, config)
 
 
 def may_ring(request: CallbackRequest, viewer: Viewer, config: Config) -> bool:
@@ -80,7 +92,9 @@ def may_ring(request: CallbackRequest, viewer: Viewer, config: Config) -> bool:
     )
 
 
-def live_sentence(request: CallbackRequest, viewer: Viewer, phase: str | None, words: Words) -> str:
+def live_sentence(
+    request: CallbackRequest, viewer: Viewer, phase: str | None, words: Words, *, never_called: bool = False
+) -> str:
     """What happens just now. `phase` is the node of the call's machine, where this service carries it."""
     t, mine = words.t, request.claimed_by == viewer.person_id
     you, name = ".you" if mine else "", words.person(request.claimed_by)
@@ -89,8 +103,9 @@ def live_sentence(request: CallbackRequest, viewer: Viewer, phase: str | None, w
         return _call_sentence(request, phase, you, name, words)
     if state is RequestState.RESULT_DUE:
         return t(f"live.result_due{you}", name=name)
-    if request.is_open and (not request.phone or request.is_out_of_reach(words.now)):
-        return t("live.out_of_reach" if request.phone else "live.no_phone")
+    if request.is_open and (not request.phone or never_called or request.is_out_of_reach(words.now)):
+        why = "never_called" if never_called else "out_of_reach" if request.phone else "no_phone"
+        return t(f"live.{why}")
     if state is RequestState.UNREACHABLE and request.next_attempt_at is not None:
         if request.next_attempt_at <= words.now:
             return t("live.unreachable_now")
@@ -107,6 +122,8 @@ def _call_sentence(request: CallbackRequest, phase: str | None, you: str, name: 
         return words.t("live.connected", when=words.clock(attempt.connected_at))
     if phase == Node.RINGING_CALLER or (attempt is not None and attempt.ringing_at is not None):
         return words.t("live.caller_rings")
+    if attempt is not None and attempt.inbound:
+        return words.t(f"live.inbound{you}", name=name)
     if phase == Node.BRIEFING:
         return words.t(f"live.briefing{you}", name=name)
     return words.t(f"live.caseworker_rings{you}", name=name)

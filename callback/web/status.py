@@ -15,8 +15,17 @@ from callback.access import Viewer
 from callback.store import StoreError
 from callback.web.context import SERVICES, Services
 from callback.web.flash import set_flash
-from callback.web.models import HoursView, LineView, OfficeView, PromptsView, StatusView, StoreView
+from callback.web.models import (
+    HoursView,
+    LineView,
+    OfficeView,
+    PromptsView,
+    RefusalView,
+    StatusView,
+    StoreView,
+)
 from callback.web.page import render, see_other, viewer_of
+from callback.web.prompt_list import offices_led
 from config.load import ConfigError
 from config.model import Office
 from ivr.menu_drawing import draw_menu
@@ -39,6 +48,7 @@ async def collect(services: Services, viewer: Viewer) -> StatusView:
         open_requests=offices,
         offices=_hours(services, viewer),
         prompts=await asyncio.to_thread(_prompts, services),
+        refusals=await _refusals(services),
     )
 
 
@@ -53,6 +63,16 @@ async def _store(services: Services, viewer: Viewer) -> tuple[StoreView, list[Of
     except StoreError as error:
         return StoreView(ok=False, detail=f"{type(error).__name__}: see whether the disk is full"), offices
     return StoreView(ok=True, detail=""), offices
+
+
+async def _refusals(services: Services) -> list[RefusalView]:
+    """A store that fails is told elsewhere."""
+    try:
+        counts = await services.desk.refusals()
+    except StoreError:
+        return []
+    often_first = sorted(counts.items(), key=lambda kind_count: (-kind_count[1], kind_count[0]))
+    return [RefusalView(kind=kind, count=count) for kind, count in often_first]
 
 
 def _hours(services: Services, viewer: Viewer) -> list[HoursView]:
@@ -94,6 +114,7 @@ async def status_page(request: web.Request) -> web.StreamResponse:
     context = {
         "status": await collect(services, viewer),
         "synthetic": await asyncio.to_thread(_synthetic, services),
+        "may_preview": bool(offices_led(services, viewer)),
         "may_reload": viewer.may_reload,
         "last_reload": services.reloader.last if viewer.may_reload else None,
     }

@@ -30,7 +30,7 @@ _STEP = frozenset(
     {
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
         "reassigned", "made_urgent", "day_part_set", "discreet_set", "language_set", "reachable_until_set",
-        "asked_not_to_be_called",
+        "asked_not_to_be_called", "rang_back", "never_call_lifted",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP
@@ -54,6 +54,8 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         key = "registered_again"
     if key in ("registered", "registered_again") and entry.actor == "caller":
         key += ".stayed" if details.get("by") in ("silence", "wrong_key") else ".phone"
+    elif details.get("inbound"):
+        key = "call_inbound"
     elif "merged_into" in details:
         key = "merged_into"
     return t(
@@ -63,7 +65,7 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         outcome=t(f"outcome.{details.get('outcome') or 'line_failed'}"),
         result=t(f"result.{details.get('result') or 'ring_again'}").lower(),
         span=_talk(attempt, words),
-        to=words.person(details.get("to")),
+        to=words.person(attempt.caseworker if attempt and attempt.inbound else details.get("to")),
     )
 
 

@@ -73,6 +73,10 @@ class Words:
                 return self.t(f"span.{unit}.{'one' if count == 1 else 'many'}", n=count)
         raise AssertionError("unreachable")
 
+    def seconds(self, seconds: float) -> str:
+        """`8,4 s`."""
+        return self.t("time.seconds", n=f"{seconds:.1f}".replace(".", self.t("time.decimal")))
+
     # -- people and places
 
     def person(self, person_id: str | None) -> str:
@@ -80,8 +84,8 @@ class Words:
         return person.name if person else self.t("who.someone")
 
     def actor(self, actor: str) -> str:
-        """A ledger's actor: a person, a token's name, the caller or the service."""
-        if actor in ("caller", "service"):
+        """A ledger's actor: a person, a token's name, the caller, whoever we rang, the service or its command line."""
+        if actor in ("caller", "callee", "service", "command_line"):
             return self.t(f"actor.{actor}")
         return actor.removeprefix("token:") if actor.startswith("token:") else self.person(actor)
 
@@ -90,7 +94,21 @@ class Words:
         return f"{office.name} ({office_no})" if office else office_no
 
     def language(self, code: str) -> str:
-        return LANGUAGE_NAMES.get(code, code)
+        """`Ukrainsk (Українська)`: as the reader calls it, then as those who speak it do."""
+        own = self.own_name(code)
+        return self.language_name(code) + (f" ({own})" if own else "")
+
+    def language_name(self, code: str) -> str:
+        return self.t(f"language.{code}") if code in LANGUAGE_NAMES else code
+
+    def own_name(self, code: str) -> str:
+        """Empty where both names are the same."""
+        own = LANGUAGE_NAMES.get(code, "")
+        return "" if own == self.language_name(code) else own
+
+    def refusal(self, kind: str) -> str:
+        """Why something was refused."""
+        return self.t(f"refusal.{kind}")
 
     # -- requests
 

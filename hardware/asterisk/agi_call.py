@@ -7,22 +7,18 @@ plays the fall-back exactly when the mark is missing.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from hardware.asterisk import outcomes
-from hardware.asterisk.fastagi import DEAD_CHANNEL, AgiGone, AgiReply, AgiSession
-from hardware.asterisk.leg import Dialling, Leg
-from hardware.asterisk.pbx_config import AFTER_CONTEXT, DONE_VARIABLE, PEER_VARIABLE
-from hardware.asterisk.settled_ends import SettledEnds
+from hardware.asterisk.agi_dial import CallSetup, PeerDial
+from hardware.asterisk.fastagi import DEAD_CHANNEL, AgiGone, AgiSession
+from hardware.asterisk.leg import Leg
+from hardware.asterisk.pbx_config import DONE_VARIABLE
 from hardware.line import (
     Answer,
-    Connected,
     Dial,
     DigitsEntered,
     Hangup,
@@ -37,26 +33,12 @@ log = structlog.get_logger(__name__)
 
 KEYS_VARIABLE: Final = "TAST1_KEYS"
 _KEYS: Final = "0123456789*#"
-_CHANNEL_NAME: Final = re.compile(r"[A-Za-z0-9/@+._-]{1,150}")
-_UP: Final = "6"
 _BEYOND_THE_END: Final = 999_999_999
 """Played from there a prompt is fetched and opened, and over before anything is heard."""
 _SEARCH_SECONDS: Final = 5.0
 """How long a caller is let stand in silence to find out whether anything can be played."""
 
 CallCommand = Answer | Prompt | Dial | Hangup
-
-
-@dataclass(frozen=True, slots=True)
-class CallSetup:
-    """What every call needs to know."""
-
-    prompt_url: Callable[[str], str]
-    """`nb/intake.greeting` -> where the PBX fetches it."""
-    destination: Callable[[str], str]
-    """E.164 or extension -> what `Dial` rings."""
-    emit: Callable[[LegEvent], None]
-    settled: SettledEnds
 
 
 class AgiCall:
@@ -70,6 +52,7 @@ class AgiCall:
         self._wake: asyncio.Future[None] | None = None
         self._ahead = ""
         self._over = False
+        self._dials = PeerDial(leg, session, setup)
         self.busy = False
         """An AGI command is running: a hang-up has to come from outside."""
         self.abandoned = False
@@ -134,7 +117,7 @@ class AgiCall:
             case Prompt():
                 await self._prompt(command)
             case Dial():
-                await self._dial(command)
+                await self._dials.run(command)
             case Hangup():
                 await self._hang_up()
 
@@ -173,17 +156,6 @@ class AgiCall:
         cause = outcomes.NORMAL_CLEARING if outcome is LegOutcome.ENDED else None
         self._setup.emit(LegEnded(self._leg.id, outcome, cause, self._leg.answered))
 
-    async def _is_gone(self, reply: AgiReply) -> bool:
-        """Whether a failed reply means that the caller hung up. The HANGUP line may lag some 40 ms behind it."""
-        if not reply.failed and not self._session.hung_up:
-            return False
-        if reply.code != DEAD_CHANNEL and not self._session.hung_up:
-            state = await self._session.command("CHANNEL STATUS")
-            if state.result == _UP and not self._session.hung_up:
-                return False
-        self._session.hung_up = True
-        return True
-
     # ---- answer and prompts ------------------------------------------------------------------------------------
 
     async def _answer(self) -> None:
@@ -194,7 +166,7 @@ class AgiCall:
             return
         reply = await self._session.command("ANSWER")
         self._leg.answered = not reply.failed
-        await self._is_gone(reply)
+        await self._session.is_gone(reply)
 
     async def _prompt(self, prompt: Prompt) -> None:
         if prompt.digits == 0:
@@ -273,7 +245,7 @@ class AgiCall:
         reply = await self._session.execute(
             "Read", f"{KEYS_VARIABLE},{urls},{digits},,1,{max(seconds, 0.001):g}"
         )
-        gone = await self._is_gone(reply)
+        gone = await self._session.is_gone(reply)
         if reply.code == DEAD_CHANNEL:
             return None
         # Also when they are gone: whoever pressed 1 and hung up in the same moment has pressed 1.
@@ -290,7 +262,7 @@ class AgiCall:
         hung up."""
         while True:
             reply = await self._session.command(f'STREAM FILE {url} "{_KEYS}" {offset}')
-            if await self._is_gone(reply):
+            if await self._session.is_gone(reply):
                 return None
             if reply.failed:
                 log.warning("prompt_not_played", leg=self._leg.id)
@@ -303,44 +275,3 @@ class AgiCall:
     def _tell(self, event: LegEvent) -> None:
         if not self._leg.cancelled:
             self._setup.emit(event)
-
-    # ---- dialling ----------------------------------------------------------------------------------------------
-
-    async def _dial(self, dial: Dial) -> None:
-        dialling = self._leg.dialling = Dialling(dial.peer)
-        await self._session.set_variable(PEER_VARIABLE, dial.peer)
-        await self._session.set_variable("CALLERID(all)", f"<{dial.caller_id}>")
-        await self._session.set_variable("CALLERID(pres)", "allowed")
-        seconds = max(dial.ring_timeout.total_seconds(), 1)
-        arguments = f"{self._setup.destination(dial.to)},{seconds:g},gF({AFTER_CONTEXT}^s^1)"
-        reply = await self._session.execute("Dial", arguments)
-        await self._report_peer(dialling)
-        await self._is_gone(reply)
-
-    async def _report_peer(self, dialling: Dialling) -> None:
-        values = await self._session.evaluate(
-            "${DIALSTATUS},${HANGUPCAUSE},${ANSWEREDTIME},${HANGUPCAUSE_KEYS()}"
-        )
-        status, _, rest = values.partition(",")
-        cause_text, _, rest = rest.partition(",")
-        _, _, keys = rest.partition(",")
-        cause = outcomes.number(cause_text)
-        answered = status == "ANSWER"
-        sip = None if answered or cause in outcomes.CLEAR_CAUSES else await self._sip_code(keys)
-        outcome = outcomes.dialled(status, cause, sip)
-        if dialling.cancelled and not answered:
-            outcome = LegOutcome.CANCELLED
-        self._leg.dialling = None
-        if answered and not dialling.told_joined:
-            self._setup.emit(Connected(self._leg.id, dialling.peer))
-        self._setup.emit(LegEnded(dialling.peer, outcome, outcomes.dial_cause(status, cause), answered))
-
-    async def _sip_code(self, keys: str) -> int | None:
-        """The SIP code of the leg that failed, out of all channels Asterisk remembers for this call."""
-        names = [name for name in keys.split(",") if _CHANNEL_NAME.fullmatch(name)]
-        if not names:
-            return None
-        answer = await self._session.evaluate(
-            "/".join(f"${{HANGUPCAUSE({name},tech)}}" for name in names[:8])
-        )
-        return outcomes.failure_code(answer)

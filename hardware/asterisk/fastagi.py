@@ -34,6 +34,7 @@ _REPLY: Final = re.compile(r"(\d{3})(?: result=(\S*)(?: (.*))?| ?(.*))")
 _UNSAFE: Final = re.compile("[\x00\r\n]")
 
 DEAD_CHANNEL: Final = 511
+_UP: Final = "6"
 
 
 class AgiReply(NamedTuple):
@@ -112,6 +113,17 @@ class AgiSession(asyncio.Protocol):
 
     async def set_variable(self, name: str, value: str) -> AgiReply:
         return await self.command(f"SET VARIABLE {name} {quote(value)}")
+
+    async def is_gone(self, reply: AgiReply) -> bool:
+        """Whether a failed reply means that the caller hung up. The HANGUP line may lag some 40 ms behind it."""
+        if not reply.failed and not self.hung_up:
+            return False
+        if reply.code != DEAD_CHANNEL and not self.hung_up:
+            state = await self.command("CHANNEL STATUS")
+            if state.result == _UP and not self.hung_up:
+                return False
+        self.hung_up = True
+        return True
 
     def close(self) -> None:
         """Hand the call back to the dialplan."""

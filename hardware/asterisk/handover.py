@@ -14,6 +14,7 @@ from hardware.asterisk.local_pbx_config import LOCAL_PBX_SECRET
 from hardware.line import Answer, CallOffered, Dial, LineRejected, Prompt
 
 _ITEM: Final = re.compile(r"[a-z]{2,3}(?:\.slow)?/[A-Za-z0-9._-]{1,100}")
+_REFUSE: Final = re.compile(r"[02-9*]{0,11}")
 
 
 def ami_address(settings: AsteriskSettings, secrets: Secrets) -> AmiAddress:
@@ -36,8 +37,16 @@ def offer(leg_id: str, env: Mapping[str, str]) -> CallOffered:
 def check_command(command: Answer | Prompt | Dial) -> None:
     """Raises LineRejected for what must not reach the dialplan."""
     if isinstance(command, Prompt):
-        for item in command.items:
-            if _ITEM.fullmatch(item) is None:
-                raise LineRejected("not a prompt item: language/prompt_id is")
+        _check_items(command.items)
         if not 0 <= command.digits <= 32:
             raise LineRejected("a prompt collects 0 to 32 keys")
+    if isinstance(command, Dial) and command.screen is not None:
+        _check_items(command.screen.items)
+        if _REFUSE.fullmatch(command.screen.refuse) is None:
+            raise LineRejected("keys that say no are 0, 2 to 9 and *")
+
+
+def _check_items(items: tuple[str, ...]) -> None:
+    for item in items:
+        if _ITEM.fullmatch(item) is None:
+            raise LineRejected("not a prompt item: language/prompt_id is")

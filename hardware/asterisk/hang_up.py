@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 
 _AGAIN: Final = 0.2
 _TRIES: Final = 25
+_WATCH_SCREEN_EVERY: Final = 1.0
+_HAS_HUNG_UP: Final = "CHANNEL(checkhangup)"
 
 
 class Jobs:
@@ -64,6 +66,27 @@ class HangUps:
             if not leg.call.busy:
                 return
         self._jobs.spawn(self._channel(leg))
+
+    def watch_screen(self, leg: Leg, dialling: Dialling) -> None:
+        """While the peer is in its screen, Asterisk does not notice that the one who dials hangs up. Returns at once."""
+        self._jobs.spawn(self._screen(leg, dialling))
+
+    async def _screen(self, leg: Leg, dialling: Dialling) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_SCREEN_EVERY)
+            if leg.dialling is not dialling or dialling.joined:
+                return
+            if dialling.channel is not None and await self._has_hung_up(leg.channel):
+                await self._now(dialling.channel)
+
+    async def _has_hung_up(self, channel: str) -> bool:
+        try:
+            answer = await self._link.client().action(
+                "Getvar", {"Channel": channel, "Variable": _HAS_HUNG_UP}
+            )
+        except LineError:
+            return False
+        return answer.get("Value") == "1"
 
     def _end_peer(self, peer: str) -> None:
         if (found := self._table.dialling_of(peer)) is not None:

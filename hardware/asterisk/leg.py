@@ -28,6 +28,8 @@ class Dialling:
     """`Connected` has been emitted."""
     cancelled: bool = False
     """We were asked to end the peer."""
+    screened: bool = False
+    """The peer is joined only after a key press."""
 
 
 @dataclass(slots=True, eq=False)

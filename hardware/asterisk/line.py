@@ -13,7 +13,8 @@ import structlog
 
 from config.model import AsteriskSettings, Secrets
 from hardware.asterisk import pbx_numbers
-from hardware.asterisk.agi_call import AgiCall, CallSetup
+from hardware.asterisk.agi_call import AgiCall
+from hardware.asterisk.agi_dial import CallSetup
 from hardware.asterisk.ami import AmiClient, AmiNoReply, AmiTiming
 from hardware.asterisk.ami_codec import AmiEvent
 from hardware.asterisk.ami_link import AmiLink, BackOff
@@ -80,7 +81,6 @@ class AsteriskLine:
         self._jobs = Jobs()
         self._stopping = False
         self._settled = SettledEnds()
-        self._setup = CallSetup(self._url_of, self._destination, self._emit, self._settled)
         self._link = AmiLink(
             ami_address(settings, secrets),
             clock,
@@ -91,6 +91,8 @@ class AsteriskLine:
             back_off=back_off,
         )
         self._hang_ups = HangUps(self._table, self._link, self._jobs)
+        watch = self._hang_ups.watch_screen
+        self._setup = CallSetup(self._url_of, self._destination, self._emit, self._settled, watch)
         self._server = FastAgiServer(
             (settings.fastagi_host, settings.fastagi_port),
             settings.fastagi_allow,

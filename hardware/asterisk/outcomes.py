@@ -15,6 +15,7 @@ from hardware.line import LegEnded, LegOutcome
 
 NORMAL_CLEARING: Final = 16
 NO_ANSWER_CAUSE: Final = 19
+DECLINED_CAUSE: Final = 21
 
 _BY_SIP: Final = {
     404: LegOutcome.INVALID,
@@ -41,6 +42,14 @@ _BY_CAUSE: Final = {
     21: LegOutcome.DECLINED,
 }
 
+_BY_STATUS: Final = {
+    "ANSWER": LegOutcome.ENDED,
+    "CANCEL": LegOutcome.CANCELLED,
+    "BUSY": LegOutcome.BUSY,
+    "NOANSWER": LegOutcome.NO_ANSWER,
+    "DECLINED": LegOutcome.DECLINED,
+}
+
 CLEAR_CAUSES: Final = frozenset({0, 1, 17, 19, 28, 34})
 """Causes that mean one thing whatever SIP code they came from: no need to ask for the code."""
 
@@ -53,25 +62,20 @@ def unanswered(cause: int | None, sip: int | None) -> LegOutcome:
 
 
 def dialled(status: str, cause: int | None, sip: int | None = None) -> LegOutcome:
-    """What `Dial` came to, from its DIALSTATUS, the peer's Q.850 cause and, where known, its SIP code."""
-    if status == "ANSWER":
-        return LegOutcome.ENDED
-    if status == "CANCEL":
-        return LegOutcome.CANCELLED
-    if status == "BUSY":
-        return LegOutcome.BUSY
-    if status == "NOANSWER":
-        return LegOutcome.NO_ANSWER
+    """What `Dial` came to, from its DIALSTATUS (or `DECLINED`, of a screen), the peer's Q.850 cause and, where known,
+    its SIP code."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
     if not cause and sip is None:
         return LegOutcome.FAILED
     return unanswered(cause, sip)
 
 
 def dial_cause(status: str, cause: int | None) -> int | None:
-    """The Q.850 cause to tell: Asterisk gives none when its own ring timeout ended the ringing."""
+    """The Q.850 cause to tell: Asterisk gives none when its own ring timeout or a screen was the end."""
     if cause:
         return cause
-    return NO_ANSWER_CAUSE if status == "NOANSWER" else None
+    return {"NOANSWER": NO_ANSWER_CAUSE, "DECLINED": DECLINED_CAUSE}.get(status)
 
 
 def number(text: str | None) -> int | None:

@@ -20,10 +20,11 @@ from hardware.asterisk.handover import ami_address, fastagi_token
 from hardware.asterisk.leg import CHECK_PREFIX
 from hardware.asterisk.pbx_check_call import CHECK_EVENT, CHECK_PROMPT, answer_check
 from hardware.asterisk.pbx_config import AFTER_CONTEXT, INBOUND_CONTEXT, LEG_CONTEXT, RECORD_CONTEXT
+from hardware.asterisk.pbx_screen import SCREEN_CONTEXT
 from hardware.line import LineAuthFailed, LineError, LineRejected
 
 _MODULES: Final = ("res_agi", "app_read", "app_dial", "app_userevent", "res_http_media_cache", "chan_pjsip")
-_CONTEXTS: Final = (INBOUND_CONTEXT, LEG_CONTEXT, AFTER_CONTEXT, RECORD_CONTEXT)
+_CONTEXTS: Final = (INBOUND_CONTEXT, LEG_CONTEXT, SCREEN_CONTEXT, AFTER_CONTEXT, RECORD_CONTEXT)
 _CALL_SECONDS: Final = 10.0
 _INCLUDE: Final = (
     "include the output of `tast1 pbx config` in manager.conf and extensions.conf, then reload Asterisk"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from hardware.asterisk.fallback_sounds import Sound
+from hardware.asterisk.pbx_screen import RESULT_VARIABLE, SCREEN_DIALPLAN, SCREEN_VARIABLE
 
 INBOUND_CONTEXT: Final = "tast1-inbound"
 LEG_CONTEXT: Final = "tast1-leg"
@@ -220,6 +221,7 @@ def extensions_conf(parameters: PbxParameters) -> str:
         _offices(parameters),
         _fallback(parameters),
         _leg(parameters),
+        SCREEN_DIALPLAN,
         _after(parameters),
         _record(),
     ]
@@ -241,7 +243,7 @@ def _inbound(parameters: PbxParameters) -> str:
 {_patience(parameters)} same => n,{_agi(parameters, "call")}
  same => n,GotoIf($["${{{DONE_VARIABLE}}}" = "1"]?done)
  same => n,ExecIf($["${{{PEER_VARIABLE}}}" != ""]?Gosub({RECORD_CONTEXT},s,1))
- same => n,GotoIf($["${{DIALSTATUS}}" = "ANSWER"]?{AFTER_CONTEXT},s,1)
+ same => n,GotoIf($["${{TAST1_STATUS}}" = "ANSWER"]?{AFTER_CONTEXT},s,1)
  same => n,Goto(tast1-fallback,s,1)
  same => n(done),Hangup()
 """
@@ -327,12 +329,19 @@ exten => h,1,ExecIf($["${{{DONE_VARIABLE}}}" != "1"]?Gosub({RECORD_CONTEXT},s,1)
 
 def _record() -> str:
     """The service that was with the call at its end has marked it; one that was away finds the end in the database."""
+    result = RESULT_VARIABLE
     return f"""\
 ; How a call ended that the service was not with: told at once, and kept in the PBX's database until it is back.
+; Where there was a screen, DIALSTATUS is ANSWER for whoever picked up, and ANSWEREDTIME is there for who was joined.
 [{RECORD_CONTEXT}]
-exten => s,1,UserEvent({LEG_ENDED_EVENT},Leg: ${{CHANNEL(uniqueid)}},DialStatus: ${{DIALSTATUS}},\
-Cause: ${{HANGUPCAUSE}},AnsweredTime: ${{ANSWEREDTIME}})
- same => n,Set(DB({DB_FAMILY}/${{CHANNEL(uniqueid)}})=${{DIALSTATUS}},${{HANGUPCAUSE}},${{ANSWEREDTIME}})
+exten => s,1,Set(TAST1_STATUS=${{DIALSTATUS}})
+ same => n,Set(TAST1_CAUSE=${{HANGUPCAUSE}})
+ same => n,GotoIf($["${{{SCREEN_VARIABLE}}}" != "1" | "${{DIALSTATUS}}" != "ANSWER" | "${{ANSWEREDTIME}}" != ""]?tell)
+ same => n,Set(TAST1_STATUS=${{IF($["${{{result}}}" = ""]?DECLINED:${{{result}:0:8}})}})
+ same => n,Set(TAST1_CAUSE=)
+ same => n(tell),UserEvent({LEG_ENDED_EVENT},Leg: ${{CHANNEL(uniqueid)}},DialStatus: ${{TAST1_STATUS}},\
+Cause: ${{TAST1_CAUSE}},AnsweredTime: ${{ANSWEREDTIME}})
+ same => n,Set(DB({DB_FAMILY}/${{CHANNEL(uniqueid)}})=${{TAST1_STATUS}},${{TAST1_CAUSE}},${{ANSWEREDTIME}})
  same => n,Set({PEER_VARIABLE}=)
  same => n,Return()
 """

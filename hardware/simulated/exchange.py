@@ -24,6 +24,7 @@ from hardware.line import (
     Originate,
     Prompt,
     PromptLookup,
+    Screen,
 )
 from hardware.simulated.leg import CAUSES, Happening, Leg, LegState, Playing
 from hardware.simulated.phone import Behaviour, Telephone, is_number
@@ -34,6 +35,8 @@ _AT_ONCE: Final = {
     Behaviour.FAIL: LegOutcome.FAILED,
 }
 """What a call comes to without the telephone ever ringing."""
+
+_SCREEN_PLAYS: Final = 2
 
 _BROWSER_GRACE: Final = timedelta(seconds=4)
 """How much later than the items' own length a browser may report that it has played them."""
@@ -74,6 +77,7 @@ class Exchange(ABC):
         phone = self._phone(command.to) if is_number(command.to) else Telephone(command.to)
         leg_id = command.peer if isinstance(command, Dial) else command.leg
         leg = Leg(leg_id, phone, LegState.RINGING, shown=command.caller_id, dialler=dialler)
+        leg.screen = command.screen if isinstance(command, Dial) else None
         self._legs[leg.id] = leg
         if dialler is not None:
             dialler.peer = leg
@@ -103,15 +107,23 @@ class Exchange(ABC):
 
     def _picked_up(self, leg: Leg) -> None:
         leg.stop_timer()
-        leg.state, leg.answered = LegState.UP, True
-        if leg.dialler is not None:
-            leg.dialler.phone.tell("connected", to=leg.phone.number)
-            leg.phone.tell("connected", **{"with": leg.shown})
-            self._emit(Happening(Connected(leg.dialler.id, leg.id), leg.dialler.id))
+        leg.state = LegState.UP
+        if leg.dialler is not None and leg.screen is None:
+            self._join(leg, leg.dialler)
             return
         leg.phone.tell("answered")
+        if leg.screen is not None:
+            self._play_screen(leg, leg.screen)
+            return
+        leg.answered = True
         self._emit(Happening(LegAnswered(leg.id), leg.id))
         self._fall_back(leg)
+
+    def _join(self, leg: Leg, dialler: Leg) -> None:
+        leg.answered, leg.screen = True, None
+        dialler.phone.tell("connected", to=leg.phone.number)
+        leg.phone.tell("connected", **{"with": leg.shown})
+        self._emit(Happening(Connected(dialler.id, leg.id), dialler.id))
 
     def _end(self, leg: Leg, outcome: LegOutcome) -> None:
         """The leg is over; the peer it had goes first."""
@@ -187,7 +199,9 @@ class Exchange(ABC):
     def _prompt_over(self, leg: Leg, *, pressed: bool = False) -> None:
         playing, leg.playing = leg.playing, None
         leg.stop_timer()
-        if playing is not None:
+        if playing is not None and leg.screen is not None and leg.dialler is not None:
+            self._screened(leg, leg.dialler, leg.screen, playing.keys)
+        elif playing is not None:
             entered = pressed or playing.keys
             event = DigitsEntered(leg.id, playing.keys) if entered else NoInput(leg.id)
             self._emit(Happening(event, leg.id))
@@ -198,6 +212,27 @@ class Exchange(ABC):
 
     def _prompt_ends_in(self, leg: Leg, wait: timedelta) -> None:
         self._later(leg, wait, lambda: self._prompt_over(leg))
+
+    # ---- screens
+
+    def _play_screen(self, leg: Leg, screen: Screen) -> None:
+        """The service is not needed: the exchange plays it and takes the key."""
+        leg.screen_plays += 1
+        self._play(leg, Prompt(leg.id, screen.items, 1, screen.timeout))
+
+    def _screened(self, leg: Leg, dialler: Leg, screen: Screen, key: str) -> None:
+        """The items were played, and this key was pressed, or none."""
+        if key and key in screen.refuse:
+            self._emit(Happening(DigitsEntered(leg.id, key), dialler.id))
+            self._end(leg, LegOutcome.DECLINED)
+        elif key == "1":
+            self._join(leg, dialler)
+        elif leg.screen_plays < _SCREEN_PLAYS:
+            self._play_screen(leg, screen)
+        elif screen.silence_joins:
+            self._join(leg, dialler)
+        else:
+            self._end(leg, LegOutcome.NO_ANSWER)
 
     # ---- small things
 

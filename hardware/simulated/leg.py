@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from hardware.line import CallOffered, LegEnded, LegEvent, LegOutcome, Prompt
+from hardware.line import CallOffered, LegEnded, LegEvent, LegOutcome, Prompt, Screen
 from hardware.simulated.phone import Telephone
 
 CAUSES: Final[dict[LegOutcome, int | None]] = {
@@ -63,6 +63,10 @@ class Leg:
     """The leg this one rings or talks with, as the dialling side of a `Dial`."""
     dialler: Leg | None = None
     """The dialling side, when this leg is the peer of a `Dial`."""
+    screen: Screen | None = None
+    """Of a peer, until it is joined."""
+    screen_plays: int = 0
+    """How often it has heard its screen."""
     playing: Playing | None = None
     ahead: deque[str] = field(default_factory=deque)
     """Keys pressed before anybody asked."""

@@ -29,6 +29,7 @@ from hardware.line import (
     Originate,
     Prompt,
     PromptLookup,
+    Screen,
 )
 from hardware.simulated.leg import Happening, Leg, LegState
 from hardware.simulated.outside import Outside
@@ -124,6 +125,7 @@ class SimulatedLine(Outside):
             case Dial():
                 self._check_free(leg)
                 self._check_new(command.peer)
+                _check_screen(command.screen)
                 self._ring(command, leg)
             case Hangup():
                 self._end(leg, LegOutcome.ENDED if leg.answered else LegOutcome.CANCELLED)
@@ -182,3 +184,8 @@ class SimulatedLine(Outside):
         if self._outbox:
             asyncio.get_running_loop().call_soon(self._deliver)
         self._sink(item.event if isinstance(item, Happening) else item)
+
+
+def _check_screen(screen: Screen | None) -> None:
+    if screen is not None and not set(screen.refuse) <= set("023456789*"):
+        raise LineRejected("keys that say no are 0, 2 to 9 and *")

@@ -108,7 +108,7 @@ class Outside(Exchange):
         if len(key) != 1 or key not in KEYS:
             raise ValueError("not a key of a telephone")
         leg = self._phone(number).leg
-        if leg is None or not leg.in_menu:
+        if leg is None or not (leg.in_menu or leg.playing is not None):
             return
         if leg.playing is None or leg.playing.prompt.digits == 0:
             leg.ahead.append(key)
@@ -116,11 +116,11 @@ class Outside(Exchange):
             self._take_key(leg, leg.playing, key)
 
     def hang_up(self, number: str) -> None:
-        """Hang up, or decline while it rings."""
+        """Hang up, or decline while it rings or the telephone is in its screen."""
         leg = self._phone(number).leg
         if leg is None:
             return
-        if leg.state is LegState.RINGING:
+        if leg.state is LegState.RINGING or leg.screen is not None:
             self._end(leg, LegOutcome.DECLINED)
         else:
             self._end(leg, LegOutcome.ENDED if leg.answered else LegOutcome.CANCELLED)

@@ -25,6 +25,7 @@ from hardware.line import (
     LineRestored,
     Originate,
     Prompt,
+    Screen,
 )
 from tests.e2e.waiting import until
 
@@ -201,10 +202,16 @@ class LineRig(ABC, Generic[H]):
         await self.line.send(Originate(leg, to, ring_timeout or self.ring_timeout, OURS))
         return leg
 
-    async def dial(self, leg: str, to: str = RUNG, ring_timeout: timedelta | None = None) -> str:
+    async def dial(
+        self,
+        leg: str,
+        to: str = RUNG,
+        ring_timeout: timedelta | None = None,
+        screen: Screen | None = None,
+    ) -> str:
         """From this leg, ring a telephone; the peer's id."""
         peer = self.new_leg()
-        await self.line.send(Dial(leg, peer, to, ring_timeout or self.ring_timeout, OURS))
+        await self.line.send(Dial(leg, peer, to, ring_timeout or self.ring_timeout, OURS, screen))
         return peer
 
     async def talking(self) -> tuple[Handle[H], str, Handle[H], str]:
@@ -214,6 +221,19 @@ class LineRig(ABC, Generic[H]):
         rung = await self.expect_ring(RUNG)
         await self.answer(rung)
         await self.event(Connected, leg)
+        return caller, leg, rung, peer
+
+    def screen(self, refuse: str = "2", *, silence_joins: bool = False) -> Screen:
+        return Screen((GREETING,), refuse, silence_joins, self.silence)
+
+    async def in_screen(
+        self, refuse: str = "2", *, silence_joins: bool = False
+    ) -> tuple[Handle[H], str, Handle[H], str]:
+        """A caller (and our leg), and the telephone RUNG (and its leg), which has picked up a screened call."""
+        caller, leg = await self.caller_up()
+        peer = await self.dial(leg, screen=self.screen(refuse, silence_joins=silence_joins))
+        rung = await self.expect_ring(RUNG)
+        await self.answer(rung)
         return caller, leg, rung, peer
 
     def prompt(self, leg: str, *items: str, digits: int = 1) -> Prompt:

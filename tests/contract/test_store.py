@@ -18,6 +18,7 @@ from callback.request import (
     CallbackRequest,
     CallResult,
     DayPart,
+    NumberSource,
     Origin,
     Reason,
     RequestState,
@@ -168,6 +169,7 @@ class TestSave:
             day_part=DayPart.MIDDAY,
             discreet=True,
             reachable_until=T0 + timedelta(hours=7),
+            number_source=NumberSource.KEYED,
         )
         (saved,) = await store.save(Change(after, ()))
         assert saved == replace(after, version=request.version + 1)

@@ -76,9 +76,26 @@ async def test_never_call(store: Store, reopen: Reopen) -> None:
     assert not await again.is_never_call("a")
 
 
+async def test_which_are_never_called(store: Store) -> None:
+    """Of those asked about, and no others."""
+    for subject in ("a", "b"):
+        await store.add_never_call(subject, T0)
+    assert await store.never_call_among(frozenset({"b", "c"})) == {"b"}
+    assert await store.never_call_among(frozenset()) == frozenset()
+
+
 async def test_a_secret_is_made_once(store: Store, reopen: Reopen) -> None:
     """The same at every look and from open to open; another name is another secret."""
     secret = await store.secret("one")
     assert len(bytes.fromhex(secret)) == 32
     assert await store.secret("one") == secret != await store.secret("two")
     assert await (await reopen()).secret("one") == secret
+
+
+async def test_who_takes_calls(store: Store, reopen: Reopen) -> None:
+    """In the order in which they said so; saying it again keeps the place; it is there after a restart."""
+    for minutes, person in enumerate(("ola", "kari", "sami", "ola")):
+        await store.set_ready(person, T0 + timedelta(minutes=minutes))
+    await store.set_ready("kari", None)
+    await store.set_ready("nobody", None)
+    assert await (await reopen()).ready() == ["ola", "sami"]

@@ -150,6 +150,29 @@ async def test_every_page_is_accessible(site: Site, width: int) -> None:
         await page.goto("/requests/new")
         await page.get_by_role("button", name="Sett på listen").click()
         await look(page, f"register-errors-{person}")
+    page = await site.page("admin", width=width)
+    for name, query in (
+        ("prompts", "search=intake"),
+        ("prompts-en", "search=intake&language=en&lang=en"),
+        ("prompts-none", "search=zzz&lang=nb"),
+    ):
+        await page.goto(f"/status/prompts?{query}")
+        await look(page, name)
+
+
+async def test_prompts_are_found_and_heard_without_scripts(site: Site) -> None:
+    """From the status page to the list, a search, and a sound that plays."""
+    page = await site.page("admin", scripts=False)
+    await page.goto("/status")
+    await page.get_by_role("link", name="Les og hør meldingene").click()
+    await page.get_by_label("Språk").select_option("en")
+    await page.get_by_label("Søk i navn og tekst").fill("welcome to nav")
+    await page.get_by_role("button", name="Vis").click()
+    await expect(page.get_by_role("rowheader")).to_have_text("intake.greeting en")
+    player = page.get_by_label("Spill av en/intake.greeting")
+    async with page.expect_response("**/prompts/en/intake.greeting.wav*") as answered:
+        await player.click(position={"x": 20, "y": 20})
+    assert (await answered.value).ok
 
 
 # -- the whole way

@@ -154,6 +154,29 @@ class _Lines:
         return self._text
 
 
+def test_numbers_that_are_never_called(data: list[str], capsys: Capture) -> None:
+    """Added, looked up however it is written, removed; it is never printed."""
+    said = []
+    for verb, number in (
+        *(("check", "40 00 12 34"), ("add", "+4740001234"), ("add", "40001234"), ("check", "40001234")),
+        *(("remove", "0047 40001234"), ("remove", "40001234"), ("check", "40001234")),
+    ):
+        assert main(["never-call", verb, number, *data]) == 0
+        said.append(capsys.readouterr().out)
+    assert said == [
+        "This number may be called.\n",
+        *["This number is never called from now on.\n"] * 2,
+        "This number is never called.\n",
+        "This number may be called again.\n",
+        "This number was not on the list of those never called.\n",
+        "This number may be called.\n",
+    ]
+    assert main(["never-call", "add", "1234567890123456789", *data]) == 1
+    assert capsys.readouterr().err == (
+        "tast1: not a telephone number; write 8 digits, or + and the country code\n"
+    )
+
+
 def test_pbx_config(tmp_path: Path, capsys: Capture) -> None:
     """The files are printed, or written with the fall-back sounds; those of the local PBX have pjsip.conf."""
     assert main(["pbx", "config"]) == 0

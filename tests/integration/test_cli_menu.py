@@ -78,12 +78,12 @@ def test_too_many_numbers(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_closed_on_christmas_eve(capsys: pytest.CaptureFixture[str]) -> None:
-    """When it opens is said, and one can register."""
+    """When it opens is said after the greeting, and one can register."""
     heard, (request,) = played(
         capsys, "9001", "--at", "2026-12-24T10:00", "--from", "+4740001234", "--keys", "1,2"
     )
     ids = [line.split()[0] for line in heard if line.startswith("nb/")]
-    assert ids[:2] == ["nb/intake.closed", "nb/intake.opens"]
+    assert ids[:3] == ["nb/intake.greeting", "nb/intake.closed", "nb/intake.opens"]
     assert request["answer_by_date"] == "2026-12-29"
 
 

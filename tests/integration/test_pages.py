@@ -59,12 +59,17 @@ async def test_wishes_are_shown(kari: Client, world: World) -> None:
     await world.desk.set_language(request.id, "pl", "caller")
     await world.desk.set_reachable_until(request.id, world.clock.now() + timedelta(hours=5), "caller")
     listed = await text_of(kari, "/requests")
-    for words in ("Ønsker ettermiddag", "Diskré", "Lånt telefon til i dag kl. 14.05", "Språk: Polski"):
+    for words in (
+        "Ønsker ettermiddag",
+        "Diskré",
+        "Lånt telefon til i dag kl. 14.05",
+        'Språk: Polsk <span lang="pl">(Polski)</span>',
+    ):
         assert words in listed, words
     page = await text_of(kari, f"/requests/{request.id}")
     for words in (
         "Ønsker å bli ringt: ettermiddag", "Diskré: ingen beskjeder, ingen talepost",
-        "Kan nås på dette nummeret til i dag kl. 14.05", "Polski", "Neste forsøk", "i dag kl. 13.00",
+        "Kan nås på dette nummeret til i dag kl. 14.05", 'Polsk <span lang="pl">(Polski)</span>', "Neste forsøk", "i dag kl. 13.00",
         "Innringeren endret ønsket om når på dagen.",
     ):  # fmt: skip
         assert words in page, words

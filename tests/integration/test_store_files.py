@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from callback.request import DayPart, Urgency
+from callback.request import DayPart, NumberSource, Urgency
 from callback.store import Change, StoreUnavailable
 from callback.store_schema import MIGRATIONS, Database
 from callback.store_sqlite import SqliteStore
@@ -152,6 +152,7 @@ async def test_a_file_of_the_first_version(tmp_path: Path) -> None:
     assert request is not None
     assert (request.reference, request.version, request.due_at) == ("123456", 3, T0 + timedelta(hours=48))
     assert (request.day_part, request.discreet, request.reachable_until) == (None, False, None)
+    assert request.number_source is NumberSource.CALLER_ID
     after = replace(
         request,
         urgency=Urgency.URGENT,

@@ -12,12 +12,13 @@ from datetime import timedelta
 
 import pytest
 
-from callback.desk import Desk, HeldByOther
+from callback.desk import AskedNotToBeCalled, Desk, HeldByOther
 from callback.dispatch import Dispatch
-from callback.request import AttemptOutcome, CallbackRequest, CallResult, RequestState
+from callback.request import AttemptOutcome, CallbackRequest, CallResult, NumberSource, RequestState, Urgency
 from callback.store import Change, RequestQuery, StoreUnavailable
 from callback.store_memory import MemoryStore
-from hardware.line import LineUnavailable, PromptInfo
+from hardware.line import CallOffered, Command, Dial, DigitsEntered, LineUnavailable, PromptInfo, Screen
+from hardware.simulated import outside
 from hardware.simulated.line import SimulatedLine
 from hardware.simulated.phone import Behaviour
 from ivr.phrases import date_items, phone_items
@@ -84,6 +85,13 @@ class World:
         await until(
             lambda: f"nb/{prompt_id}" in self.line.heard(number)[-12:], what=f"{prompt_id} at {number}"
         )
+
+    async def until_talking(self) -> None:
+        async def look() -> bool:
+            live = await self.store.live_attempts()
+            return any(self.runner.phase(attempt.id) == "talking" for attempt in live)
+
+        await settle(look)
 
     async def presses(self, number: str, keys: str) -> None:
         for key in keys:
@@ -218,6 +226,71 @@ async def test_a_withheld_caller_keys_in_a_number(world: World) -> None:
     world.line.press(CALLER, "1")
     await world.is_promised(CALLER, OTHER)
     assert (await world.the_request()).phone == OTHER
+
+
+async def keys_in(world: World, keys: str) -> None:
+    await world.hears(CALLER, "intake.enter_number")
+    await world.presses(CALLER, keys)
+    await world.hears(CALLER, "intake.confirm_entered")
+    before = len(world.line.heard(CALLER))
+    world.line.press(CALLER, "1")
+    await until(lambda: "nb/intake.choices" in list(world.line.heard(CALLER))[before:])
+
+
+async def callback_dial(world: World) -> Dial:
+    """The caller hangs up, and the caseworker has them rung: how."""
+    world.line.hang_up(CALLER)
+    await until(lambda: world.line.leg_of(CALLER) is None)
+    sent: list[Dial] = []
+    real = world.line.send
+
+    async def send(command: Command) -> None:
+        if isinstance(command, Dial):
+            sent.append(command)
+        await real(command)
+
+    world.line.send = send  # type: ignore[method-assign]
+    await world.ring(await world.the_request())
+    await until(lambda: sent)
+    return sent[0]
+
+
+async def test_another_number_is_asked_first_and_may_say_never(world: World) -> None:
+    """Whoever answers presses 9: the caseworker hears it, the request stays and is rung no more."""
+    world.line.dial(CALLER, PUBLIC, withhold=True)
+    await world.hears(CALLER, "intake.greeting")
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.urgent")
+    world.line.press(CALLER, "2")
+    await keys_in(world, "90001234")
+    dial = await callback_dial(world)
+    assert dial.screen == Screen(("nb/screen.callback",), refuse="9", silence_joins=True)
+    world.runner._on_line_event(DigitsEntered(dial.peer, "9"))
+    world.line.hang_up(OTHER)
+    await world.hears("201", "closing.never_call")
+    assert "nb/closing.next_attempt" not in world.line.heard("201")
+    world.line.silence("201")
+    after = await world.in_state(RequestState.UNREACHABLE)
+    assert [a.outcome for a in after.attempts] == ["declined"]
+    assert await world.desk.is_never_called(OTHER)
+    with pytest.raises(AskedNotToBeCalled):
+        await world.dispatch.ring(after.id, "kari")
+    await until(lambda: world.runner.calls_up == 0)
+
+
+async def test_ones_own_number_is_joined_at_once(world: World) -> None:
+    """Also when the caller has thought of another one and then keys in the number they ring from."""
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.greeting")
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.urgent")
+    world.line.press(CALLER, "2")
+    await world.hears(CALLER, "intake.choices")
+    for keys, source in (("90001234", NumberSource.KEYED), ("40001234", NumberSource.CALLER_ID)):
+        world.line.press(CALLER, "2")
+        await keys_in(world, keys)
+        assert (await world.the_request()).number_source is source
+    assert (await callback_dial(world)).screen is None
 
 
 async def test_two_caseworkers_press_ring(world: World) -> None:
@@ -403,3 +476,162 @@ async def test_a_store_that_fails_for_a_moment_loses_nobody(
     monkeypatch.setattr(world.store, "register", flaky)
     assert (await world.registers()).phone == CALLER
     assert failures == []
+
+
+# ---- the return pass ----------------------------------------------------------------------------
+
+
+async def is_missed(world: World) -> CallbackRequest:
+    """Kari rang them in vain."""
+    request = await world.registers()
+    world.line.behave(CALLER, Behaviour.NO_ANSWER)
+    await world.ring(request)
+    await world.hears("201", "closing.no_answer")
+    world.line.silence("201")
+    await world.in_state(RequestState.UNREACHABLE)
+    await until(lambda: world.line.leg_of("201") is None)
+    return request
+
+
+async def test_rings_back_and_is_put_through(world: World) -> None:
+    """No menu: the one who tried hears whom it is about, presses 1, and they talk; the result is theirs."""
+    request = await is_missed(world)
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.connecting")
+    world.line.silence(CALLER)
+    await world.hears("201", "whisper.accept")
+    assert "nb/intake.greeting" not in world.line.heard(CALLER)[-3:]
+    live = (await world.the_request()).attempts[-1]
+    assert (live.inbound, live.caseworker) == (True, "kari")
+    world.line.press("201", "1")
+    await until(lambda: world.runner.phase(live.id) == "talking")
+    world.line.hang_up(CALLER)
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert (after.id, after.claimed_by) == (request.id, "kari")
+    assert [a.outcome for a in after.attempts] == ["no_answer", "answered"]
+    await until(lambda: world.runner.calls_up == 0)
+
+
+async def test_the_one_who_tried_says_no_and_the_next_takes_it(world: World) -> None:
+    """Kari presses 2; Ola is ready and takes it. She stays ready: she was there."""
+    await is_missed(world)
+    await world.desk.set_ready("kari", ready=True)
+    await world.desk.set_ready("ola", ready=True)
+    world.line.behave("202", Behaviour.ANSWER)
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.connecting")
+    world.line.silence(CALLER)
+    await world.hears("201", "whisper.accept")
+    world.line.press("201", "2")
+    await world.hears("202", "whisper.accept")
+    world.line.press("202", "1")
+    await world.until_talking()
+    assert [p.id for p in await world.desk.ready("9001")] == ["kari", "ola"]
+    world.line.hang_up("202")
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert [(a.caseworker, a.outcome) for a in after.attempts[1:]] == [
+        ("kari", "cancelled"),
+        ("ola", "answered"),
+    ]
+    await until(lambda: world.line.leg_of(CALLER) is None, what="the caller is not left on a dead line")
+
+
+async def test_nobody_can_take_it(world: World) -> None:
+    """A voicemail answers for Kari: she is not rung for the next one. The caller hears that they are rung as soon as
+    we can, has the menu, and is due at once, on the same request."""
+    request = await is_missed(world)
+    await world.desk.set_ready("kari", ready=True)
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.connecting")
+    world.line.silence(CALLER)
+    for _ in range(2):
+        await world.hears("201", "whisper.accept")
+        world.line.silence("201")
+    await world.hears(CALLER, "intake.next_try_soon")
+    await world.hears(CALLER, "intake.greeting")
+    after = await world.in_state(RequestState.UNREACHABLE)
+    assert (after.id, after.next_attempt_at) == (request.id, world.clock.now())
+    assert await world.desk.ready("9001") == []
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.urgent")
+    world.line.press(CALLER, "1")
+    await world.hears(CALLER, "intake.urgent_which")
+    world.line.press(CALLER, "2")
+    await world.hears(CALLER, "intake.promise_today")
+    assert (await world.the_request()).urgency is Urgency.URGENT
+    world.line.hang_up(CALLER)
+    await until(lambda: world.runner.calls_up == 0)
+
+
+async def test_rings_us_while_we_ring_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kari waits for their telephone to be answered while they ring us from another one that shows the same number:
+    she is hung up, rung, and talks with them. One number, one live call."""
+    request = await world.registers()
+    world.line.behave(CALLER, Behaviour.RING)
+    await world.ring(request)
+    await until(lambda: world.line.is_ringing(CALLER))
+    monkeypatch.setattr(outside, "CallOffered", lambda leg, to, caller: CallOffered(leg, to, CALLER))
+    world.line.dial(OTHER, PUBLIC)
+    await world.hears(OTHER, "intake.connecting")
+    await until(lambda: not world.line.is_ringing(CALLER), what="our own call to them stops")
+    world.line.silence(OTHER)
+    await world.hears("201", "whisper.accept")
+    world.line.press("201", "1")
+    await world.until_talking()
+    now = await world.the_request()
+    assert [(a.inbound, a.outcome) for a in now.attempts] == [(False, "cancelled"), (True, None)]
+    assert len(await world.store.live_attempts()) == 1
+    world.line.hang_up(OTHER)
+    await world.in_state(RequestState.RESULT_DUE)
+
+
+async def test_hangs_up_while_a_colleague_is_rung(world: World) -> None:
+    """The telephone stops, and the request is due at once."""
+    await is_missed(world)
+    world.line.behave("201", Behaviour.RING)
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.connecting")
+    world.line.silence(CALLER)
+    await until(lambda: world.line.is_ringing("201"))
+    world.line.hang_up(CALLER)
+    after = await world.in_state(RequestState.UNREACHABLE)
+    await until(lambda: not world.line.is_ringing("201"))
+    assert after.next_attempt_at == world.clock.now()
+    await until(lambda: world.runner.calls_up == 0)
+
+
+@pytest.mark.parametrize("talking", [True, False])
+async def test_killed_in_the_return(world: World, talking: bool) -> None:
+    """What is joined stays joined, and its end is on the record; what only rings is no attempt at the caller."""
+    await is_missed(world)
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.connecting")
+    world.line.silence(CALLER)
+    await world.hears("201", "whisper.accept")
+    if talking:
+        world.line.press("201", "1")
+        await world.until_talking()
+    await world.kill()
+    if not talking:
+        world.line.press("201", "1")  # the exchange joins them without us
+    assert world.line.leg_of(CALLER)
+    await world.reboot()
+    assert (await world.the_request()).state is RequestState.CALLING
+    world.line.hang_up(CALLER)
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert [a.outcome for a in after.attempts] == ["no_answer", "answered"]
+
+
+async def test_the_store_is_away_when_they_ring_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everyone gets the menu then."""
+    await is_missed(world)
+
+    async def away(query: RequestQuery) -> list[CallbackRequest]:
+        raise StoreUnavailable("the disk is gone")
+
+    monkeypatch.setattr(world.store, "find", away)
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.greeting")
+    monkeypatch.undo()
+    world.line.hang_up(CALLER)
+    await until(lambda: world.runner.calls_up == 0)

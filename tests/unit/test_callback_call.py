@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import TypeAdapter
 
 from hardware.line import (
     Connected,
@@ -17,10 +19,19 @@ from hardware.line import (
     NoInput,
     Originate,
     Prompt,
+    Screen,
 )
 from ivr import callback_call
 from ivr.callback_call import CallbackFacts, CallbackState, Node
-from ivr.machine import AttemptEnded, EndAttempt, Event, IllegalTransition, MarkConnected, MarkRinging
+from ivr.machine import (
+    AttemptEnded,
+    EndAttempt,
+    Event,
+    IllegalTransition,
+    MarkConnected,
+    MarkRinging,
+    NeverCall,
+)
 from ivr.prompts import Catalogue
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
@@ -51,8 +62,8 @@ EVENTS: list[Event] = [
 
 
 class Call:
-    def __init__(self) -> None:
-        self.state, self.commands = callback_call.begin(FACTS)
+    def __init__(self, facts: CallbackFacts = FACTS) -> None:
+        self.state, self.commands = callback_call.begin(facts)
         self.ended_with: list[EndAttempt] = []
 
     def event(self, event: Event) -> Call:
@@ -191,6 +202,55 @@ def test_a_caseworker_who_presses_1_and_hangs_up_has_reached_nobody() -> None:
     call = Call().to_ringing().event(LegEnded(LEG, LegOutcome.ENDED, 16, answered=True))
     assert call.ended_with == [EndAttempt("a1", "cancelled", 16)]
     assert call.state.ended
+
+
+class TestScreen:
+    """Whoever answers a number that is not known to be the caller's own is asked first."""
+
+    screened = replace(FACTS, screen_language="uk")
+
+    def test_a_neutral_greeting_in_their_language(self) -> None:
+        """It names neither Nav nor the office nor the list; silence is joined, 9 is refused."""
+        dial = Call(self.screened).to_ringing().commands[1]
+        assert isinstance(dial, Dial)
+        assert dial.screen == Screen(("uk/screen.callback",), refuse="9", silence_joins=True)
+        for language in CATALOGUE.languages:
+            words = CATALOGUE.text(f"{language}/screen.callback").lower()
+            for telling in ("nav", "нав", "ناف", "ናቭ", "liste", "kontor", "office", "sosial"):
+                assert telling not in words
+
+    def test_9_is_told_to_the_desk_and_to_the_caseworker(self) -> None:
+        """The attempt ends as declined, and the caseworker hears what to do instead of a next attempt."""
+        call = Call(self.screened).to_ringing().event(DigitsEntered(PEER, "9"))
+        assert call.commands == (NeverCall("a1"),)
+        call.event(LegEnded(PEER, LegOutcome.DECLINED, 21))
+        assert call.ended_with == [EndAttempt("a1", "declined", 21)]
+        call.event(AttemptEnded(NOW + timedelta(minutes=45)))
+        (said,) = call.said
+        assert said.startswith("Personen ønsker ikke å bli ringt.")
+        assert call.event(NoInput(LEG)).commands == (Hangup(LEG),)
+
+    @pytest.mark.parametrize("leg", [LEG, PEER])
+    def test_no_is_no_however_the_call_ends(self, leg: str) -> None:
+        """Also when the caseworker hangs up in the same moment, or the line is lost."""
+        call = Call(self.screened).to_ringing().event(DigitsEntered(PEER, "9"))
+        call.event(LegEnded(leg, LegOutcome.FAILED))
+        assert call.ended_with == [EndAttempt("a1", "declined", None)]
+
+    @pytest.mark.parametrize("event", [DigitsEntered(PEER, "5"), DigitsEntered(LEG, "9")])
+    def test_other_keys_mean_nothing(self, event: Event) -> None:
+        """Another key of theirs, and a key of the caseworker's."""
+        call = Call(self.screened).to_ringing()
+        before = call.state
+        assert (call.event(event).state, call.commands) == (before, ())
+        assert call.event(Connected(LEG, PEER)).commands == (MarkConnected("a1"),)
+
+    def test_a_call_kept_by_an_earlier_version(self) -> None:
+        """It has no such field, and goes on as it began."""
+        states = TypeAdapter(CallbackState)
+        kept = states.dump_python(Call().state, mode="json")
+        del kept["facts"]["screen_language"]
+        assert states.validate_python(kept) == Call().state
 
 
 @pytest.mark.parametrize("node", list(Node))

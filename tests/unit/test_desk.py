@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,45 +23,25 @@ from callback.request import (
     CallbackRequest,
     CallResult,
     IllegalTransition,
+    NumberSource,
+    Origin,
     Reason,
     RequestState,
     Urgency,
 )
 from callback.store import CaseworkerInCall, Change, NumberInCall, RequestQuery
-from callback.store_memory import MemoryStore
 from scheduler.clock import ManualClock
-from tests.offices import CALLER, MONDAY, config
+from tests.offices import CALLER, MONDAY
+from tests.unit.memory_desk import (
+    events,
+    memory_desk,  # noqa: F401  # the fixture `desk`
+    memory_store,  # noqa: F401  # the fixture `store`
+    missed,
+    monday_clock,  # noqa: F401  # the fixture `clock`
+    registered,
+)
 
 S = RequestState
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(MONDAY)
-
-
-@pytest.fixture
-async def desk(clock: ManualClock) -> AsyncIterator[Desk]:
-    store = MemoryStore()
-    await store.open()
-    yield Desk(store, config(), clock)
-    await store.close()
-
-
-async def registered(desk: Desk, phone: str | None = CALLER, **more: object) -> CallbackRequest:
-    request, _ = await desk.register(Registration("9001", phone, **more))  # type: ignore[arg-type]
-    return request
-
-
-async def missed(
-    desk: Desk, request: CallbackRequest, outcome: AttemptOutcome, attempt: str = "a1"
-) -> CallbackRequest:
-    await desk.start_attempt(request.id, "kari", attempt)
-    return await desk.end_attempt(attempt, outcome, 17)
-
-
-async def events(desk: Desk, request: CallbackRequest) -> list[str]:
-    return [entry.event for entry in await desk.store.ledger(request.id)]
 
 
 async def test_registering_sets_both_clocks(desk: Desk) -> None:
@@ -421,3 +400,39 @@ async def test_outside_hours_the_first_attempt_waits_for_opening(desk: Desk, clo
     clock.set(datetime(2026, 11, 23, 22, 0, tzinfo=UTC))
     request = await registered(desk)
     assert request.next_attempt_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+
+class TestWhereTheNumberIsFrom:
+    """Their own telephone, keyed in, or given by staff."""
+
+    @pytest.mark.parametrize("origin", list(Origin))
+    async def test_at_the_registration(self, desk: Desk, origin: Origin) -> None:
+        """Only who rang themself is known to have the number."""
+        request = await registered(desk, origin=origin)
+        own = origin is Origin.PHONE
+        assert request.number_source is (NumberSource.CALLER_ID if own else NumberSource.STAFF)
+
+    async def test_who_then_rings_from_it(self, desk: Desk) -> None:
+        """It is theirs from then on; staff who register them once more do not change that."""
+        await registered(desk, origin=Origin.STAFF)
+        assert (await registered(desk)).number_source is NumberSource.CALLER_ID
+        assert (await registered(desk, origin=Origin.STAFF)).number_source is NumberSource.CALLER_ID
+
+    @pytest.mark.parametrize("source", list(NumberSource))
+    async def test_another_number(self, desk: Desk, source: NumberSource) -> None:
+        """What is told of it stands; the same number once more changes nothing."""
+        request = await registered(desk)
+        assert (await desk.set_number(request.id, CALLER, "kari")).number_source is NumberSource.CALLER_ID
+        moved = await desk.set_number(request.id, "+4790001234", "caller", source)
+        assert moved.number_source is source
+        assert (await desk.set_number(request.id, "+4790005678", "kari")).number_source is NumberSource.STAFF
+
+    @pytest.mark.parametrize("older_has_it", [True, False])
+    async def test_merged(self, desk: Desk, clock: ManualClock, older_has_it: bool) -> None:
+        """Where the number has a request already, it is as well known as it was there."""
+        first = await registered(desk, CALLER if older_has_it else None)
+        clock.advance(timedelta(hours=1))
+        second = await registered(desk, None if older_has_it else CALLER)
+        moved = second if older_has_it else first
+        kept = await desk.set_number(moved.id, CALLER, "caller", NumberSource.KEYED)
+        assert (kept.id, kept.number_source) == (first.id, NumberSource.CALLER_ID)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from callback.desk import AskedNotToBeCalled, Desk, Registration
+from callback.desk import AskedNotToBeCalled, Desk, MissingText, Registration, UnknownRequest
 from callback.numbers import NumberRefused, Refusal
-from callback.request import Origin, RequestState
+from callback.request import AttemptOutcome, CallbackRequest, IllegalTransition, Origin, RequestState
+from callback.store import Change, StoreUnavailable
 from callback.store_memory import MemoryStore
 from config.model import Config, LimitSettings
 from scheduler.clock import ManualClock
 from tests.offices import CALLER, MONDAY, config
+from tests.unit.memory_desk import (
+    memory_desk,  # noqa: F401  # the fixture `desk`
+    memory_store,  # noqa: F401  # the fixture `store`
+    monday_clock,  # noqa: F401  # the fixture `clock`
+)
 
 OTHER, THIRD = "+4790001234", "+4790005678"
 
@@ -23,28 +28,10 @@ def numbered(n: int) -> str:
     return f"+4740002{n:03}"
 
 
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(MONDAY)
-
-
 def limited(**limits: int) -> Config:
     made = config()
     settings = made.settings.model_copy(update={"limits": LimitSettings(**limits)})
     return made.model_copy(update={"settings": settings})
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[MemoryStore]:
-    made = MemoryStore()
-    await made.open()
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def desk(store: MemoryStore, clock: ManualClock) -> Desk:
-    return Desk(store, config(), clock)
 
 
 async def test_registrations_of_a_caller_per_day(desk: Desk, clock: ManualClock) -> None:
@@ -179,3 +166,107 @@ class TestNeverCall:
         with pytest.raises(NumberRefused):
             await desk.register(Registration("9001", OTHER, by="silence"))
         assert await desk.is_never_called(OTHER)
+
+    async def test_half_done_is_done_again(
+        self, desk: Desk, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The store fails between the two writes: the next try says so on the request, once."""
+        request, _ = await desk.register(Registration("9001", OTHER))
+        real = store.save
+
+        async def full(*changes: Change) -> tuple[CallbackRequest, ...]:
+            raise StoreUnavailable("disk full")
+
+        monkeypatch.setattr(store, "save", full)
+        with pytest.raises(StoreUnavailable):
+            await desk.never_call(OTHER, "callee")
+        monkeypatch.setattr(store, "save", real)
+        assert await desk.is_never_called(OTHER)
+        for _ in range(2):
+            await desk.never_call(OTHER, "callee")
+        assert (await events(desk, request))[1:] == [("asked_not_to_be_called", "callee")]
+
+    async def test_said_to_a_call_of_ours(self, desk: Desk) -> None:
+        """Of the number that was rung, whatever number the request has by now; the attempt counts as declined."""
+        request, _ = await desk.register(Registration("9001", OTHER, origin=Origin.STAFF))
+        await desk.start_attempt(request.id, "kari", "a1")
+        await desk.set_number(request.id, THIRD, "kari")
+        await desk.never_call_at("a1")
+        after = await desk.end_attempt("a1", AttemptOutcome.DECLINED)
+        assert after.is_open
+        assert await desk.is_never_called(OTHER)
+        assert not await desk.is_never_called(THIRD)
+        with pytest.raises(UnknownRequest):
+            await desk.never_call_at("a2")
+
+    async def test_which_of_many(self, desk: Desk) -> None:
+        """Open ones with such a number; not one without a number, nor one that has ended."""
+        one, _ = await desk.register(Registration("9001", OTHER))
+        two, _ = await desk.register(Registration("9002", OTHER))
+        three, _ = await desk.register(Registration("9001", CALLER))
+        four, _ = await desk.register(Registration("9001", None))
+        await desk.never_call(OTHER, "kari")
+        ended = await desk.withdraw(two.id, "caller")
+        assert await desk.never_called([one, ended, three, four]) == {one.id}
+        assert await desk.never_called([]) == frozenset()
+
+    async def test_lifted(self, desk: Desk, clock: ManualClock) -> None:
+        """Who and when stands in the ledger of each open request there, why in the note; then it can be rung at once."""
+        request, _ = await desk.register(Registration("9001", OTHER, note="first"))
+        elsewhere, _ = await desk.register(Registration("9002", OTHER))
+        await desk.never_call(OTHER, "callee")
+        clock.advance(timedelta(minutes=5))
+        after = await desk.lift_never_call(request.id, "liv", " She rang us. ")
+        assert (after.note, after.next_attempt_at) == ("first\nShe rang us.", clock.now())
+        assert not await desk.is_never_called(OTHER)
+        for each in (request, elsewhere):
+            assert (await events(desk, each))[-1] == ("never_call_lifted", "liv")
+        entry = (await desk.store.ledger(request.id))[-1]
+        assert entry.details == {"reason_written": True}
+        assert (await desk.lift_never_call(request.id, "liv", "again")) == after
+        assert (await desk.start_attempt(request.id, "kari", "a1"))[0].state is RequestState.CALLING
+
+    async def test_lifted_and_said_again(self, desk: Desk) -> None:
+        """Each time stands in the ledger."""
+        request, _ = await desk.register(Registration("9001", OTHER))
+        for _ in range(2):
+            await desk.never_call(OTHER, "callee")
+            await desk.lift_never_call(request.id, "liv", "They rang us.")
+        said = [event for event, _ in await events(desk, request)][1:]
+        assert said == ["asked_not_to_be_called", "never_call_lifted"] * 2
+
+    async def test_what_cannot_be_lifted(self, desk: Desk) -> None:
+        """Without a reason, and for a request that has ended."""
+        request, _ = await desk.register(Registration("9001", OTHER))
+        await desk.never_call(OTHER, "callee")
+        with pytest.raises(MissingText):
+            await desk.lift_never_call(request.id, "liv", " ")
+        await desk.withdraw(request.id, "caller")
+        with pytest.raises(IllegalTransition):
+            await desk.lift_never_call(request.id, "liv", "They rang us.")
+        assert await desk.is_never_called(OTHER)
+
+    async def test_taken_off_without_a_request(self, desk: Desk) -> None:
+        """However it is written; False when it was not there."""
+        assert not await desk.may_call_again(OTHER, "command_line")
+        await desk.never_call(OTHER, "command_line")
+        assert await desk.may_call_again("90001234", "command_line")
+        assert not await desk.is_never_called(OTHER)
+
+
+async def test_every_refused_number_is_counted(desk: Desk) -> None:
+    """Whoever gives it: a caller, staff at the registration or for a request that exists."""
+    request, _ = await desk.register(Registration("9001", CALLER))
+    for phone in ("112", "82000000", "+4670123456"):
+        with pytest.raises(NumberRefused):
+            await desk.register(Registration("9001", phone))
+        with pytest.raises(NumberRefused):
+            await desk.set_number(request.id, phone, "kari")
+        with pytest.raises(NumberRefused):
+            await desk.checked_number(phone)
+    await desk.open_request_of("9001", phone="112")  # looks it up only
+    assert await desk.refusals() == {"emergency": 3, "premium": 3, "foreign": 3}
+
+
+async def events(desk: Desk, request: CallbackRequest) -> list[tuple[str, str]]:
+    return [(entry.event, entry.actor) for entry in await desk.store.ledger(request.id)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callback.desk import Desk, OutOfReach, Registration, UnknownOffice
+from callback.desk import Desk, OutOfReach, UnknownOffice
 from callback.request import (
     AttemptOutcome,
     CallbackRequest,
@@ -17,40 +17,20 @@ from callback.request import (
     RequestState,
     Urgency,
 )
-from callback.store_memory import MemoryStore
 from scheduler.clock import ManualClock
-from tests.offices import CALLER, MONDAY, config
+from tests.offices import CALLER, MONDAY
+from tests.unit.memory_desk import (
+    events,
+    memory_desk,  # noqa: F401  # the fixture `desk`
+    memory_store,  # noqa: F401  # the fixture `store`
+    missed,
+    monday_clock,  # noqa: F401  # the fixture `clock`
+    registered,
+)
 
 S = RequestState
 HOUR = timedelta(hours=1)
 OTHER = "+4790001234"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(MONDAY)
-
-
-@pytest.fixture
-async def desk(clock: ManualClock) -> AsyncIterator[Desk]:
-    store = MemoryStore()
-    await store.open()
-    yield Desk(store, config(), clock)
-    await store.close()
-
-
-async def registered(desk: Desk, phone: str | None = CALLER, **more: object) -> CallbackRequest:
-    request, _ = await desk.register(Registration("9001", phone, **more))  # type: ignore[arg-type]
-    return request
-
-
-async def missed(desk: Desk, request: CallbackRequest, attempt: str = "a1") -> CallbackRequest:
-    await desk.start_attempt(request.id, "kari", attempt)
-    return await desk.end_attempt(attempt, AttemptOutcome.NO_ANSWER, 17)
-
-
-async def events(desk: Desk, request: CallbackRequest) -> list[str]:
-    return [entry.event for entry in await desk.store.ledger(request.id)]
 
 
 Act = Callable[[Desk, str], Awaitable[CallbackRequest]]
@@ -169,7 +149,7 @@ class TestDayPart:
         tuesday = await missed(desk, request)
         assert tuesday.next_attempt_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
         clock.set(datetime(2026, 11, 25, 8, 0, tzinfo=UTC))
-        soon = await missed(desk, request, "a2")  # the deadline is 09:05
+        soon = await missed(desk, request, attempt="a2")  # the deadline is 09:05
         assert soon.next_attempt_at == clock.now() + timedelta(minutes=45)
 
     async def test_whose_turn_has_come_stays_due(self, desk: Desk) -> None:

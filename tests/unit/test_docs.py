@@ -23,13 +23,22 @@ from callback.numbers import Refusal
 from callback.request import (
     AttemptOutcome,
     CallResult,
+    NumberSource,
     Origin,
     Reason,
     RequestState,
 )
 from callback.web import api
 from callback.web.errors import _STATUS
-from callback.web.models import CallBody, ListQuery, NumberBody, RegisterBody, ResultBody, StatusView
+from callback.web.models import (
+    CallBody,
+    LiftBody,
+    ListQuery,
+    NumberBody,
+    RegisterBody,
+    ResultBody,
+    StatusView,
+)
 from config.model import Office, Person, Role, Settings
 from ivr.prompts import Catalogue
 
@@ -153,6 +162,7 @@ ASKS_A_SERVICE = {"tast1 reload"}
 USES_DATA = {
     *("tast1 serve", "tast1 token create", "tast1 token list", "tast1 token revoke", "tast1 password"),
     *("tast1 prompts list", "tast1 prompts render"),
+    *("tast1 never-call check", "tast1 never-call add", "tast1 never-call remove"),
 }
 
 
@@ -245,7 +255,15 @@ def test_every_route() -> None:
 
 def test_api_words() -> None:
     """docs/api.md names every state, reason, origin, outcome, result, role and error."""
-    enums: list[type[StrEnum]] = [RequestState, Reason, Origin, AttemptOutcome, CallResult, Role]
+    enums: list[type[StrEnum]] = [
+        RequestState,
+        Reason,
+        Origin,
+        NumberSource,
+        AttemptOutcome,
+        CallResult,
+        Role,
+    ]
     words = {member.value for enum in enums for member in enum}
     words |= {error_id for _, _, error_id in _STATUS}
     words |= set(re.findall(r"ApiError\(\s*\d+, \"([a-z_]+)\"", inspect.getsource(api)))
@@ -254,7 +272,9 @@ def test_api_words() -> None:
 
 def test_api_bodies() -> None:
     """docs/api.md names every key that can be sent, and every field of the status."""
-    models: tuple[type[BaseModel], ...] = (ListQuery, RegisterBody, CallBody, ResultBody, NumberBody)
+    models: tuple[type[BaseModel], ...] = (
+        *(ListQuery, RegisterBody, CallBody, ResultBody, NumberBody, LiftBody),
+    )
     keys = {name for model in models for name in model.model_fields}
     view = StatusView.model_fields.keys() - {"version", "started_at", "now"}
     missing = (keys | view) - code_words("docs/api.md")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from callback.numbers import Refusal
 from config.model import VoiceSpeed
 from hardware.line import (
-    Answer,
-    CallOffered,
     Connected,
     Dial,
     DigitsEntered,
@@ -22,115 +19,31 @@ from hardware.line import (
     Prompt,
 )
 from ivr import intake
-from ivr.intake_state import IntakeState, Node, OfficeFacts
+from ivr.intake_state import IntakeState, Node
 from ivr.machine import (
     CheckNumber,
-    Command,
-    Event,
     Find,
-    Found,
     IllegalTransition,
     NotRegistered,
     NumberAccepted,
-    NumberRefused,
-    NumberSet,
     Register,
     Registered,
     SetNumber,
     Update,
     Updated,
 )
-from ivr.prompts import Catalogue
-from tests.offices import standard_menu
-
-NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
-ANSWER_BY = date(2026, 11, 25)
-CALLER = "+4740001234"
-OTHER = "+4790001234"
-REFERENCE = "482173"
-MENU = standard_menu()
-CATALOGUE = Catalogue.load()
-OFFICE = OfficeFacts(
-    office_no="9001",
-    languages=("nb", "en"),
-    wait=timedelta(seconds=5),
-    open=True,
-    opens_at=NOW,
-    drop_in=(NOW + timedelta(hours=1), NOW + timedelta(hours=5)),
-    public_number="+4773000010",
-    person="+4740000001",
+from tests.unit.intake_caller import (
+    ANSWER_BY,
+    CALLER,
+    CATALOGUE,
+    CLOSED,
+    FOUND,
+    NOW,
+    OFFICE,
+    OTHER,
+    REFERENCE,
+    Caller,
 )
-CLOSED = replace(OFFICE, open=False, opens_at=datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
-
-
-class Caller:
-    """Plays one call against a desk that agrees to everything, and remembers what was asked of the line."""
-
-    def __init__(
-        self, caller: str | None = CALLER, office: OfficeFacts = OFFICE, found: Found | None = None
-    ) -> None:
-        self.caller = caller
-        self.found = found or Found(None)
-        self.asked: list[Command] = []
-        self.heard: list[str] = []
-        self.state, commands = intake.begin(CallOffered("leg", "+4773000010", caller), office, MENU, NOW)
-        assert commands[0] == Answer("leg")
-        self._carry_out(commands[1:])
-
-    def event(self, event: Event) -> Caller:
-        self.state, commands = intake.step(self.state, event, NOW)
-        self._carry_out(commands)
-        return self
-
-    def _carry_out(self, commands: tuple[Command, ...]) -> None:
-        self.commands = commands
-        self.asked += commands
-        for command in commands:
-            if isinstance(command, Prompt):
-                self.heard += command.items
-            answer = self._desk(command)
-            if answer is not None:
-                self.event(answer)
-
-    def _desk(self, command: Command) -> Event | None:
-        match command:
-            case Register():
-                return Registered("r1", REFERENCE, self.caller, ANSWER_BY)
-            case CheckNumber(digits):
-                good = len(digits) == 8 and digits[0] in "49"
-                return NumberAccepted(f"+47{digits}") if good else NumberRefused(Refusal.NOT_A_NUMBER)
-            case SetNumber(request_id, phone):
-                return NumberSet(request_id, REFERENCE, phone, ANSWER_BY)
-            case Update():
-                return Updated(ANSWER_BY)
-            case Find():
-                return self.found
-        return None
-
-    def keys(self, *presses: str) -> Caller:
-        for press in presses:
-            self.event(NoInput("leg") if press == "-" else DigitsEntered("leg", press))
-        return self
-
-    def hangs_up(self) -> Caller:
-        return self.event(LegEnded("leg", LegOutcome.ENDED))
-
-    @property
-    def prompt(self) -> Prompt:
-        (prompt,) = [c for c in self.commands if isinstance(c, Prompt)]
-        return prompt
-
-    def hears(self, *ids: str) -> bool:
-        """Each in the prompt that plays now, in this order."""
-        items = iter(self.prompt.items)
-        return all(any(item.partition("/")[2] == wanted for item in items) for wanted in ids)
-
-    def did(self, kind: type) -> list[Command]:
-        return [command for command in self.asked if isinstance(command, kind)]
-
-    @property
-    def over(self) -> bool:
-        return self.commands == (Hangup("leg"),)
 
 
 def test_answers_with_the_greeting_and_takes_a_key() -> None:
@@ -265,7 +178,7 @@ def test_another_number() -> None:
         "intake.we_ring_on", "number.90", "number.00", "number.12", "number.34", "intake.confirm_entered"
     )
     caller.keys("1")
-    assert caller.did(SetNumber) == [SetNumber("r1", OTHER)]
+    assert caller.did(SetNumber) == [SetNumber("r1", OTHER, own=False)]
     assert caller.hears("intake.promise", "number.90")
 
 
@@ -282,7 +195,7 @@ def test_a_readback_can_be_keyed_again_and_silence_confirms() -> None:
     caller = Caller().keys("1", "2", "2", "90001234", "2")
     assert caller.prompt.digits == 8
     caller.keys("90001234", "-", "-")
-    assert caller.did(SetNumber) == [SetNumber("r1", OTHER)]
+    assert caller.did(SetNumber) == [SetNumber("r1", OTHER, own=False)]
 
 
 def test_an_international_prefix_waits_for_the_rest() -> None:
@@ -306,7 +219,7 @@ def test_a_withheld_number_is_asked_for() -> None:
 def test_hanging_up_in_the_readback_keeps_the_keyed_number() -> None:
     """For a caller without another number the keyed one is what is known."""
     caller = Caller(None).keys("1", "2", "90001234").hangs_up()
-    assert caller.did(SetNumber) == [SetNumber("r1", OTHER)]
+    assert caller.did(SetNumber) == [SetNumber("r1", OTHER, own=False)]
     assert caller.state.ended
 
 
@@ -339,12 +252,6 @@ def test_a_borrowed_phone_and_discreet() -> None:
     assert until.until.hour == 16
     assert discreet == Update("r1", discreet=True)
     assert caller.hears("intake.discreet_noted")
-
-
-FOUND = Found(
-    "r9", "111222", CALLER, ANSWER_BY, "nb",
-    tried_at=datetime(2026, 11, 23, 9, 0, tzinfo=UTC), next_at=NOW + timedelta(hours=4),
-)  # fmt: skip
 
 
 def test_status_says_when_we_tried_and_when_we_ring() -> None:
@@ -401,12 +308,47 @@ def test_a_request_that_cannot_be_withdrawn_now() -> None:
     assert "nb/intake.promise" in prompt.items
 
 
-def test_closed_says_when_it_opens_and_registers_all_the_same() -> None:
-    """When it opens, when one can come by, and the same menu."""
+HOURS = ("intake.opens", "day.tomorrow", "intake.drop_in")
+
+
+def test_closed_says_so_after_press_1_and_registers_all_the_same() -> None:
+    """The greeting as ever, then that it is closed, when it opens, when one can come by, and the same menu."""
     caller = Caller(office=CLOSED)
-    assert caller.hears("intake.closed", "intake.opens", "day.tomorrow", "intake.drop_in", "intake.greeting")
-    caller.keys("1", "2")
-    assert caller.hears("intake.promise")
+    assert caller.hears("intake.greeting", "intake.closed", *HOURS, "intake.been_before")
+    assert caller.prompt.items[0] == "nb/intake.greeting"
+    assert caller.keys("*").hears("intake.greeting", "intake.closed", *HOURS)
+    assert not Caller().hears("intake.closed")
+
+
+def test_closed_is_said_before_the_promise_to_whoever_pressed_1_at_once() -> None:
+    """They may not have heard it, and are on the list now; nobody hears it who let it be said to the end."""
+    caller = Caller(office=CLOSED).keys("1", "2")
+    assert caller.hears("intake.closed_now", *HOURS, "intake.promise")
+    assert not caller.keys("-").hears("intake.opens")
+    assert not caller.keys("3", "1").hears("intake.opens")
+    patient = Caller(office=CLOSED).keys("-", "1", "2")
+    assert patient.hears("intake.promise")
+    assert not patient.hears("intake.opens")
+    assert Caller(office=CLOSED).keys("1", "1", "2").hears("intake.urgent_now", *HOURS, "intake.promise")
+    assert Caller(None, office=CLOSED).keys("1", "2", "90001234", "1").hears(*HOURS, "intake.promise")
+
+
+def test_closed_and_nothing_pressed() -> None:
+    """They hear it once, in the greeting, and are registered and promised like everybody."""
+    caller = Caller(office=CLOSED)
+    while not caller.over:
+        caller.keys("-")
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "silence")]
+    assert caller.heard.count("nb/intake.opens") == 1
+    assert "nb/intake.promise" in caller.heard
+
+
+def test_closed_in_another_language_and_after_the_status() -> None:
+    """Said again in the language that was chosen; and before goodbye to whoever asked how their request stands."""
+    assert Caller(office=CLOSED).keys("2", "2").hears("intake.greeting", "intake.closed", *HOURS)
+    caller = Caller(office=CLOSED, found=FOUND).keys("3")
+    assert not caller.hears("intake.opens")
+    assert caller.keys("1").hears("intake.closed_now", *HOURS, "intake.goodbye")
 
 
 def test_zero_asks_for_a_person() -> None:
@@ -477,7 +419,7 @@ def test_too_many_registrations_are_explained() -> None:
     assert isinstance(command, Register)
     state, (prompt,) = intake.step(state, NotRegistered(), NOW)
     assert isinstance(prompt, Prompt)
-    assert prompt.items == ("nb/intake.too_many_today", "nb/intake.goodbye")
+    assert prompt.items == ("nb/intake.too_many_today", "nb/intake.emergency_numbers", "nb/intake.goodbye")
     assert intake.step(state, NoInput("leg"), NOW)[1] == (Hangup("leg"),)
 
 
@@ -486,6 +428,18 @@ def test_slow_speech() -> None:
     caller = Caller(office=replace(OFFICE, speed=VoiceSpeed.SLOW)).keys("1", "2")
     assert all(item.startswith("nb.slow/") for item in caller.prompt.items)
     assert caller.did(Register) == [Register("9001", CALLER, "nb", "key")]
+
+
+def test_other_languages_are_slow_too() -> None:
+    """What is said in another language than the caller's is as slow: the way to it, and the choice itself."""
+    caller = Caller(office=replace(OFFICE, languages=("nb", "so", "uk"), speed=VoiceSpeed.SLOW))
+    assert "en.slow/intake.other_languages" in caller.prompt.items
+    assert caller.keys("2").prompt.items == (
+        *("nb.slow/intake.language", "nb.slow/digit.1"),
+        *("nb.slow/intake.language_so", "nb.slow/digit.2"),
+        *("uk.slow/intake.language", "uk.slow/digit.3"),
+    )
+    assert all(".slow/" in item for item in caller.heard)
 
 
 def test_a_borrowed_phone_after_four() -> None:

@@ -33,7 +33,7 @@ SCRIPT = {
 }
 
 for_callers = [i for i in CATALOGUE.ids if not i.startswith(FOR_CASEWORKERS)]
-sentences = [i for i in for_callers if i.startswith(("intake.", "number.refused.", "phone."))]
+sentences = [i for i in for_callers if i.startswith(("intake.", "number.refused.", "phone.", "screen."))]
 
 
 def keys(text: str) -> list[str]:

@@ -38,7 +38,7 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
     """An office that never copied the menu keeps working."""
     assert problems(tmp_path, shipped_menu()) == []
     (tmp_path / "menu.toml").unlink()
-    assert load(tmp_path, {}, line="simulated").menus["menu.toml"].start == "closed"
+    assert load(tmp_path, {}, line="simulated").menus["menu.toml"].start == "greeting"
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
             "menu.toml: node.island: nobody ever comes here",
         ),
         (
-            changed('kind = "closed"\nnext = "greeting"', 'kind = "closed"'),
-            "menu.toml: node.closed.next: missing",
+            changed('kind = "closed"\nnext = "promise"', 'kind = "closed"'),
+            "menu.toml: node.hours.next: missing",
         ),
         (
-            changed('[node.number]\nkind = "number"\nnext = "promise"', '[node.number]\nkind = "number"\nnext = "when"')
+            changed('[node.number]\nkind = "number"\nnext = "hours"', '[node.number]\nkind = "number"\nnext = "when"')
             .replace('silence = "promise"', 'silence = "number"', 1),
             "goes round for ever",
         ),
@@ -76,7 +76,7 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         (changed('when = "morning"', 'when = "night"'), "menu.toml: node.when_morning.when: write one of"),
         (changed('when = "any"\n', ""), "menu.toml: node.when_any: sets nothing"),
         (changed('2 = "language"', '12 = "language"'), "node.greeting.keys.12"),
-        (changed('start = "closed"', 'start = "open"'), "menu.toml: start: there is no node 'open'"),
+        (changed('start = "greeting"', 'start = "open"'), "menu.toml: start: there is no node 'open'"),
         (changed('zero = "person"', "zero = 3"), "menu.toml: zero: there is no node 3"),
         (changed('kind = "language"\nnext = "greeting"', 'kind = "language"\nnxt = "greeting"'), "nxt: unknown key"),
         ("start = 'a'\n", "menu.toml: node: no nodes"),
@@ -95,7 +95,7 @@ def test_refused(tmp_path: Path, menu: str, said: str) -> None:
 
 def test_all_errors_at_once(tmp_path: Path) -> None:
     """Every node's errors are told together; then what is wrong with the graph, together."""
-    menu = changed('kind = "withdraw"', 'kind = "withdrew"').replace('start = "closed"', 'start = "x"')
+    menu = changed('kind = "withdraw"', 'kind = "withdrew"').replace('start = "greeting"', 'start = "x"')
     assert len(problems(tmp_path, menu.replace('none = "status_none"', 'none = "nowhere"'))) == 3
     menu = changed('"intake.when",', '"intake.whenn",').replace('2 = "language"', '2 = "promise"')
     assert len(problems(tmp_path, menu)) >= 3

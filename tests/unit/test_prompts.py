@@ -150,6 +150,28 @@ def test_everything_the_list_can_answer_has_words(prompt_id: str) -> None:
 
 
 @pytest.mark.parametrize("language", SHIPPED.languages)
+def test_each_refusal_is_said_in_every_language(language: str) -> None:
+    """Callers hear in their own language why a number is refused, each in its own words."""
+    ids = [f"number.refused.{why}" for why in Refusal]
+    assert set(ids).isdisjoint(SHIPPED.missing(language))
+    assert len({SHIPPED.text(f"{language}/{prompt_id}") for prompt_id in ids}) == len(ids)
+
+
+@pytest.mark.parametrize("language", SHIPPED.languages)
+def test_who_has_asked_too_often_hears_whom_to_ring(language: str) -> None:
+    """Ambulance, fire, police and the emergency doctor; nobody who is not on the list is told that they are."""
+    assert {"intake.too_many_today", "intake.emergency_numbers"}.isdisjoint(SHIPPED.missing(language))
+    numbers = re.findall(r"[0-9]+", SHIPPED.text(f"{language}/intake.emergency_numbers"))
+    assert numbers == [
+        "113",
+        "110",
+        "112",
+        *"116117",
+    ]  # the last digit by digit: no voice says it as one number
+    assert "står på listen" not in SHIPPED.text(f"{language}/intake.too_many_today")
+
+
+@pytest.mark.parametrize("language", SHIPPED.languages)
 def test_texts_are_fit_to_be_spoken_and_to_name_a_file(language: str) -> None:
     """Ids are plain file names; texts have no markup, stray spaces or abbreviations."""
     for item in SHIPPED.all_items(language):

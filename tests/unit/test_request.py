@@ -11,7 +11,9 @@ from callback.request import (
     TERMINAL,
     URGENT_REASONS,
     AttemptOutcome,
+    CallResult,
     IllegalTransition,
+    NumberSource,
     Reason,
     RequestEvent,
     RequestState,
@@ -130,3 +132,23 @@ def test_live_attempt_is_the_one_that_has_not_ended() -> None:
 def test_the_first_four_reasons_are_urgent() -> None:
     """No shelter, no food, no power and emergency help are urgent, and nothing else."""
     assert set(list(Reason)[:4]) == URGENT_REASONS
+
+
+@pytest.mark.parametrize(
+    ("source", "attempt", "own"),
+    [
+        (NumberSource.CALLER_ID, {}, True),
+        (NumberSource.KEYED, {"outcome": AttemptOutcome.NO_ANSWER}, False),
+        (NumberSource.STAFF, {"outcome": AttemptOutcome.NO_ANSWER}, False),
+        (NumberSource.KEYED, {"connected_at": T0, "outcome": AttemptOutcome.LINE_FAILED}, True),
+        (NumberSource.STAFF, {"outcome": AttemptOutcome.ANSWERED}, True),
+        (NumberSource.STAFF, {"connected_at": T0, "result": CallResult.RING_AGAIN}, True),
+        (NumberSource.STAFF, {"connected_at": T0, "result": CallResult.WRONG_PERSON}, False),
+        (NumberSource.STAFF, {"connected_at": T0, "phone": "+4740009999"}, False),
+    ],
+)
+def test_whose_number_it_is(source: NumberSource, attempt: dict[str, object], own: bool) -> None:
+    """Theirs when they rang from it, or when we have talked at that number, and not with the wrong person."""
+    request = new_request(number_source=source)
+    tried = new_attempt(request, ended_at=T0, **attempt)
+    assert replace(request, attempts=(tried,)).is_own_number is own

@@ -11,18 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from callback.desk_guards import TOO_MANY_REGISTRATIONS
+from callback.numbers import Refusal
 from callback.request import (
     AttemptOutcome,
     CallAttempt,
     CallResult,
     DayPart,
     LedgerEntry,
+    NumberSource,
     Origin,
     Reason,
     RequestState,
     Urgency,
 )
-from callback.web.texts import LANGUAGES, translator
+from callback.web.texts import LANGUAGE_NAMES, LANGUAGES, translator
 from callback.web.timeline import timeline
 from callback.web.words import Words, spaced
 from scheduler.clock import from_local
@@ -161,6 +164,9 @@ def test_attempts_in_words() -> None:
         ("liv", "reassigned", {"to": "ola"}, "Liv ga den til Ola."),
         ("caller", "made_urgent", {}, "Innringeren sa at det haster."),
         ("kari", "reachable_until_set", {}, "Kari endret hvor lenge nummeret kan ringes."),
+        ("callee", "asked_not_to_be_called", {}, "Den som svarte sa at nummeret ikke skal ringes."),
+        ("liv", "never_call_lifted", {"reason_written": True}, "Liv lot nummeret ringes igjen."),
+        ("command_line", "never_call_lifted", {}, "Kommandolinjen lot nummeret ringes igjen."),
         ("gone", "claimed", {}, "En kollega tok forespørselen."),
         ("kari", "something_new", {}, "Kari: something new."),
     ],
@@ -213,15 +219,32 @@ def test_every_language_has_every_text() -> None:
             assert blanks(text) == blanks(LANGUAGES["nb"][key]), (language, key)
 
 
+def test_languages_are_named_for_the_reader_first() -> None:
+    """As the page calls it, then as those who speak it do; once where both are the same."""
+    assert [NB.language(code) for code in ("uk", "ar", "en", "nb")] == [
+        "Ukrainsk (Українська)", "Arabisk (العربية)", "Engelsk (English)", "Norsk bokmål",
+    ]  # fmt: skip
+    assert [EN.language(code) for code in ("uk", "en", "nb")] == [
+        "Ukrainian (Українська)", "English", "Norwegian Bokmål (Norsk bokmål)",
+    ]  # fmt: skip
+    assert NB.language("xx") == "xx"
+    for words in (NB, EN):
+        assert all(words.language(code) != code for code in LANGUAGE_NAMES)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_value_of_the_domain_has_words(language: str) -> None:
     """A state, reason, outcome or origin added later must be given words."""
     t = translator(language)
     for prefix, kind in (
         ("state", RequestState), ("outcome", AttemptOutcome), ("result", CallResult), ("reason", Reason), ("origin", Origin), ("day_part", DayPart),
+        ("refusal", Refusal),
     ):  # fmt: skip
         for value in kind:
             assert t(f"{prefix}.{value}", name="", when="")
+    assert t(f"refusal.{TOO_MANY_REGISTRATIONS}")
+    for source in set(NumberSource) - {NumberSource.CALLER_ID}:  # who rang from it needs no words
+        assert t(f"source.{source}")
 
 
 def test_no_text_is_given_twice() -> None:

@@ -1,0 +1,173 @@
+"""The whole service but for its pages, on a simulated exchange, played step by step from outside an event loop.
+
+For tests that need no time to pass: every step is carried out to its end before the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from structlog.testing import capture_logs
+
+from callback.desk import Desk
+from callback.dispatch import Dispatch
+from callback.request import OPEN, AttemptOutcome, CallbackRequest, LedgerEntry
+from callback.store import RequestQuery
+from callback.store_memory import MemoryStore
+from config.model import Config
+from hardware.line import Abandon, Answer, Command, Dial, Hangup, Originate, Prompt, PromptInfo
+from hardware.simulated.leg import Leg
+from hardware.simulated.line import SimulatedLine
+from ivr.prompts import Catalogue
+from ivr.runner import Runner
+from scheduler.clock import ManualClock
+from tests.offices import MONDAY
+
+CATALOGUE = Catalogue.load()
+SECONDS_A_CHARACTER = 0.07
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Heard:
+    """What the service did with one leg, in order."""
+
+    prompts: list[Prompt] = field(default_factory=list)
+    dialled: list[Dial] = field(default_factory=list)
+    hung_up: bool = False
+    abandoned: bool = False
+
+
+class ListenedLine(SimulatedLine):
+    """The simulated line, with somebody listening to every leg."""
+
+    def __init__(self, clock: ManualClock, listen: Callable[[Prompt], None]) -> None:
+        super().__init__(clock, lambda item: PromptInfo(CATALOGUE.text(item), timedelta(0)), timers=False)
+        self._listen = listen
+        self.heard_by: dict[str, Heard] = {}
+
+    async def send(self, command: Command) -> None:
+        self._note(command)
+        await super().send(command)
+
+    def _note(self, command: Command) -> None:
+        heard = self.heard_by.setdefault(command.leg, Heard())
+        match command:
+            case Prompt():
+                heard.prompts.append(command)
+                self._listen(command)
+            case Dial():
+                heard.dialled.append(command)
+            case Hangup():
+                heard.hung_up = True
+            case Abandon():
+                heard.abandoned = True
+            case Answer() | Originate():
+                pass
+
+    def leg(self, leg_id: str) -> Leg | None:
+        return self._legs.get(leg_id)
+
+    @property
+    def legs_up(self) -> int:
+        return len(self._legs)
+
+
+class CallerWorld:
+    """One service over one exchange. `close` it."""
+
+    def __init__(self, config: Config, listen: Callable[[Prompt], None]) -> None:
+        self._stack = contextlib.ExitStack()
+        self._loop = self._stack.enter_context(asyncio.Runner())
+        self._loop.get_loop().set_exception_handler(lambda _, context: self.accidents.append(str(context)))
+        self.logs = self._stack.enter_context(capture_logs())
+        self.accidents: list[str] = []
+        self.clock = ManualClock(MONDAY)
+        self.store = MemoryStore()
+        self.line = ListenedLine(self.clock, listen)
+        self._config = config
+        self._attempts = 0
+        self._boot()
+        self.do(self._open())
+
+    def _boot(self) -> None:
+        self.desk = Desk(self.store, self._config, self.clock)
+        self.runner = Runner(self.line, "simulated", self.desk)
+        self.dispatch = Dispatch(self.desk, self.runner)
+
+    async def _open(self) -> None:
+        await self.store.open()
+        await self.runner.start()
+
+    def close(self) -> None:
+        self.do(self.runner.stop())
+        self.do(self.store.close())
+        self._stack.close()
+
+    def do(self, act: Coroutine[Any, Any, T] | Callable[[], T]) -> T:
+        """Act, and let everything happen that comes of it."""
+
+        async def act_and_settle() -> T:
+            result = await act if asyncio.iscoroutine(act) else act()  # type: ignore[operator]
+            await _settle()
+            return result  # type: ignore[no-any-return]
+
+        return self._loop.run(act_and_settle())
+
+    def ask(self, question: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run(question)
+
+    def restart(self) -> None:
+        """The service dies and comes back; the exchange goes on."""
+        self.do(self.runner.stop())
+        self._boot()
+        self.do(self.runner.take_up())
+        self.do(self.dispatch.sweep(patience=timedelta(0)))
+        self.do(self.runner.start())
+
+    # ---- the list
+
+    def requests(self) -> list[CallbackRequest]:
+        return self.ask(self.store.find(RequestQuery(limit=1000)))
+
+    def open_now(self) -> list[CallbackRequest]:
+        """The open requests, also from inside a step."""
+        whole = (self.store._whole(request) for request in self.store._requests.values())
+        return [request for request in whole if request.state in OPEN]
+
+    def ledger(self, request_id: str) -> list[LedgerEntry]:
+        return self.ask(self.store.ledger(request_id))
+
+    def ring_in_vain(self, request: CallbackRequest) -> None:
+        """A caseworker rings them, and nobody answers."""
+        attempt = self.begin_to_ring(request)
+        self.do(self.desk.attempt_ringing(attempt))
+        self.do(self.desk.end_attempt(attempt, AttemptOutcome.NO_ANSWER))
+
+    def begin_to_ring(self, request: CallbackRequest) -> str:
+        self._attempts += 1
+        attempt = f"a{self._attempts}"
+        self.do(self.desk.start_attempt(request.id, "kari", attempt))
+        return attempt
+
+
+async def _settle() -> None:
+    """Nothing waits for anything but the outside world any more."""
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    for _ in range(10_000):
+        await asyncio.sleep(0)
+        if not ready:
+            return
+    raise AssertionError("it never comes to rest")
+
+
+def length(prompt: Prompt) -> timedelta:
+    """About how long it is heard, with the silence after it."""
+    words = sum(len(CATALOGUE.text(item)) for item in prompt.items)
+    silence = prompt.timeout if prompt.digits else timedelta(0)
+    return timedelta(seconds=words * SECONDS_A_CHARACTER) + silence

@@ -1,0 +1,137 @@
+"""One caller in the intake machine on the shipped menu, against a desk that agrees to everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from callback.numbers import Refusal
+from config.menu import Menu
+from hardware.line import (
+    Answer,
+    CallOffered,
+    DigitsEntered,
+    Hangup,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+    Prompt,
+)
+from ivr import intake
+from ivr.intake_state import OfficeFacts
+from ivr.machine import (
+    CheckNumber,
+    Command,
+    Event,
+    Find,
+    Found,
+    NumberAccepted,
+    NumberRefused,
+    NumberSet,
+    Register,
+    Registered,
+    SetNumber,
+    Update,
+    Updated,
+)
+from ivr.prompts import Catalogue
+from tests.offices import standard_menu
+
+NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
+ANSWER_BY = date(2026, 11, 25)
+CALLER = "+4740001234"
+OTHER = "+4790001234"
+REFERENCE = "482173"
+MENU = standard_menu()
+CATALOGUE = Catalogue.load()
+OFFICE = OfficeFacts(
+    office_no="9001",
+    languages=("nb", "en"),
+    wait=timedelta(seconds=5),
+    open=True,
+    opens_at=NOW,
+    drop_in=(NOW + timedelta(hours=1), NOW + timedelta(hours=5)),
+    public_number="+4773000010",
+    person="+4740000001",
+)
+CLOSED = replace(OFFICE, open=False, opens_at=datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
+FOUND = Found(
+    "r9", "111222", CALLER, ANSWER_BY, "nb",
+    tried_at=datetime(2026, 11, 23, 9, 0, tzinfo=UTC), next_at=NOW + timedelta(hours=4),
+)  # fmt: skip
+
+
+class Caller:
+    """Plays one call against a desk that agrees to everything, and remembers what was asked of the line."""
+
+    def __init__(
+        self,
+        caller: str | None = CALLER,
+        office: OfficeFacts = OFFICE,
+        found: Found | None = None,
+        menu: Menu = MENU,
+    ) -> None:
+        self.caller = caller
+        self.found = found or Found(None)
+        self.asked: list[Command] = []
+        self.heard: list[str] = []
+        self.prompts: list[Prompt] = []
+        self.state, commands = intake.begin(CallOffered("leg", "+4773000010", caller), office, menu, NOW)
+        assert commands[0] == Answer("leg")
+        self._carry_out(commands[1:])
+
+    def event(self, event: Event) -> Caller:
+        self.state, commands = intake.step(self.state, event, NOW)
+        self._carry_out(commands)
+        return self
+
+    def _carry_out(self, commands: tuple[Command, ...]) -> None:
+        self.commands = commands
+        self.asked += commands
+        for command in commands:
+            if isinstance(command, Prompt):
+                self.heard += command.items
+                self.prompts.append(command)
+            answer = self._desk(command)
+            if answer is not None:
+                self.event(answer)
+
+    def _desk(self, command: Command) -> Event | None:
+        match command:
+            case Register():
+                return Registered("r1", REFERENCE, self.caller, ANSWER_BY)
+            case CheckNumber(digits):
+                good = len(digits) == 8 and digits[0] in "49"
+                return NumberAccepted(f"+47{digits}") if good else NumberRefused(Refusal.NOT_A_NUMBER)
+            case SetNumber(request_id, phone, _):
+                return NumberSet(request_id, REFERENCE, phone, ANSWER_BY)
+            case Update():
+                return Updated(ANSWER_BY)
+            case Find():
+                return self.found
+        return None
+
+    def keys(self, *presses: str) -> Caller:
+        for press in presses:
+            self.event(NoInput("leg") if press == "-" else DigitsEntered("leg", press))
+        return self
+
+    def hangs_up(self) -> Caller:
+        return self.event(LegEnded("leg", LegOutcome.ENDED))
+
+    @property
+    def prompt(self) -> Prompt:
+        (prompt,) = [c for c in self.commands if isinstance(c, Prompt)]
+        return prompt
+
+    def hears(self, *ids: str) -> bool:
+        """Each in the prompt that plays now, in this order."""
+        items = iter(self.prompt.items)
+        return all(any(item.partition("/")[2] == wanted for item in items) for wanted in ids)
+
+    def did(self, kind: type) -> list[Command]:
+        return [command for command in self.asked if isinstance(command, kind)]
+
+    @property
+    def over(self) -> bool:
+        return self.commands == (Hangup("leg"),)
