@@ -24,6 +24,7 @@ from hardware.line import (
     NoInput,
     Prompt,
     PromptInfo,
+    Screen,
 )
 from hardware.simulated.line import SimulatedLine
 from ivr.sound import wav_bytes
@@ -35,7 +36,7 @@ SECONDS = timedelta(seconds=0.6)
 
 @dataclass
 class Script:
-    """Answers every call with a menu; after key 2 dials the caseworker; keeps what happened."""
+    """Answers every call with a menu; after key 2 dials the caseworker, after 3 with a screen; keeps what happened."""
 
     line: SimulatedLine
     events: list[LineEvent] = field(default_factory=list)
@@ -59,6 +60,9 @@ class Script:
                 await send(Prompt(leg, ("nb/promise",)))
             case DigitsEntered(leg, "2"):
                 await send(Dial(leg, f"peer-of-{leg}", STAFF, timedelta(seconds=20), OURS))
+            case DigitsEntered(leg, "3"):
+                screen = Screen(("nb/screen",), timeout=timedelta(seconds=20))
+                await send(Dial(leg, f"peer-of-{leg}", STAFF, timedelta(seconds=20), OURS, screen))
             case NoInput(leg):
                 await send(Hangup(leg))
 

@@ -165,6 +165,33 @@ async def test_two_telephones_talk(page: Page, site: Site) -> None:
     await until(lambda: len(site.script.of(LegEnded)) == 2)
 
 
+async def test_screen(page: Page, site: Site) -> None:
+    """The caseworker hears what is asked of them before they are joined; the caller's telephone rings on until key 1."""
+    await press(page, "a", "Ring")
+    await expect(log(page, "a")).to_contain_text("nb/menu")
+    await press(page, "a", "3")
+    await press(page, "b", "Svar")
+    await expect(log(page, "b")).to_contain_text("Ordene i nb/screen.")
+    await until(lambda: "nb/screen" in site.played, what="the sound is fetched")
+    await expect(log(page, "a")).not_to_contain_text("Dere snakker sammen")
+    await picture(page, "phone-screen")
+    await press(page, "b", "1")
+    await expect(log(page, "a")).to_contain_text("Dere snakker sammen")
+    await expect(log(page, "b")).to_contain_text("Dere snakker sammen")
+
+
+async def test_screen_refused(page: Page, site: Site) -> None:
+    """A caseworker who presses 2 is free again, and the caller is told."""
+    await press(page, "a", "Ring")
+    await expect(log(page, "a")).to_contain_text("nb/menu")
+    await press(page, "a", "3")
+    await press(page, "b", "Svar")
+    await expect(log(page, "b")).to_contain_text("Ordene i nb/screen.")
+    await press(page, "b", "2")
+    await expect(log(page, "a")).to_contain_text("Samtalen ble avvist.")
+    await expect(telephone(page, "b").locator("[data-part=state]")).to_have_text("Ledig")
+
+
 async def test_decline(page: Page, site: Site) -> None:
     """A ringing telephone can decline."""
     await site.script.line.send(Originate("l", STAFF, timedelta(seconds=20), OURS))
