@@ -23,7 +23,16 @@ from hardware.asterisk.pbx_config import AFTER_CONTEXT, INBOUND_CONTEXT, LEG_CON
 from hardware.asterisk.pbx_screen import SCREEN_CONTEXT
 from hardware.line import LineAuthFailed, LineError, LineRejected
 
-_MODULES: Final = ("res_agi", "app_read", "app_dial", "app_stack", "app_userevent", "func_logic", "res_http_media_cache", "chan_pjsip")
+_MODULES: Final = (
+    "res_agi",
+    "app_read",
+    "app_dial",
+    "app_stack",
+    "app_userevent",
+    "func_logic",
+    "res_http_media_cache",
+    "chan_pjsip",
+)
 _CONTEXTS: Final = (INBOUND_CONTEXT, LEG_CONTEXT, SCREEN_CONTEXT, AFTER_CONTEXT, RECORD_CONTEXT)
 _CALL_SECONDS: Final = 10.0
 _INCLUDE: Final = (
