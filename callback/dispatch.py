@@ -1,4 +1,5 @@
-"""Who is offered what, when. For now: a caseworker clicked "Ring". It never rings by itself."""
+"""Who is offered what, when. A caseworker clicked "Ring"; and whoever carries the on-call telephone is rung for an
+urgent request that nobody has taken. Nothing else rings by itself."""
 
 from __future__ import annotations
 
@@ -8,14 +9,25 @@ from datetime import timedelta
 import structlog
 
 from callback.desk import Desk, DeskError
-from callback.request import FREE_OUTCOMES, AttemptOutcome, CallAttempt, CallbackError, CallbackRequest
-from callback.store import StoreError
+from callback.desk_wishes import IDLE
+from callback.request import (
+    FREE_OUTCOMES,
+    AttemptOutcome,
+    CallAttempt,
+    CallbackError,
+    CallbackRequest,
+    Urgency,
+)
+from callback.store import RequestQuery, StoreError
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
 from ivr.prompts import spoken_tag
 from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
+
+_MOST_ALERTS = 100
+"""Urgent requests looked at in one sweep."""
 
 
 class NoTelephone(DeskError):
@@ -29,11 +41,13 @@ class Dispatch:
         self._desk = desk
         self._runner = runner
 
-    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
-        """Ring the caseworker; after their key press, the caller. The attempt is written before any
-        telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
+    async def ring(
+        self, request_id: str, person_id: str, telephone: str | None = None
+    ) -> tuple[CallbackRequest, CallAttempt]:
+        """Ring the caseworker, at `telephone` if given; after their key press, the caller. The attempt is written
+        before any telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
-        telephone = person.telephone
+        telephone = telephone or person.telephone
         if telephone is None:
             raise NoTelephone(f"{person.name} has neither an extension nor a mobile in staff.toml")
         status = self._runner.line.status()
@@ -77,3 +91,41 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
+        await self._alert()
+
+    # -- the on-call telephone
+
+    async def _alert(self) -> None:
+        """Ring the on-call telephones for what is urgent: an ordinary callback, which they accept with 1."""
+        if not self._runner.line.status().up:
+            return
+        query = RequestQuery(states=IDLE, due_before=self._desk.clock.now(), limit=_MOST_ALERTS)
+        due = await self._desk.find(query)  # urgent ones come first
+        never = await self._desk.never_called(due)
+        for request in due:
+            if request.urgency is not Urgency.URGENT:
+                return
+            if request.id not in never:
+                await self._alert_for(request)
+
+    async def _alert_for(self, request: CallbackRequest) -> None:
+        config, now = self._desk.config, self._desk.clock.now()
+        office = config.office(request.office_no)
+        person = config.on_call(office) if office else None
+        if office is None or person is None or not self._desk.calendar(office.office_no).is_open(now):
+            return
+        if request.phone is None or request.is_out_of_reach(now) or self._runner.is_on_the_line(request.id):
+            return
+        rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
+        if rung and now - max(rung) < config.settings.calls.alert_every:
+            return
+        try:
+            await self.ring(request.id, person.id, office.fallback_number)
+        except (
+            CallbackError,
+            StoreError,
+            LineError,
+        ) as error:  # busy, or somebody was faster: the next sweep looks
+            log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
+        else:
+            log.info("on_call_rung", request_id=request.id, office=office.office_no)

@@ -17,12 +17,15 @@ from ivr.prompts import NO_VOICE, NOT_REVIEWED
 
 def warnings(config: Config) -> tuple[Problem, ...]:
     """What can be used as it is, and somebody should know of. Nothing here stops a start."""
-    return tuple(
-        Problem(OFFICES_FILE, f"office[{count}].languages", message)
-        for count, office in enumerate(config.offices, start=1)
-        for language in office.languages
-        for message in _language_warnings(language)
-    )
+    told: list[Problem] = []
+    for count, office in enumerate(config.offices, start=1):
+        for language in office.languages:
+            key = f"office[{count}].languages"
+            told += (Problem(OFFICES_FILE, key, message) for message in _language_warnings(language))
+        if config.on_call(office) is None:
+            message = "nobody of the office in staff.toml has this number: nobody is rung for what is urgent"
+            told.append(Problem(OFFICES_FILE, f"office[{count}].fallback_number", message))
+    return tuple(told)
 
 
 def _language_warnings(language: str) -> Iterator[str]:

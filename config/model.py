@@ -212,6 +212,8 @@ class CallSettings(Model):
     """A claimed request nobody rings goes back to the list after this."""
     result_limit: Duration = timedelta(hours=1)
     """A finished conversation without a result is due again after this."""
+    alert_every: Duration = timedelta(minutes=5)
+    """The on-call telephone is rung so often for an urgent request that nobody has taken."""
 
 
 class NumberSettings(Model):
@@ -279,6 +281,13 @@ class Config(Model):
     def office_of_number(self, number: str) -> Office | None:
         """The office whose public number or on-call number was dialled."""
         return next((o for o in self.offices if number in (o.public_number, o.oncall_number)), None)
+
+    def on_call(self, office: Office) -> Person | None:
+        """Who of the office carries its on-call telephone."""
+        number = office.fallback_number
+        return next(
+            (p for p in self.caseworkers(office.office_no) if number in (p.mobile, p.extension)), None
+        )
 
     def person(self, person_id: str) -> Person | None:
         return next((person for person in self.people if person.id == person_id), None)

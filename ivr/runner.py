@@ -122,6 +122,11 @@ class Runner:
     def calls_up(self) -> int:
         return len(self._calls)
 
+    def is_on_the_line(self, request_id: str) -> bool:
+        """Whether the person of this request is in the menu just now."""
+        states = (call.state for call in self._calls.values())
+        return any(isinstance(state, IntakeState) and state.request_id == request_id for state in states)
+
     def phase(self, attempt_id: str) -> str | None:
         """Where the call of an attempt is just now, for the page that shows it."""
         call = self._legs.get(callback_call.leg_of(attempt_id)) or self._calls.get(attempt_id[:-1])

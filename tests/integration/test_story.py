@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from callback.desk import AskedNotToBeCalled, Desk, HeldByOther
+from callback.desk import AskedNotToBeCalled, Desk, HeldByOther, Registration
 from callback.dispatch import Dispatch
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, NumberSource, RequestState, Urgency
 from callback.store import Change, RequestQuery, StoreUnavailable
@@ -635,3 +635,81 @@ async def test_the_store_is_away_when_they_ring_back(world: World, monkeypatch: 
     monkeypatch.undo()
     world.line.hang_up(CALLER)
     await until(lambda: world.runner.calls_up == 0)
+
+
+# ---- the on-call telephone ----------------------------------------------------------------------
+
+ON_CALL = "+4740000001"
+
+
+async def is_urgent(world: World, *, carried: bool = True) -> CallbackRequest:
+    """They lack food and have hung up; Ola carries the on-call telephone, if anybody does."""
+    if carried:
+        people = [
+            p.model_copy(update={"mobile": ON_CALL}) if p.id == "ola" else p for p in world.desk.config.people
+        ]
+        world.desk.use_config(world.desk.config.model_copy(update={"people": tuple(people)}))
+    world.line.dial(CALLER, PUBLIC)
+    await world.hears(CALLER, "intake.greeting")
+    await world.presses(CALLER, "11")
+    await world.hears(CALLER, "intake.urgent_which")
+    world.line.press(CALLER, "2")
+    await world.hears(CALLER, "intake.promise_today")
+    return await world.the_request()
+
+
+async def test_the_on_call_telephone_is_rung_for_an_urgent_request(world: World) -> None:
+    """Not while they are still on the line; then it rings, they are rung after a 1, and talk."""
+    request = await is_urgent(world)
+    await world.dispatch.sweep()
+    assert world.line.leg_of(ON_CALL) is None, "the caller is still in the menu"
+    world.line.hang_up(CALLER)
+    await until(lambda: world.runner.calls_up == 0)
+    world.line.behave(ON_CALL, Behaviour.ANSWER)
+    world.line.behave(CALLER, Behaviour.ANSWER)
+    await world.dispatch.sweep()
+    await world.hears(ON_CALL, "reason.no_food")
+    world.line.press(ON_CALL, "1")
+    await world.until_talking()
+    live = (await world.the_request()).attempts[-1]
+    assert (live.caseworker, live.request_id) == ("ola", request.id)
+    world.line.hang_up(CALLER)
+    await world.in_state(RequestState.RESULT_DUE)
+    await world.dispatch.sweep()
+    assert len((await world.the_request()).attempts) == 1
+
+
+async def test_the_on_call_telephone_is_rung_again_until_somebody_takes_it(world: World) -> None:
+    """A voicemail answers: again after a while, not at once, and not once a colleague has taken it."""
+    request = await is_urgent(world)
+    world.line.hang_up(CALLER)
+    await until(lambda: world.runner.calls_up == 0)
+    world.line.behave(ON_CALL, Behaviour.NO_ANSWER)
+    for rung in (1, 1, 2):
+        await world.dispatch.sweep()
+        await until(lambda: world.runner.calls_up == 0)
+        assert len((await world.the_request()).attempts) == rung
+        world.clock.advance(timedelta(minutes=3))
+    await world.desk.claim(request.id, "kari")
+    world.clock.advance(timedelta(minutes=6))
+    await world.dispatch.sweep()
+    assert len((await world.the_request()).attempts) == 2
+
+
+@pytest.mark.parametrize("why", ["nobody carries it", "closed", "ordinary", "never called", "line down"])
+async def test_the_on_call_telephone_is_not_rung(world: World, why: str) -> None:
+    request = await is_urgent(world, carried=why != "nobody carries it")
+    world.line.hang_up(CALLER)
+    await until(lambda: world.runner.calls_up == 0)
+    if why == "closed":
+        world.clock.advance(timedelta(hours=9))
+    elif why == "never called":
+        await world.desk.never_call(CALLER, "kari")
+    elif why == "line down":
+        await world.line.stop()
+    elif why == "ordinary":
+        other, _ = await world.desk.register(Registration("9001", OTHER))
+        await world.desk.withdraw(request.id, "caller")
+        assert other.next_attempt_at == world.clock.now()
+    await world.dispatch.sweep()
+    assert await world.store.live_attempts() == []
