@@ -356,3 +356,40 @@ async def test_the_contact_centre_registers_for_any_office(client: Client, world
     assert response.status == 409
     assert "står allerede på listen til kontoret. Si: «Du blir ringt innen onsdag 25. november.»" in page
     assert other.reference not in page
+
+
+# -- who takes calls
+
+
+async def test_says_that_they_take_calls(kari: Client, world: World) -> None:
+    """A button on the list, and its opposite; everyone of the office sees who does."""
+    assert "Ingen har sagt at de tar imot samtaler." in await text_of(kari, "/requests")
+    response = await submit(kari, "/ready", {"ready": "yes"})
+    assert response.url.path == "/requests"
+    page = await response.text()
+    assert "Tar imot dem som ringer tilbake: Kari." in page
+    assert "Jeg tar ikke imot samtaler" in page
+    assert [person.id for person in await world.desk.ready("9001")] == ["kari"]
+    await submit(kari, "/ready", {"ready": "no"})
+    assert await world.desk.ready("9001") == []
+
+
+async def test_a_caller_who_rang_back_is_on_the_page(kari: Client, world: World) -> None:
+    """What rings, for whom, and afterwards what happened."""
+    request = await world.caller()
+    await world.desk.start_attempt(request.id, "kari", "a1")
+    await world.desk.attempt_ringing("a1")
+    await world.desk.end_attempt("a1", AttemptOutcome.NO_ANSWER)
+    assert await world.desk.rang_back("9001", request.phone or "") is not None
+    await world.desk.start_return(request.id, "kari", "r0")
+    page = await text_of(kari, f"/requests/{request.id}")
+    assert "Innringeren er på linjen. Ta telefonen, hør hvem det gjelder, og tast 1." in page
+    await world.desk.attempt_connected("r0")
+    assert "Samtalen er i gang" in await text_of(kari, f"/requests/{request.id}/live")
+    await world.desk.end_attempt("r0", AttemptOutcome.ANSWERED)
+    page = await text_of(kari, f"/requests/{request.id}")
+    for line in (
+        "Innringeren ringte tilbake etter et ubesvart anrop.",
+        "Innringeren ringte tilbake, og telefonen til Kari ble ringt.",
+    ):
+        assert line in page
