@@ -35,12 +35,12 @@ pbx: .venv/run-ready
 	@hardware/setup.sh pbx
 	@exec $(PY) -m hardware.asterisk.local_pbx
 
-test: lint type docs
+test: lint type
 	@hardware/setup.sh pbx phones browser
 	@$(PY) -m hardware.asterisk.local_pbx --build-only
-	@# In two halves side by side: there is one local PBX, and most of its tests' time is listening.
+	@# In two halves side by side: the tests with a PBX mostly listen, several at a time, each in a network of its own.
 	@mkdir -p var; $(PY) -m pytest -m "not pbx" >var/test.log 2>&1 & other=$$!; \
-	$(PY) -m pytest -m pbx -p no:cacheprovider; with_pbx=$$?; \
+	$(PY) -m pytest -m pbx -n auto --dist worksteal -p no:cacheprovider; with_pbx=$$?; \
 	wait $$other; without=$$?; cat var/test.log; exit $$((with_pbx || without))
 
 lint: .venv/test-ready

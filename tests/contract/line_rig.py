@@ -194,7 +194,11 @@ class LineRig(ABC, Generic[H]):
         leg = (await self.event(CallOffered)).leg
         await self.line.send(Answer(leg))
         await self.answered(handle)
+        await self.knows_of_the_answer(leg)
         return handle, leg
+
+    async def knows_of_the_answer(self, leg: str) -> None:
+        """Until the line knows what the telephone knows: before that, hanging up may look like giving up."""
 
     async def originated(self, to: str = STAFF, ring_timeout: timedelta | None = None) -> str:
         """A leg of ours that rings (or tries to)."""

@@ -28,6 +28,7 @@ from tests.contract.line_rig import CALLER, RUNG, STAFF, Handle, LineRig
 from tests.e2e import sip_exchange
 from tests.e2e.audio import heard
 from tests.e2e.phones import OFFICE_PHONES, PUBLIC_NETWORK, Call, Phones
+from tests.e2e.waiting import until
 
 _ROOT: Final = Path(__file__).resolve().parents[2] / ".pbx" / "root"
 _AMI_PORT: Final = 5038
@@ -157,6 +158,15 @@ class AsteriskRig(LineRig[Call]):
 
     async def answered(self, handle: Handle[Call]) -> None:
         await handle.call.answered()
+
+    async def knows_of_the_answer(self, leg: str) -> None:
+        """Asterisk says so half a second after the answer to a telephone that sends no sound."""
+
+        def known() -> bool:
+            found = self.line._table.get(leg)
+            return found is None or found.answered
+
+        await until(known, what="the line knows that the leg was answered")
 
     def is_over(self, handle: Handle[Call]) -> bool:
         return handle.call.state == "closed"

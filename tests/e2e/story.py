@@ -83,12 +83,20 @@ async def click_and_accept(service: Service, office: Phones, request: Json, exte
     return call
 
 
+async def picks_up(caller: Call, service: Service, request: Json) -> None:
+    """The person who is rung answers, and presses 1 where they are asked first."""
+    await caller.answer()
+    if request["number_source"] != "caller_id":
+        await hears(caller, service, "nb/screen.callback", share=0.2)
+        await caller.press("1")
+
+
 async def talking(service: Service, public: Phones, office: Phones, request: Json) -> tuple[Call, Call]:
     """Until both are joined: (caseworker's call, caller's call)."""
     await public.phone(request["phone"])
     staff = await click_and_accept(service, office, request)
     caller = await (await public.phone(request["phone"])).incoming()
-    await caller.answer()
+    await picks_up(caller, service, request)
     await service.when(request, lambda r: last(r)["connected_at"], "they talk")
     return staff, caller
 

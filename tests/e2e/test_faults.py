@@ -21,6 +21,7 @@ from tests.e2e.story import (
     ended,
     hears,
     last,
+    picks_up,
     registers,
     rings_the_office,
     talking,
@@ -66,7 +67,7 @@ async def test_killed_while_the_caseworkers_phone_rings(
     await hears(ringing, service, "nb/whisper.callback")
     await ringing.press("1")
     back = await (await public.phone(CALLER)).incoming()
-    await back.answer()
+    await picks_up(back, service, request)
     await service.when(request, lambda r: last(r)["connected_at"], "they talk")
     await back.hang_up()
     after = await service.when(request, ended(1), "the attempt has ended")

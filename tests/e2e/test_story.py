@@ -68,8 +68,7 @@ async def test_registered_called_back_and_reached(service: Service, public: Phon
 
 async def test_hanging_up_right_after_1_is_registered(service: Service, public: Phones) -> None:
     """A caller who presses 1 and is gone is on the list all the same."""
-    call = await (await public.phone(CALLER)).call(LILLEVIK)
-    await call.answered()
+    call = await rings_the_office(service, await public.phone(CALLER))
     await call.press("1")
     await call.hang_up()
     request = await service.request_of(CALLER)

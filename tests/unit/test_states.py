@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +88,7 @@ KEYS = [DigitsEntered(LEG, keys) for keys in ("0", "1", "2", "3", "9", "123456",
 INTAKE_EVENTS = [
     *KEYS,
     NoInput(LEG),
-    *ENDS,
+    LegEnded(LEG, LegOutcome.ENDED, 16),
     Registered("r", "123456", None, DAY),
     Registered("r", "123456", PHONE, DAY),
     NumberAccepted(PHONE),
@@ -98,7 +99,7 @@ INTAKE_EVENTS = [
     Found(None),
     Found("r", "123456", PHONE, DAY),
     Connected(LEG, peer_of(LEG)),
-    *(LegEnded(peer_of(LEG), outcome, 16) for outcome in LegOutcome),
+    *(LegEnded(peer_of(LEG), LegOutcome.ENDED, 16, answered) for answered in (False, True)),
 ]
 CALLBACK_EVENTS = [
     *KEYS,
@@ -137,6 +138,7 @@ def explore(
     return [edge for _, edge in sorted(found)], used
 
 
+@functools.cache
 def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     office = OfficeFacts(
         "9001", ("nb", "en"), timedelta(seconds=5), True, NOW, None, "+4773000010", "+4740000001"
