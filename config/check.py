@@ -11,18 +11,27 @@ from typing import Any
 
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
+from config.rules_menu import spoken_in_bokmal
 from config.rules_service import LOCAL_PBX_SECRET
-from ivr.prompts import NO_VOICE, NOT_REVIEWED
+from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
 
 def warnings(config: Config) -> tuple[Problem, ...]:
     """What can be used as it is, and somebody should know of. Nothing here stops a start."""
-    return tuple(
+    found = [
         Problem(OFFICES_FILE, f"office[{count}].languages", message)
         for count, office in enumerate(config.offices, start=1)
         for language in office.languages
         for message in _language_warnings(language)
-    )
+    ]
+    catalogue = Catalogue.load()
+    found += [
+        Problem(office.menu, key, message)
+        for office in config.offices
+        if office.menu in config.menus
+        for key, message in spoken_in_bokmal(config.menu_of(office), office, catalogue)
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def _language_warnings(language: str) -> Iterator[str]:

@@ -25,6 +25,8 @@ NO_VOICE = frozenset({"so", "sma"})
 """Languages an office may list though no synthetic voice speaks them: what is not recorded is heard in bokmål. South
 Sami has no texts either; a person speaks it, and the list says so."""
 
+OWN = "office."
+"""How the ids of the offices' own prompts begin (`prompts.toml`)."""
 _SLOW = ".slow"
 _NOTES = "notes"
 """The table of a text file that is for whoever records it, not for callers."""
