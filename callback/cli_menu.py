@@ -232,7 +232,7 @@ async def try_menu(
     office = office_of(config, office_no)
     store = MemoryStore()
     desk = Desk(store, config, ManualClock(at))
-    line = TerminalLine(keys, Catalogue.load(), at)
+    line = TerminalLine(keys, Catalogue.load().with_own(config.prompts), at)
     runner = Runner(line, "terminal", desk)
     await store.open()
     told = _setting(desk, office, at, caller)
@@ -264,4 +264,6 @@ def as_json(requests: Iterable[CallbackRequest]) -> str:
 def draw_command(config: Config, office_no: str) -> str:
     """The menu of an office as SVG."""
     office = office_of(config, office_no)
-    return draw_menu(config.menu_of(office), Catalogue.load(), f"{office.name}: {office.menu}")
+    return draw_menu(
+        config.menu_of(office), Catalogue.load().with_own(config.prompts), f"{office.name}: {office.menu}"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
-from config.rules_menu import spoken_in_bokmal
+from config.rules_menu import spoken_in_bokmal, untold_keys
 from config.rules_service import LOCAL_PBX_SECRET
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
@@ -24,12 +24,13 @@ def warnings(config: Config) -> tuple[Problem, ...]:
         for language in office.languages
         for message in _language_warnings(language)
     ]
-    catalogue = Catalogue.load()
+    catalogue = Catalogue.load().with_own(config.prompts)
     found += [
         Problem(office.menu, key, message)
         for office in config.offices
         if office.menu in config.menus
-        for key, message in spoken_in_bokmal(config.menu_of(office), office, catalogue)
+        for rule in (spoken_in_bokmal, untold_keys)
+        for key, message in rule(config.menu_of(office), office, catalogue)
     ]
     return tuple(dict.fromkeys(found))
 

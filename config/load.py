@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from config import error_words, rules_menu, rules_office, rules_service
+from config import error_words, rules_menu, rules_office, rules_prompts, rules_service
 from config.menu import Menu
 from config.model import (
     AsteriskSettings,
@@ -32,6 +32,7 @@ from config.model import (
 from config.problems import (
     MENU_FILE,
     OFFICES_FILE,
+    PROMPTS_FILE,
     SETTINGS_FILE,
     STAFF_FILE,
     ConfigError,
@@ -73,10 +74,12 @@ def load(
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
     rules_service.check_secrets(draft, environ)
-    menus = _read_menus(folder, offices, draft)
+    catalogue = Catalogue.load()
+    own = _read_prompts(folder, catalogue, draft)
+    menus = _read_menus(folder, offices, catalogue.with_own(own), draft)
     if draft.problems or settings is None:
         raise ConfigError(tuple(draft.problems))
-    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus)
+    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus, prompts=own)
 
 
 def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
@@ -100,18 +103,25 @@ def _check_names(folder: Path, draft: Draft) -> None:
     """A misspelt file name, or a file that some other program was meant to read."""
     menus = {str(office.get("menu")) for office in draft.offices or ()} | {MENU_FILE}
     for path in sorted(folder.glob("*.toml")):
-        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, *menus):
+        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, PROMPTS_FILE, *menus):
             draft.add(
                 path.name,
                 "",
-                f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE}, {STAFF_FILE} and the menus that offices name are",
+                f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE}, {STAFF_FILE}, {PROMPTS_FILE} and the menus that offices name are",
             )
 
 
-def _read_menus(folder: Path, offices: list[Office], draft: Draft) -> dict[str, Menu]:
+def _read_prompts(folder: Path, catalogue: Catalogue, draft: Draft) -> rules_prompts.Own:
+    """The offices' own prompts, where they have any."""
+    path = folder / PROMPTS_FILE
+    table = _read_toml(path, draft) if path.exists() else None
+    return {} if table is None else rules_prompts.check_prompts(table, catalogue.languages, draft)
+
+
+def _read_menus(folder: Path, offices: list[Office], catalogue: Catalogue, draft: Draft) -> dict[str, Menu]:
     """The menu of each office, checked for each office that has it."""
     menus = {}
-    around = rules_menu.Around(Catalogue.load(), draft.section(NumberSettings), _answered(draft))
+    around = rules_menu.Around(catalogue, draft.section(NumberSettings), _answered(draft))
     for name in dict.fromkeys(office.menu for office in offices):
         if name == MENU_FILE and not (folder / name).exists():
             table: Table | None = tomllib.loads(rules_menu.shipped_menu())

@@ -6,6 +6,7 @@ file. Nothing here may raise.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -341,3 +342,12 @@ def spoken_in_bokmal(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
                         f"node.{name}.{where}",
                         f"{prompt!r} has no text in {language!r}: it is heard in bokmål",
                     )
+
+
+def untold_keys(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
+    """Keys of a question that its prompts do not name: callers cannot know of them."""
+    for name, node in menu.node.items():
+        said = " ".join(catalogue.text(f"{BASE_LANGUAGE}/{_prompt_id(prompt)}") for prompt in node.prompts)
+        for key in node.keys if node.kind == "choose" else ():
+            if re.search(rf"\btast {key}\b", said, re.IGNORECASE) is None and key != "0":
+                yield f"node.{name}.keys.{key}", f"no prompt of this node says 'tast {key}': add one to say"

@@ -93,6 +93,15 @@ class Catalogue:
                 texts[language] = atoms(language) | _flatten(table, file.name)
         return cls(texts, notes)
 
+    def with_own(self, own: Mapping[str, Mapping[str, str]]) -> Catalogue:
+        """These texts and the offices' own (`OWN` ids), in place of any own there were."""
+        texts = {
+            language: {i: words for i, words in prompts.items() if not i.startswith(OWN)}
+            | dict(own.get(language, {}))
+            for language, prompts in self._texts.items()
+        }
+        return Catalogue(texts, self._notes)
+
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages that have texts, bokmål first."""

@@ -232,13 +232,16 @@ def test_the_same_lines_in_the_same_order(tmp_path: Path, seed: int) -> None:
 
 def test_a_prompt_without_a_text_in_a_language(tmp_path: Path) -> None:
     """Callers in that language hear it in bokmål: a warning, not an error."""
-    assert problems(tmp_path, changed('"intake.when_borrowed"', '"whisper.urgent"')) == []
+    assert (
+        problems(tmp_path, changed('"intake.when_borrowed"]', '"intake.when_borrowed", "whisper.urgent"]'))
+        == []
+    )
     assert warnings(load(tmp_path, {}, line="simulated")) == ()
     offices = tmp_path / "offices.toml"
     offices.write_text(offices.read_text("utf-8").replace('["nb", "en"]', '["nb", "en", "uk", "sma"]'))
     told = [str(one) for one in warnings(load(tmp_path, {}, line="simulated")) if one.file == "menu.toml"]
     assert told == [
-        "menu.toml: node.when.say[2]: 'whisper.urgent' has no text in 'uk': it is heard in bokmål"
+        "menu.toml: node.when.say[3]: 'whisper.urgent' has no text in 'uk': it is heard in bokmål"
     ]
 
 
