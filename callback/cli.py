@@ -34,7 +34,7 @@ class PortInUse(CallbackError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when it went well, 1 when something is wrong (said on stderr), 2 for wrong arguments."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         code = int(options.run(options) or 0)
         sys.stdout.flush()
@@ -51,6 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """`--keys -,1` as `--keys=-,1`: argparse takes a value that begins with - for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--keys" and not argument.startswith("--"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:

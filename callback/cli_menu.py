@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
 from callback.cli_policy import instant
-from callback.desk import Desk
+from callback.desk import Desk, Registration
 from callback.logs import configure_logging
 from callback.numbers import caller_number
 from callback.request import CallbackRequest
@@ -23,6 +24,7 @@ from callback.store_memory import MemoryStore
 from config.load import load
 from config.model import Config, LineName, Office
 from hardware.line import (
+    Abandon,
     CallOffered,
     Command,
     Dial,
@@ -39,11 +41,29 @@ from ivr.menu_drawing import draw_menu
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from scheduler.clock import ManualClock
+from scheduler.deadline import words
 
 SILENCE = "-"
 HANG_UP = "x"
+_ANSWER = re.compile(rf"[0-9*]+#?|{SILENCE}|{HANG_UP}")
 _LEG = "terminal"
 _REQUESTS = TypeAdapter(list[CallbackRequest])
+
+
+class WrongAnswer(ValueError):
+    """An answer that no telephone could give here."""
+
+
+def answers(text: str) -> list[str]:
+    """`1,-,40001234` as the answers of a caller. Raises WrongAnswer."""
+    found = [answer.strip() for answer in text.split(",")] if text else []
+    for answer in found:
+        if _ANSWER.fullmatch(answer) is None:
+            raise WrongAnswer(
+                f"not an answer: {answer!r}; write a key, a whole number, - (silence) or x (hang up), "
+                "with commas between: 1,2,-,40001234"
+            )
+    return found
 
 
 class TerminalLine:
@@ -54,7 +74,8 @@ class TerminalLine:
         self._catalogue = catalogue
         self._since = now
         self._sink: EventSink | None = None
-        self.over = asyncio.Event()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """The call has ended; with an exception, where it could not be played to its end."""
 
     async def start(self, sink: EventSink) -> None:
         self._sink = sink
@@ -63,6 +84,13 @@ class TerminalLine:
         return
 
     async def send(self, command: Command) -> None:
+        try:
+            await self._obey(command)
+        except (OSError, WrongAnswer) as error:  # nobody reads any more, or nothing can be pressed
+            if not self.over.done():
+                self.over.set_exception(error)
+
+    async def _obey(self, command: Command) -> None:
         match command:
             case Prompt():
                 await self._prompt(command)
@@ -71,6 +99,9 @@ class TerminalLine:
                 self._tell(LegEnded(command.peer, LegOutcome.NO_ANSWER))
             case Hangup():
                 print("      (we hang up)")
+                self._end()
+            case Abandon():
+                print("      (something went wrong: the exchange's fall-back takes the call)")
                 self._end()
 
     async def last_words(self, leg: str) -> LegEnded | None:
@@ -88,31 +119,50 @@ class TerminalLine:
         if prompt.digits == 0:
             self._tell(NoInput(prompt.leg))
             return
-        pressed = await self._pressed(prompt.digits)
+        pressed = await self._pressed(prompt)
         print(f"  > {pressed}")
         if pressed == HANG_UP:
             self._end()
-        elif pressed in (SILENCE, ""):
+        elif pressed == SILENCE:
             self._tell(NoInput(prompt.leg))
         else:
-            self._tell(DigitsEntered(prompt.leg, pressed[: prompt.digits]))
+            self._tell(DigitsEntered(prompt.leg, pressed.rstrip("#")[: prompt.digits]))
 
-    async def _pressed(self, digits: int) -> str:
+    async def _pressed(self, prompt: Prompt) -> str:
+        """Raises WrongAnswer for one of `keys`; the terminal is asked again."""
         if self._keys is not None:
-            return next(self._keys, SILENCE)
-        what = "a key" if digits == 1 else f"up to {digits} keys"
-        try:
-            return (await asyncio.to_thread(input, f"  press {what} (- silence, x hang up): ")).strip()
-        except EOFError:
-            return HANG_UP
+            return _fitting(next(self._keys, SILENCE), prompt)
+        what = "a key" if prompt.digits == 1 else f"up to {prompt.digits} keys"
+        while True:
+            try:
+                typed = await asyncio.to_thread(input, f"  press {what} (- silence, x hang up): ")
+                return _fitting((answers(typed.strip()) or [SILENCE])[0], prompt)
+            except EOFError:
+                return HANG_UP
+            except WrongAnswer as error:
+                print(f"      ({error})")
 
     def _end(self) -> None:
         self._tell(LegEnded(_LEG, LegOutcome.ENDED, answered=True))
-        self.over.set()  # the machine has done all it had to: what it says of the end needs no one
+        if not self.over.done():
+            self.over.set_result(
+                None
+            )  # the machine has done all it had to: what it says of the end needs no one
 
     def _tell(self, event: CallOffered | DigitsEntered | NoInput | LegEnded) -> None:
         assert self._sink is not None
         self._sink(event)
+
+
+def _fitting(answer: str, prompt: Prompt) -> str:
+    """Many keys only where many are asked for."""
+    if prompt.digits == 1 and len(answer) > 1:
+        asked = prompt.items[-1] if prompt.items else "this question"
+        raise WrongAnswer(
+            f"{answer!r} is given where one key is asked for ({asked}); write commas between keys: "
+            + ",".join(answer.rstrip("#"))
+        )
+    return answer
 
 
 def office_of(config: Config, office_no: str) -> Office:
@@ -138,6 +188,7 @@ def register(
     played.add_argument(
         "--from", dest="caller", metavar="NUMBER", help="the caller's number (default: withheld)"
     )
+    played.add_argument("--listed", action="store_true", help="the caller is on the list already")
     played.add_argument(
         "--keys", metavar="KEYS", help="answers, with commas between: 1,-,2,40001234 (- silence, x hang up)"
     )
@@ -154,8 +205,9 @@ def _try(options: argparse.Namespace) -> int:
         caller = caller_number(options.caller)
         if caller is None:
             raise ValueError(f"not a telephone number: {options.caller!r}; write it as +47 and eight digits")
-    keys = None if options.keys is None else options.keys.split(",")
-    print(as_json(asyncio.run(try_menu(config, options.office_no, at, caller, keys))))
+    keys = None if options.keys is None else answers(options.keys)
+    played = try_menu(config, options.office_no, at, caller, keys, listed=options.listed)
+    print(as_json(asyncio.run(played)))
     return 0
 
 
@@ -166,20 +218,42 @@ def _draw(options: argparse.Namespace) -> int:
 
 
 async def try_menu(
-    config: Config, office_no: str, at: datetime, caller: str | None, keys: Iterable[str] | None
+    config: Config,
+    office_no: str,
+    at: datetime,
+    caller: str | None,
+    keys: Iterable[str] | None,
+    *,
+    listed: bool = False,
 ) -> list[CallbackRequest]:
-    """Play one call at an instant and print it; returns the requests that came of it."""
+    """Play one call at an instant and print it; returns the requests that came of it. `listed`: one was there before.
+
+    Raises WrongAnswer, OSError when nobody reads what is printed."""
     office = office_of(config, office_no)
     store = MemoryStore()
-    clock = ManualClock(at)
-    line = TerminalLine(keys, Catalogue.load(), at)
-    runner = Runner(line, "terminal", Desk(store, config, clock))
+    desk = Desk(store, config, ManualClock(at))
+    line = TerminalLine(keys, Catalogue.load().with_own(config.prompts), at)
+    runner = Runner(line, "terminal", desk)
     await store.open()
+    told = _setting(desk, office, at, caller)
+    if listed:
+        request, _ = await desk.register(Registration(office_no, caller, language=office.languages[0]))
+        told += f", on the list already (reference {request.reference})"
+    print(told)
     await runner.start()
-    line.offer(office.public_number, caller)
-    await line.over.wait()
-    await runner.stop()
+    try:
+        line.offer(office.public_number, caller)
+        await line.over
+    finally:
+        await runner.stop()
     return await store.find(RequestQuery())
+
+
+def _setting(desk: Desk, office: Office, at: datetime, caller: str | None) -> str:
+    """Who is rung, with which menu, when, by whom."""
+    hours = "open" if desk.calendar(office.office_no).is_open(at) else "closed"
+    who = "a withheld number" if caller is None else caller
+    return f"{office.name} ({office.office_no}), {office.menu}, {words(at)} ({hours}), called from {who}"
 
 
 def as_json(requests: Iterable[CallbackRequest]) -> str:
@@ -190,4 +264,6 @@ def as_json(requests: Iterable[CallbackRequest]) -> str:
 def draw_command(config: Config, office_no: str) -> str:
     """The menu of an office as SVG."""
     office = office_of(config, office_no)
-    return draw_menu(config.menu_of(office), Catalogue.load(), f"{office.name}: {office.menu}")
+    return draw_menu(
+        config.menu_of(office), Catalogue.load().with_own(config.prompts), f"{office.name}: {office.menu}"
+    )

@@ -57,7 +57,8 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    print(export_command(Catalogue.load(), options.folder))
+    config = load(options.config, os.environ, line=LineName.SIMULATED)
+    print(export_command(Catalogue.load().with_own(config.prompts), options.folder))
     return 0
 
 
@@ -69,7 +70,9 @@ def _with_prompts(
         raise ValueError(f'not a language: {options.language!r}; write for example "nb" or "nb.slow"')
     config = load(options.config, os.environ, line=LineName.SIMULATED)
     tags = prompt_tags(config) if options.language is None else [options.language]
-    code, text = work(prompt_library(options.data), tags)
+    library = prompt_library(options.data)
+    library.use_own(config.prompts)
+    code, text = work(library, tags)
     print(text)
     return code
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from config.model import Config, LineName, Office
-from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE
+from config.problems import OFFICES_FILE, PROMPTS_FILE, SETTINGS_FILE, STAFF_FILE
 
 _FIXED = frozenset({"service", "asterisk"})
 """Sections of tast1.toml that are read at the start only."""
@@ -57,6 +57,7 @@ def changes(old: Config, new: Config) -> Changes:
             *(text for _, text in offices),
             *(text for _, text in people),
             *_menus(old, new),
+            *_prompts(old, new),
         ),
         needs_restart=tuple(text for section, text in settings if section in _FIXED),
         needs_exchange=tuple(exchange),
@@ -73,6 +74,14 @@ def _menus(old: Config, new: Config) -> Iterator[str]:
                 n for n in before.node.keys() | after.node.keys() if before.node.get(n) != after.node.get(n)
             ]
             yield f"{name}: {', '.join(sorted(nodes)) or 'start or zero'}"
+
+
+def _prompts(old: Config, new: Config) -> Iterator[str]:
+    for language in sorted(old.prompts.keys() | new.prompts.keys()):
+        before, after = old.prompts.get(language, {}), new.prompts.get(language, {})
+        differing = sorted(i for i in before.keys() | after.keys() if before.get(i) != after.get(i))
+        if differing:
+            yield f"{PROMPTS_FILE}: {language} {', '.join(differing)}"
 
 
 def by_number(config: Config) -> dict[str, Office]:

@@ -11,21 +11,31 @@ from typing import Any
 
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
+from config.rules_menu import spoken_in_bokmal, untold_keys
 from config.rules_service import LOCAL_PBX_SECRET
-from ivr.prompts import NO_VOICE, NOT_REVIEWED
+from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
 
 def warnings(config: Config) -> tuple[Problem, ...]:
     """What can be used as it is, and somebody should know of. Nothing here stops a start."""
     told: list[Problem] = []
+    catalogue = Catalogue.load().with_own(config.prompts)
     for count, office in enumerate(config.offices, start=1):
+        key = f"office[{count}]"
         for language in office.languages:
-            key = f"office[{count}].languages"
-            told += (Problem(OFFICES_FILE, key, message) for message in _language_warnings(language))
+            told += (
+                Problem(OFFICES_FILE, f"{key}.languages", message) for message in _language_warnings(language)
+            )
         if config.on_call(office) is None:
             message = "nobody of the office in staff.toml has this number: nobody is rung for what is urgent"
-            told.append(Problem(OFFICES_FILE, f"office[{count}].fallback_number", message))
-    return tuple(told)
+            told.append(Problem(OFFICES_FILE, f"{key}.fallback_number", message))
+        if office.menu in config.menus:
+            for rule in (spoken_in_bokmal, untold_keys):
+                told += (
+                    Problem(office.menu, at, message)
+                    for at, message in rule(config.menu_of(office), office, catalogue)
+                )
+    return tuple(dict.fromkeys(told))
 
 
 def _language_warnings(language: str) -> Iterator[str]:

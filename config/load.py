@@ -7,15 +7,14 @@ Secrets come from the environment only.
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from config import rules_menu, rules_office, rules_service
+from config import error_words, rules_menu, rules_office, rules_prompts, rules_service
 from config.menu import Menu
 from config.model import (
     AsteriskSettings,
@@ -33,6 +32,7 @@ from config.model import (
 from config.problems import (
     MENU_FILE,
     OFFICES_FILE,
+    PROMPTS_FILE,
     SETTINGS_FILE,
     STAFF_FILE,
     ConfigError,
@@ -56,37 +56,6 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 """The sections of tast1.toml: the fields of `Settings`."""
 
-_NUMBER = "write a whole number, without quotes"
-_TEXT = 'write text in quotes, as in "..."'
-_LIST = "write a list in square brackets, as in [...]"
-_PLAIN = {
-    "extra_forbidden": "unknown key; check the spelling, or remove it",
-    "missing": "missing: this key must be set",
-    "model_type": "must be a table",
-    "int_parsing": _NUMBER,
-    "int_type": _NUMBER,
-    "int_from_float": _NUMBER,
-    "string_type": _TEXT,
-    "string_too_short": "must not be empty",
-    "bool_type": "write true or false, without quotes",
-    "bool_parsing": "write true or false, without quotes",
-    "list_type": _LIST,
-    "tuple_type": _LIST,
-    "greater_than_equal": "write a number that is not less than {ge}",
-    "less_than_equal": "write a number that is not greater than {le}",
-    "literal_error": "write one of: {expected}",
-    "enum": "write one of: {expected}",
-}
-"""pydantic's error types in words for the person who edits the file; `{...}` is from the error's context."""
-
-_PATTERNS = {
-    r"^\d{4}$": 'four digits in quotes, as in "9001"',
-    r"^\d{2,5}$": 'two to five digits in quotes, as in "201"',
-    r"^[0-9]$": "one digit, 0 to 9",
-    r"^[a-z][a-z0-9._-]*$": 'small letters a to z, digits, ".", "_" and "-", beginning with a letter',
-}
-"""The patterns of the models, in words."""
-
 
 def load(
     folder: Path, environ: Mapping[str, str], *, line: str | None = None, port: int | None = None
@@ -105,10 +74,12 @@ def load(
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
     rules_service.check_secrets(draft, environ)
-    menus = _read_menus(folder, offices, draft)
+    catalogue = Catalogue.load()
+    own = _read_prompts(folder, catalogue, draft)
+    menus = _read_menus(folder, offices, catalogue.with_own(own), draft)
     if draft.problems or settings is None:
         raise ConfigError(tuple(draft.problems))
-    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus)
+    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus, prompts=own)
 
 
 def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
@@ -132,18 +103,25 @@ def _check_names(folder: Path, draft: Draft) -> None:
     """A misspelt file name, or a file that some other program was meant to read."""
     menus = {str(office.get("menu")) for office in draft.offices or ()} | {MENU_FILE}
     for path in sorted(folder.glob("*.toml")):
-        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, *menus):
+        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, PROMPTS_FILE, *menus):
             draft.add(
                 path.name,
                 "",
-                f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE}, {STAFF_FILE} and the menus that offices name are",
+                f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE}, {STAFF_FILE}, {PROMPTS_FILE} and the menus that offices name are",
             )
 
 
-def _read_menus(folder: Path, offices: list[Office], draft: Draft) -> dict[str, Menu]:
+def _read_prompts(folder: Path, catalogue: Catalogue, draft: Draft) -> rules_prompts.Own:
+    """The offices' own prompts, where they have any."""
+    path = folder / PROMPTS_FILE
+    table = _read_toml(path, draft) if path.exists() else None
+    return {} if table is None else rules_prompts.check_prompts(table, catalogue.languages, draft)
+
+
+def _read_menus(folder: Path, offices: list[Office], catalogue: Catalogue, draft: Draft) -> dict[str, Menu]:
     """The menu of each office, checked for each office that has it."""
     menus = {}
-    catalogue = Catalogue.load()
+    around = rules_menu.Around(catalogue, draft.section(NumberSettings), _answered(draft))
     for name in dict.fromkeys(office.menu for office in offices):
         if name == MENU_FILE and not (folder / name).exists():
             table: Table | None = tomllib.loads(rules_menu.shipped_menu())
@@ -151,22 +129,23 @@ def _read_menus(folder: Path, offices: list[Office], draft: Draft) -> dict[str, 
             table = _read_toml(folder / name, draft)
         if table is None:
             continue
-        menu, problems = rules_menu.menu_problems(table, _told)
+        users = [office for office in offices if office.menu == name]
+        menu, problems = rules_menu.read_menu(table, users, around)
         if menu is not None:
             menus[name] = menu
-            numbers = draft.section(NumberSettings)
-            users = [office for office in offices if office.menu == name]
-            problems += rules_menu.graph_problems(menu)
-            for office in users:
-                problems += rules_menu.office_problems(menu, office, catalogue, numbers)
-        for key, message in dict.fromkeys(problems):
+        for key, message in problems:
             draft.add(name, key, message)
     return menus
 
 
-def _told(error: ValidationError, prefix: str) -> Iterator[tuple[str, str]]:
-    for problem in _problems(error, "", prefix, skip=1):
-        yield problem.key, problem.message
+def _answered(draft: Draft) -> dict[str, str]:
+    """Every number that this service answers, and whose it is."""
+    return {
+        str(office[key]): str(office.get("name"))
+        for office in draft.offices or ()
+        for key in rules_office.ANSWERED
+        if key in office
+    }
 
 
 def _read_settings(path: Path, overrides: Table, draft: Draft) -> Settings | None:
@@ -206,8 +185,10 @@ def _read_list(path: Path, name: str, model: type[M], draft: Draft) -> tuple[lis
 
 
 def _read_toml(path: Path, draft: Draft) -> Table | None:
+    text = ""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # -sig: Notepad's byte order mark
+        text = path.read_bytes().decode("utf-8-sig")  # -sig: Notepad's byte order mark
+        return tomllib.loads(text)
     except FileNotFoundError:
         draft.add(path.name, "", f"missing; it was expected at {path}")
     except OSError as error:
@@ -215,42 +196,14 @@ def _read_toml(path: Path, draft: Draft) -> Table | None:
     except UnicodeDecodeError as error:
         draft.add(path.name, f"byte {error.start + 1}", "not UTF-8; save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
-        draft.add(path.name, *_syntax_words(str(error)))
+        draft.add(path.name, *error_words.syntax(str(error), text))
     return None
-
-
-def _syntax_words(message: str) -> tuple[str, str]:
-    """tomllib's `... (at line 3, column 5)` as (`line 3`, the rest)."""
-    twice = "stands twice; it can have one meaning only"
-    message = message.replace("Cannot overwrite a value", f"a key or table that {twice}")
-    message = re.sub(r"Duplicate inline table key ('[^']*')", rf"the key \1 {twice}", message)
-    match = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", message, re.DOTALL)
-    if match is None:
-        return "last line", f"not TOML: {message}"
-    return f"line {match[2]}", f"not TOML: {match[1]} (column {match[3]})"
 
 
 def _validate(model: type[M], table: object, file: str, prefix: str, draft: Draft) -> M | None:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        draft.problems.extend(_problems(error, file, prefix))
+        for item in error.errors(include_input=False, include_url=False):
+            draft.add(file, error_words.place(prefix, item["loc"]), error_words.message(item))
         return None
-
-
-def _problems(error: ValidationError, file: str, prefix: str, skip: int = 0) -> Iterator[Problem]:
-    """`skip`: parts of the place that pydantic adds by itself (which of several models it took)."""
-    for item in error.errors(include_input=False, include_url=False):
-        key = prefix
-        for part in item["loc"][skip:]:
-            if part == "[key]":
-                continue
-            key += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
-        plain = _PLAIN.get(item["type"])
-        pattern = item.get("ctx", {}).get("pattern")
-        if pattern in _PATTERNS:
-            yield Problem(file, key, f"does not fit the pattern: {_PATTERNS[pattern]}")
-        elif plain is None:
-            yield Problem(file, key, item["msg"].removeprefix("Value error, "))
-        else:
-            yield Problem(file, key, plain.format(**item.get("ctx", {})).replace("'", '"'))

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, Strict, StrictBool, TypeAdapter
 
 Key = Annotated[str, Field(pattern=r"^[0-9]$")]
 """`*` repeats and `#` ends input, everywhere."""
 Say = tuple[str, ...]
 """Prompt ids (`intake.greeting`), or items that name their language (`en/intake.other_languages`)."""
+
+
+WAYS = ("next", "silence", "withheld", "urgent", "none")
+"""Keys that name a node, beside those in `keys`."""
 
 
 class _Model(BaseModel):
@@ -25,7 +29,7 @@ class _Model(BaseModel):
 class _Node(_Model):
     def edges(self) -> Iterator[tuple[str, str]]:
         """(key of the file that names it, node) for each way on."""
-        for name in ("next", "silence", "withheld", "urgent", "none"):
+        for name in WAYS:
             target = getattr(self, name, None)
             if target is not None:
                 yield name, target
@@ -37,9 +41,15 @@ class _Node(_Model):
         """Where a caller comes who never presses a key."""
         return getattr(self, "silence", None) or getattr(self, "next", None)
 
+    def said(self) -> Iterator[tuple[str, str]]:
+        """(place in the file, prompt) for each prompt: (`say[1]`, `intake.greeting`)."""
+        for name in ("say", "again"):
+            for count, prompt in enumerate(getattr(self, name, ()), start=1):
+                yield f"{name}[{count}]", prompt
+
     @property
     def prompts(self) -> Say:
-        return (*getattr(self, "say", ()), *getattr(self, "again", ()))
+        return tuple(prompt for _, prompt in self.said())
 
 
 class SayNode(_Node):
@@ -57,7 +67,7 @@ class ChooseNode(_Node):
     say: Say = Field(min_length=1)
     again: Say = ()
     """Said instead when nothing was pressed; simpler."""
-    hours: bool = False
+    hours: StrictBool = False
     """Outside phone hours, after the first prompt of `say`: that the office is closed, and what `info` says."""
     keys: dict[Key, str] = Field(min_length=1)
     silence: str
@@ -114,8 +124,8 @@ class SetNode(_Node):
 
     kind: Literal["set"]
     when: Literal["any", "morning", "midday", "afternoon"] | None = None
-    discreet: bool | None = None
-    until: time | None = None
+    discreet: StrictBool | None = None
+    until: Annotated[time, Strict()] | None = None
     """A borrowed phone: only until this time today."""
     say: Say = ()
     """Once it is kept."""
@@ -161,7 +171,7 @@ class TransferNode(_Node):
     kind: Literal["transfer"]
     to: str
     """E.164."""
-    accept: bool = False
+    accept: StrictBool = False
     """Whoever answers presses 1 first: for a telephone with voicemail. A switchboard cannot."""
     say: Say = ("intake.connecting",)
     next: str
@@ -188,8 +198,11 @@ Node = Annotated[
     Field(discriminator="kind"),
 ]  # fmt: skip
 NODE: TypeAdapter[Any] = TypeAdapter(Node)
-KINDS = ("say", "choose", "language", "register", "urgent", "number", "confirm", "set", "status", "withdraw",
-         "info", "closed", "transfer", "on_call", "goodbye")  # fmt: skip
+MODELS: dict[str, type[_Node]] = {
+    get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(get_args(Node)[0])
+}
+"""The model of each kind."""
+KINDS = tuple(MODELS)
 AFTER_REGISTERING = ("urgent", "number", "confirm", "set", "withdraw")
 """Kinds that need to know whom they are about."""
 

@@ -270,6 +270,8 @@ class Config(Model):
     people: tuple[Person, ...]
     menus: dict[str, Menu] = Field(default_factory=dict)
     """By file name: the menu of every office."""
+    prompts: dict[str, dict[str, str]] = Field(default_factory=dict)
+    """The offices' own: language -> prompt id -> words."""
 
     def menu_of(self, office: Office) -> Menu:
         """What its callers meet. Raises KeyError for an office that was not loaded with this."""

@@ -16,6 +16,8 @@ OFFICES_FILE = "offices.toml"
 STAFF_FILE = "staff.toml"
 MENU_FILE = "menu.toml"
 """The name a menu has where an office names no other."""
+PROMPTS_FILE = "prompts.toml"
+"""The offices' own prompts; there need be none."""
 ENVIRONMENT = "environment"
 """Stands where the file name stands when a variable is at fault."""
 

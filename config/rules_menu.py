@@ -1,25 +1,51 @@
 """Reads the offices' menu files and refuses a menu that could lose a caller. Called by load.py only.
 
-Every rule looks at the whole menu, so that all its errors are told at once. Nothing here may raise.
+Every rule looks at whatever of the menu could be read, so that all its errors are told at once, in the order of the
+file. Nothing here may raise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from pydantic import ValidationError
 
-from callback.numbers import NumberRefused, check_number
-from config.menu import AFTER_REGISTERING, KINDS, NODE, Menu
+from callback.numbers import NumberRefused, Refusal, check_number
+from config.error_words import did_you_mean, meant, message, place
+from config.menu import AFTER_REGISTERING, KINDS, MODELS, NODE, WAYS, Menu
 from config.model import NumberSettings, Office
-from ivr.prompts import BASE_LANGUAGE, Catalogue, UnknownPrompt, split_item
+from config.rules_office import REFUSED
+from ivr.prompts import BASE_LANGUAGE, OWN, Catalogue, UnknownPrompt, split_item
 
 Found = Iterator[tuple[str, str]]
 """(key, message)"""
 COMPLETE = ("nb", "en")
 """Languages in which nothing may be missing; in the others a sentence falls back to bokmål, and a warning says so."""
+_SAYS_PRESS_1 = frozenset({"intake.greeting", "intake.greeting_again"})
+"""Prompts that tell callers to press 1 to be rung."""
+_SAYS_NO_MESSAGES = "intake.discreet_noted"
+_ADD_IT = "add it to numbers.allow in tast1.toml to ring it"
+_NOT_RUNG = {
+    Refusal.PREMIUM: f"is an 8xx or special-rate number; {_ADD_IT}",
+    Refusal.SHORT: f"is a short number; write +47 before it, and {_ADD_IT}; a desk's extension cannot be rung",
+    Refusal.EMERGENCY: "is an emergency or help line number, which can never be rung",
+}
+"""Of the number a transfer rings; the other refusals are those of offices.toml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a menu is checked against."""
+
+    catalogue: Catalogue
+    numbers: NumberSettings | None
+    """None when they could not be read."""
+    answered: Mapping[str, str]
+    """Each number that this service answers, and the office it belongs to."""
 
 
 def shipped_menu() -> str:
@@ -27,10 +53,10 @@ def shipped_menu() -> str:
     return resources.files("config").joinpath("demo", "menu.toml").read_text("utf-8")
 
 
-def menu_problems(
-    table: dict[str, Any], tell: Callable[[Any, str], Found]
+def read_menu(
+    table: dict[str, Any], offices: list[Office], around: Around
 ) -> tuple[Menu | None, list[tuple[str, str]]]:
-    """The menu, or None, and what is wrong with its keys one by one. `tell` puts a validation error in words."""
+    """The menu, or None, and what is wrong with it for these offices, key by key."""
     nodes = table.get("node")
     problems = [
         (key, "unknown key; a menu has start, zero and [node.NAME] tables")
@@ -40,83 +66,144 @@ def menu_problems(
         return None, [*problems, ("node", "no nodes; write a [node.NAME] table for each")]
     good = {}
     for name, node in nodes.items():
-        good[name], wrong = _read_node(name, node, tell)
+        model, wrong = _read_node(name, node)
         problems += wrong
-    for key in ("start", "zero"):
-        target = table.get(key)
-        if (target is not None or key == "start") and (not isinstance(target, str) or target not in nodes):
-            problems.append((key, _no_node(target, nodes)))
-    for name, node in good.items():
-        for key, target in node.edges() if node is not None else ():
-            if target not in nodes:
-                problems.append((f"node.{name}.{key}", _no_node(target, nodes)))
-    if problems:
-        return None, problems
-    return Menu(start=table["start"], zero=table.get("zero"), node=good), []
+        if model is not None:
+            good[name] = model
+    problems += _target_problems(table, nodes)
+    start, zero = (_meant(table.get(key), nodes) for key in ("start", "zero"))
+    menu = Menu(start=start or "", zero=zero, node=good)
+    problems += _unreached(table, nodes)
+    problems += _graph_problems(menu)
+    problems += _node_problems(menu, around)
+    if not any(isinstance(node, dict) and node.get("kind") == "goodbye" for node in nodes.values()):
+        problems.append(("node", "no goodbye node: no call ever ends"))
+    for office in offices:
+        problems += _office_problems(menu, office, around.catalogue)
+    return None if problems else menu, _in_order(problems, nodes)
 
 
-def _read_node(
-    name: str, node: object, tell: Callable[[Any, str], Found]
-) -> tuple[Any, list[tuple[str, str]]]:
+def _in_order(problems: list[tuple[str, str]], nodes: dict[str, Any]) -> list[tuple[str, str]]:
+    """As the nodes stand in the file, each problem once."""
+    at = {f"node.{name}": count for count, name in enumerate(nodes)}
+
+    def order(problem: tuple[str, str]) -> int:
+        key = problem[0]
+        if not key.startswith("node"):
+            return -1
+        return next((n for name, n in at.items() if key == name or key.startswith(f"{name}.")), len(at))
+
+    return sorted(dict.fromkeys(problems), key=order)
+
+
+# ---- one node -----------------------------------------------------------------------------------
+
+
+def _read_node(name: str, node: object) -> tuple[Any, list[tuple[str, str]]]:
     if not isinstance(node, dict):
         return None, [(f"node.{name}", "must be a table: [node.NAME]")]
-    if node.get("kind") not in KINDS:
-        return None, [(f"node.{name}.kind", f"write one of: {', '.join(KINDS)}")]
+    kind = node.get("kind")
+    if kind not in KINDS:
+        missing = "missing: " if kind is None else ""
+        return None, [(f"node.{name}.kind", f"{missing}write one of: {', '.join(KINDS)}")]
     try:
         return NODE.validate_python(node), []
     except ValidationError as error:
-        return None, list(tell(error, f"node.{name}"))
+        found = error.errors(include_input=False, include_url=False)
+        # the first part of the place is the kind, which pydantic adds by itself
+        return None, [
+            (place(f"node.{name}", item["loc"][1:]), _node_words(str(kind), dict(item))) for item in found
+        ]
 
 
-def _no_node(target: object, nodes: dict[str, Any]) -> str:
-    if target is None:
-        return f"missing: name the node the call begins with, one of: {', '.join(nodes)}"
-    return f"there is no node {target!r}; there are: {', '.join(nodes)}"
+def _node_words(kind: str, error: dict[str, Any]) -> str:
+    key = error["loc"][1] if len(error["loc"]) > 1 else ""
+    match error["type"], key:
+        case "extra_forbidden", _:
+            keys = [name for name in MODELS[kind].model_fields if name != "kind"]
+            an = "an" if kind[0] in "aeiou" else "a"
+            return f"unknown key{did_you_mean(key, keys)} {an} {kind} node has: {', '.join(keys)}"
+        case "missing", _ if key in WAYS:
+            return "missing: name the node that follows"
+        case (("missing" | "too_short"), "say"):
+            return "write at least one prompt"
+        case (("missing" | "too_short"), "keys"):
+            return 'write at least one key, as in { 1 = "NAME" }'
+        case "string_pattern_mismatch", "keys":
+            return "write one digit, 1 to 9"
+    return message(error)
 
 
-def graph_problems(menu: Menu) -> Found:
-    """Nodes nobody comes to, and ways that lose the caller."""
-    for name in menu.node.keys() - _reached(menu):
-        yield f"node.{name}", "nobody ever comes here: no node leads to it; remove it, or lead to it"
+def _ways(node: object) -> Found:
+    """(key, what it names) of a node as it stands in the file, also of a broken one."""
+    if isinstance(node, dict):
+        yield from ((key, node[key]) for key in WAYS if isinstance(node.get(key), str))
+        keys = node.get("keys")
+        for key, target in keys.items() if isinstance(keys, dict) else ():
+            if isinstance(target, str):
+                yield f"keys.{key}", target
+
+
+def _target_problems(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
+    if table.get("start") is None:
+        yield "start", f"missing: name the node the call begins with, one of: {', '.join(nodes)}"
+    named = [(key, table[key]) for key in ("start", "zero") if table.get(key) is not None]
+    named += [(f"node.{name}.{key}", target) for name, node in nodes.items() for key, target in _ways(node)]
+    for key, target in named:
+        if not isinstance(target, str) or target not in nodes:
+            yield (
+                key,
+                f"there is no node {target!r}{did_you_mean(target, nodes)} there are: {', '.join(nodes)}",
+            )
+
+
+def _meant(target: object, nodes: dict[str, Any]) -> str | None:
+    """The node that is named, also where it is misspelt."""
+    if not isinstance(target, str) or target in nodes:
+        return target if isinstance(target, str) else None
+    return meant(target, nodes)
+
+
+# ---- the ways between nodes ---------------------------------------------------------------------
+
+
+def _unreached(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
+    """Not told where a name leads nowhere and nobody can guess where it should: it could be to any of them."""
+    seen: set[str] = set()
+    waiting = [table.get("start"), *([table["zero"]] if "zero" in table else [])]
+    while waiting:
+        name = _meant(waiting.pop(), nodes)
+        if name is None:
+            return
+        if name not in seen:
+            seen.add(name)
+            waiting += [target for _, target in _ways(nodes[name])]
+    for name in nodes:
+        if name not in seen:
+            yield f"node.{name}", "nobody ever comes here: no node leads to it; remove it, or lead to it"
+
+
+def _graph_problems(menu: Menu) -> Found:
+    """Ways that lose the caller, as far as the nodes are sound."""
     for name in menu.node:
         loop = _silent_loop(menu, name)
         if loop is not None:
-            yield f"node.{name}", f"a caller who presses nothing goes round for ever: {' -> '.join(loop)}"
-    for name in _unregistered(menu):
-        node = menu.node[name]
-        if node.kind in AFTER_REGISTERING:
+            way_out = "let next or silence of one of them lead elsewhere"
             yield (
                 f"node.{name}",
-                "a caller can come here without being on the list; put a register node before it",
+                f"a caller who presses nothing goes round for ever: {' -> '.join(loop)}; {way_out}",
             )
-    for name, node in menu.node.items():
-        if node.kind == "set" and node.when is None and node.discreet is None and node.until is None:
-            yield f"node.{name}", "sets nothing; give it when, discreet or until"
-        if (
-            node.kind in ("choose", "confirm", "status")
-            and "0" in node.keys
-            and menu.zero not in (None, node.keys["0"])
-        ):
-            yield f"node.{name}.keys.0", f"0 has two meanings: it leads to {menu.zero!r} everywhere (zero)"
-    if not any(node.kind == "goodbye" for node in menu.node.values()):
-        yield "node", "no goodbye node: no call ever ends"
-
-
-def _reached(menu: Menu) -> set[str]:
-    seen: set[str] = set()
-    waiting = list(menu.entries())
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += [target for _, target in menu.node[name].edges()]
-    return seen
+    for key, target in _unregistered(menu):
+        yield (
+            key,
+            f"leads to {target!r}, where the caller must be on the list already; lead to a register node first",
+        )
 
 
 def _silent_loop(menu: Menu, name: str) -> list[str] | None:
     """The loop a silent caller is caught in from here, told at its first node only."""
     way = [name]
-    while (following := menu.node[way[-1]].silent) is not None:
+    while (following := menu.node[way[-1]].silent) is not None and following in menu.node:
         if following in way:
             loop = way[way.index(following) :]
             return [*loop, following] if name == min(loop) else None
@@ -124,43 +211,96 @@ def _silent_loop(menu: Menu, name: str) -> list[str] | None:
     return None
 
 
-def _unregistered(menu: Menu) -> set[str]:
-    """Nodes a caller can come to without being on the list."""
+def _unregistered(menu: Menu) -> Found:
+    """(key, node) for each way by which a caller who is not on the list comes to where they must be."""
     seen: set[str] = set()
-    waiting = list(menu.entries()) if menu.zero is None else [menu.start]
+    waiting = [("start", menu.start)]
     while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        node = menu.node[name]
-        if node.kind == "status":
-            waiting.append(node.none)
-        elif node.kind != "register":
-            waiting += [target for _, target in node.edges()]
+        key, name = waiting.pop(0)
+        node = menu.node.get(name)
+        if node is not None and node.kind in AFTER_REGISTERING:
+            yield key, name
+        elif node is not None and name not in seen:
+            seen.add(name)
+            if node.kind == "status":
+                waiting.append((f"node.{name}.none", node.none))
+            elif node.kind != "register":
+                waiting += [(f"node.{name}.{way}", target) for way, target in node.edges()]
             if menu.zero is not None and node.kind in ("choose", "language"):
-                waiting.append(menu.zero)
-    return seen
+                waiting.append(("zero", menu.zero))
 
 
-def office_problems(
-    menu: Menu, office: Office, catalogue: Catalogue, numbers: NumberSettings | None
-) -> Found:
-    """What is wrong with a menu for one office: prompts and numbers."""
+# ---- what is said and rung ----------------------------------------------------------------------
+
+
+def _node_problems(menu: Menu, around: Around) -> Found:
     for name, node in menu.node.items():
-        for prompt in node.prompts:
-            yield from _prompt_problems(f"node.{name}", prompt, office, catalogue)
-        if node.kind == "transfer" and numbers is not None:
-            try:
-                if check_number(node.to, numbers) != node.to:
-                    yield f"node.{name}.to", "write the number as +47 and eight digits"
-            except NumberRefused as refused:
-                yield f"node.{name}.to", f"a number that may not be rung ({refused.why})"
-            if node.to in (office.public_number, office.oncall_number):
-                yield (
-                    f"node.{name}.to",
-                    "this service answers that number itself: the caller would go in circles",
-                )
+        key = f"node.{name}"
+        if node.kind == "set":
+            yield from _set_problems(key, node)
+        if node.kind == "transfer":
+            yield from _transfer_problems(f"{key}.to", node.to, around)
+        zero = getattr(node, "keys", {}).get("0")
+        if zero is not None and menu.zero not in (None, zero):
+            yield (
+                f"{key}.keys.0",
+                f"0 has two meanings: it leads to {menu.zero!r} everywhere (zero); use another digit, or remove zero",
+            )
+        yield from _greeting_problems(menu, name)
+
+
+def _set_problems(key: str, node: Any) -> Found:
+    if node.when is None and node.discreet is None and node.until is None:
+        yield key, "sets nothing; give it when, discreet or until"
+    for where, prompt in node.said():
+        if _prompt_id(prompt) == _SAYS_NO_MESSAGES and not node.discreet:
+            yield (
+                f"{key}.{where}",
+                f"{prompt!r} says that we leave no messages; write discreet = true, or say 'intake.noted'",
+            )
+
+
+def _transfer_problems(key: str, to: str, around: Around) -> Found:
+    if to in around.answered:
+        yield (
+            key,
+            f"this service answers that number itself, for {around.answered[to]}: the caller would go in circles",
+        )
+    if around.numbers is None:
+        return
+    try:
+        if check_number(to, around.numbers) != to:
+            yield key, "write the number as +47 and eight digits"
+    except NumberRefused as refused:
+        words = _NOT_RUNG.get(refused.why)
+        yield key, REFUSED[refused.why] if words is None else f"{to[:6]}… {words}"
+
+
+def _greeting_problems(menu: Menu, name: str) -> Found:
+    """Where callers are told that 1 puts them on the list, it must."""
+    for where, prompt in menu.node[name].said():
+        if _prompt_id(prompt) not in _SAYS_PRESS_1:
+            continue
+        asks = name
+        for _ in menu.node:  # at most this many: they could go round
+            if asks in menu.node and menu.node[asks].kind in ("say", "info", "closed"):
+                asks = menu.node[asks].silent or asks
+        node = menu.node.get(asks)
+        target = getattr(node, "keys", {}).get("1")
+        if node is None or (target is not None and target not in menu.node):
+            continue  # told of already
+        if target is None or menu.node[target].kind != "register":
+            yield (
+                f"node.{asks}.keys.1",
+                f"1 must lead to a register node: {prompt!r} ({name}.{where}) promises it",
+            )
+
+
+def _office_problems(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
+    """What is wrong with a menu for one office."""
+    for name, node in menu.node.items():
+        for where, prompt in node.said():
+            yield from _prompt_problems(f"node.{name}.{where}", prompt, office, catalogue)
     languages = len(office.languages)
     if languages > 9 and any(node.kind == "language" for node in menu.node.values()):
         yield "node", f"{languages} languages do not fit on the keys 1 to 9"
@@ -175,9 +315,39 @@ def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue
             yield key, str(error)
             return
     if prompt_id not in catalogue:
-        yield key, f"there is no prompt {prompt_id!r}; `tast1 prompts list` shows them all"
+        hint = did_you_mean(prompt_id, catalogue.ids)
+        yield key, f"there is no prompt {prompt_id!r}{hint} `tast1 prompts list` shows them all"
         return
-    wanted = [language] if language else [name for name in office.languages if name in COMPLETE]
+    complete = () if prompt_id.startswith(OWN) else COMPLETE
+    wanted = [language] if language else [name for name in office.languages if name in complete]
     for name in wanted:
         if name != BASE_LANGUAGE and catalogue.resolve(name, prompt_id) != f"{name}/{prompt_id}":
             yield key, f"the prompt {prompt_id!r} is missing in {name!r}"
+
+
+def _prompt_id(prompt: str) -> str:
+    return prompt.rpartition("/")[2]
+
+
+def spoken_in_bokmal(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
+    """Prompts that some of an office's callers do not hear in their language."""
+    for name, node in menu.node.items():
+        for where, prompt in node.said():
+            missing = [
+                one for one in office.languages if "/" not in prompt and prompt in catalogue.missing(one)
+            ]
+            for language in missing:
+                if language in catalogue.languages:  # one without any text is told of as a whole
+                    yield (
+                        f"node.{name}.{where}",
+                        f"{prompt!r} has no text in {language!r}: it is heard in bokmål",
+                    )
+
+
+def untold_keys(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
+    """Keys of a question that its prompts do not name: callers cannot know of them."""
+    for name, node in menu.node.items():
+        said = " ".join(catalogue.text(f"{BASE_LANGUAGE}/{_prompt_id(prompt)}") for prompt in node.prompts)
+        for key in node.keys if node.kind == "choose" else ():
+            if re.search(rf"\btast {key}\b", said, re.IGNORECASE) is None and key != "0":
+                yield f"node.{name}.keys.{key}", f"no prompt of this node says 'tast {key}': add one to say"

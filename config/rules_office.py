@@ -23,10 +23,10 @@ _NO_HOURS = {
 }
 """Keys of an office's hours, and what is said of a table without a day."""
 _LANGUAGES = frozenset({"nb", "en"})
-_ANSWERED = ("public_number", "oncall_number")
+ANSWERED = ("public_number", "oncall_number")
 """Keys of an office's numbers that this service answers itself."""
 _BELONGS_TO_OFFICE = frozenset({Role.CASEWORKER.value, Role.LEADER.value})
-_REFUSED = {
+REFUSED = {
     Refusal.NOT_A_NUMBER: "not a telephone number; write it as +47 and eight digits, without spaces",
     Refusal.FOREIGN: "a foreign number whose country is not in numbers.country_codes",
     Refusal.PREMIUM: "an 8xx or special-rate number, which may not be rung",
@@ -52,12 +52,12 @@ def known_languages() -> frozenset[str]:
 def check_offices(draft: Draft) -> None:
     """Numbers, languages and hours of each office, and what two offices may not share."""
     offices = list(numbered(draft.offices, "office"))
-    own = [(f"{key}.{name}", table.get(name)) for key, table in offices for name in _ANSWERED]
+    own = [(f"{key}.{name}", table.get(name)) for key, table in offices for name in ANSWERED]
     problems = list(_duplicates((f"{key}.office_no", table.get("office_no")) for key, table in offices))
     problems += _duplicates(own)
     answered_here = {number for _, number in own if isinstance(number, str)}
     for key, table in offices:
-        numbers = [(f"{key}.{name}", table.get(name)) for name in (*_ANSWERED, "fallback_number")]
+        numbers = [(f"{key}.{name}", table.get(name)) for name in (*ANSWERED, "fallback_number")]
         problems += _unacceptable(numbers, draft.section(NumberSettings))
         problems += _language_rules(key, table)
         problems += _hours_rules(key, table)
@@ -156,7 +156,7 @@ def _unacceptable(
             continue
         refusal = _refusal(value, settings)
         if refusal is not None:
-            yield key, _REFUSED[refusal]
+            yield key, REFUSED[refusal]
 
 
 def _refusal(number: str, settings: NumberSettings) -> Refusal | None:

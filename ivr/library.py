@@ -13,7 +13,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ import structlog
 from hardware.line import PromptInfo
 from ivr.prompts import (
     BASE_LANGUAGE,
+    OWN,
     Catalogue,
     UnknownPrompt,
     bare_language,
@@ -36,6 +37,7 @@ from ivr.voice import Voice, VoiceError
 
 log = structlog.get_logger(__name__)
 
+Stamp = tuple[int, int] | str | None
 _LANGUAGE = re.compile(r"[a-z]{2,3}(\.slow)?")
 _PER_CHARACTER = timedelta(milliseconds=70)
 """Speech as long as this per character, for prompts that were not made yet."""
@@ -64,10 +66,10 @@ class WavFile:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A sound in memory, and how its recording looked on disk when read (None: speech)."""
+    """A sound in memory, and how its recording looked on disk when read, or which words are spoken."""
 
     wav: WavFile
-    stamp: tuple[int, int] | None
+    stamp: Stamp
 
 
 class PromptLibrary:
@@ -89,6 +91,12 @@ class PromptLibrary:
         self._bad_recordings: dict[Path, tuple[tuple[int, int], str]] = {}
         self._failures: dict[str, str] = {}
         self._lock = threading.Lock()
+
+    def use_own(self, own: Mapping[str, Mapping[str, str]]) -> None:
+        """The offices' own prompts from now on (language -> id -> words), in place of those there were."""
+        self.catalogue = self.catalogue.with_own(own)
+        for item in [item for item in self._failures if f"/{OWN}" in item]:
+            self._failures.pop(item, None)
 
     # ---- for calls ------------------------------------------------------------------------------
 
@@ -134,7 +142,7 @@ class PromptLibrary:
                     if sound is not None:
                         return source, sound.wav.duration
                 elif self._can_say(source.item):
-                    made = self._made(source.item)
+                    made = self._made(source.item, self._text(source.item) or "")
                     return source, made.duration if made else None
         return None
 
@@ -160,18 +168,18 @@ class PromptLibrary:
             yield Source(f"{tag}/{prompt_id}", recorded=False)
 
     def _fresh(self, item: str) -> WavFile | None:
-        """The sound in memory, unless a recording has come, changed or gone since."""
+        """The sound in memory, unless its words have changed, or a recording has come, changed or gone since."""
         kept = self._kept.get(item)
         if kept is None:
             return None
         return kept.wav if kept.stamp == self._stamp_now(item) else None
 
-    def _stamp_now(self, item: str) -> tuple[int, int] | None:
-        """How the recording that should be playing now looks on disk; None if speech should be."""
+    def _stamp_now(self, item: str) -> Stamp:
+        """How the recording that should be playing now looks on disk, or the words that should be spoken."""
         for source in self._sources(item):
             if not source.recorded:
                 if self._can_say(source.item):
-                    return None
+                    return self._text(source.item)
                 continue
             path = self._recording_path(source.item)
             stamp = _stamp(path)
@@ -191,8 +199,17 @@ class PromptLibrary:
             self._sounds.pop(source, None)
         return found
 
-    def _stamp_of(self, source: Source) -> tuple[int, int] | None:
-        return _stamp(self._recording_path(source.item)) if source.recorded else None
+    def _stamp_of(self, source: Source) -> Stamp:
+        if source.recorded:
+            return _stamp(self._recording_path(source.item))
+        return self._text(source.item)
+
+    def _text(self, item: str) -> str | None:
+        """What it says; None for one that another thread has taken away just now."""
+        try:
+            return self.catalogue.text(item)
+        except UnknownPrompt:
+            return None
 
     def _recording_path(self, item: str) -> Path | None:
         if self._recordings_dir is None:
@@ -227,32 +244,31 @@ class PromptLibrary:
         )
 
     def _speech(self, item: str) -> _Kept | None:
-        if not self._can_say(item) or self._voice is None:
+        text = self._text(item)
+        if text is None or not self._can_say(item) or self._voice is None:
             return None
-        made = self._made(item)
-        if made is not None:
-            return _Kept(made, None)
         language, prompt_id = split_item(item)
-        text = self.catalogue.text(item)
+        made = self._made(item, text)
+        if made is not None:
+            return _Kept(made, text)
         try:
             body = self._voice.render(language, text, pause_after(prompt_id, text))
         except VoiceError as error:
             self._failures[item] = str(error)
             log.warning("prompt_not_spoken", prompt=item, why=str(error))
             return None
-        return _Kept(_wav_file(body, self._write(self._speech_path(item), body), recorded=False), None)
+        return _Kept(_wav_file(body, self._write(self._speech_path(item, text), body), recorded=False), text)
 
-    def _made(self, item: str) -> WavFile | None:
+    def _made(self, item: str, text: str) -> WavFile | None:
         """Speech that is on disk; None when it was not made yet, or is damaged."""
-        path = self._speech_path(item)
+        path = self._speech_path(item, text)
         try:
             return _wav_file(path.read_bytes(), path, recorded=False)
         except (OSError, SoundError):
             return None
 
-    def _speech_path(self, item: str) -> Path:
+    def _speech_path(self, item: str, text: str) -> Path:
         language, prompt_id = split_item(item)
-        text = self.catalogue.text(item)
         settings = self._voice.settings(language) if self._voice is not None else ""
         key = f"{settings}\n{pause_after(prompt_id, text)}\n{text}"
         return self._cache_dir / language / f"{prompt_id}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.wav"

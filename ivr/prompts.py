@@ -25,6 +25,8 @@ NO_VOICE = frozenset({"so", "sma"})
 """Languages an office may list though no synthetic voice speaks them: what is not recorded is heard in bokmål. South
 Sami has no texts either; a person speaks it, and the list says so."""
 
+OWN = "office."
+"""How the ids of the offices' own prompts begin (`prompts.toml`)."""
 _SLOW = ".slow"
 _NOTES = "notes"
 """The table of a text file that is for whoever records it, not for callers."""
@@ -90,6 +92,15 @@ class Catalogue:
                 notes[language] = _flatten(table.pop(_NOTES, {}), file.name)
                 texts[language] = atoms(language) | _flatten(table, file.name)
         return cls(texts, notes)
+
+    def with_own(self, own: Mapping[str, Mapping[str, str]]) -> Catalogue:
+        """These texts and the offices' own (`OWN` ids), in place of any own there were."""
+        texts = {
+            language: {i: words for i, words in prompts.items() if not i.startswith(OWN)}
+            | dict(own.get(language, {}))
+            for language, prompts in self._texts.items()
+        }
+        return Catalogue(texts, self._notes)
 
     @property
     def languages(self) -> tuple[str, ...]:

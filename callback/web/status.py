@@ -13,6 +13,7 @@ from aiohttp import web
 
 from callback.access import Viewer
 from callback.store import StoreError
+from callback.web import prompts
 from callback.web.context import SERVICES, Services
 from callback.web.flash import set_flash
 from callback.web.models import (
@@ -127,7 +128,7 @@ async def reload(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     response = see_other("/status")
     try:
-        await request.config_dict[SERVICES].reloader.reload()
+        await prompts.reload(request.config_dict[SERVICES])
     except ConfigError:
         set_flash(response, "reload_refused")
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ def played(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[list[str]
     assert main(["menu", "try", *options]) == 0
     text = capsys.readouterr().out
     call, _, requests = text.partition("\n[")
-    return call.splitlines(), json.loads(f"[{requests}")
+    return call.splitlines()[1:], json.loads(f"[{requests}")
 
 
 def test_the_promise(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,6 +61,88 @@ def test_silence_from_a_withheld_number(capsys: pytest.CaptureFixture[str]) -> N
     heard, (request,) = played(capsys, "9001", "--at", AT, "--keys", "-")
     assert request["phone"] is None
     assert any("intake.no_number" in line for line in heard)
+
+
+def test_it_begins_with_where_and_when(capsys: pytest.CaptureFixture[str]) -> None:
+    """The office, its menu, the time, whether it is open, and who calls."""
+    for at, caller, told in (
+        (AT, ["--from", "40001234"], "Mon 23 Nov 2026 09:05 (open), called from +4740001234"),
+        ("2026-12-24T10:00", [], "Thu 24 Dec 2026 10:00 (closed), called from a withheld number"),
+    ):
+        assert main(["menu", "try", "9001", "--at", at, *caller, "--keys", "x"]) == 0
+        assert capsys.readouterr().out.splitlines()[0] == f"Nav Lillevik (9001), menu.toml, {told}"
+
+
+def test_a_caller_who_is_on_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    """Key 3 finds them, and 9 twice takes them off it."""
+    heard, (request,) = played(
+        capsys, "9001", "--at", AT, "--from", "+4740001234", "--listed", "--keys", "3,9,9"
+    )
+    assert any("intake.withdrawn" in line for line in heard)
+    assert request["state"] == "withdrawn"
+    assert main(["menu", "try", "9001", "--at", AT, "--listed", "--keys", "x"]) == 0
+    first, request_too = capsys.readouterr().out.split("\n", 1)
+    assert (
+        f"on the list already (reference {json.loads(request_too[request_too.index('[') :])[0]['reference']})"
+        in first
+    )
+
+
+def test_silence_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Answers may begin with silence, however they are given."""
+    for keys in (["--keys", "-,-,-"], ["--keys=-,-,-"], ["--keys", "-"], ["--keys", ""]):
+        heard, _ = played(capsys, "9001", "--at", AT, *keys)
+        assert [line.strip() for line in heard if line.strip().startswith("> ")][:3] == ["> -"] * 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("1 2", "not an answer: '1 2'; write a key, a whole number, - (silence) or x (hang up)"),
+        ("hei", "not an answer: 'hei'"),
+        ("1,,2", "not an answer: ''"),
+        ("--at", "expected one argument"),
+        ("12", "'12' is given where one key is asked for (nb/intake.been_before); write commas between keys: 1,2"),
+        ("1,2,12345678", "where one key is asked for (nb/intake.choices)"),
+    ],
+)  # fmt: skip
+def test_answers_that_cannot_be_given(keys: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What no telephone could press is refused, and it is said what to write."""
+    try:
+        code = main(["menu", "try", "9001", "--at", AT, "--from", "+4740001234", "--keys", keys])
+    except SystemExit as wrong_arguments:
+        code = int(wrong_arguments.code or 0)
+    assert code
+    assert said in capsys.readouterr().err
+
+
+def test_typed_at_the_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person who types something else is asked again; Enter is silence, the end of input a hang-up."""
+    typed = iter(["hei", "12", "1", "", "2"])
+
+    def answer(asked: str) -> str:
+        try:
+            return next(typed)
+        except StopIteration:
+            raise EOFError from None
+
+    monkeypatch.setattr("builtins.input", answer)
+    heard, (request,) = played(capsys, "9001", "--at", AT, "--from", "+4740001234")
+    assert [line.strip() for line in heard if line.strip().startswith("> ")] == ["> 1", "> -", "> 2", "> x"]
+    assert sum("not an answer" in line or "one key is asked for" in line for line in heard) == 2
+    assert request["state"] == "waiting"
+
+
+def test_a_reader_that_stops(tmp_path: Path) -> None:
+    """`tast1 menu try ... | head -c 1` ends at once with 141, and says nothing."""
+    call = f"{sys.executable} -m callback.cli menu try 9001 --keys {'*,' * 50}x"
+    command = f"set -o pipefail; {call} | head -c 1; echo $?"
+    with (tmp_path / "stderr").open("w") as stderr:
+        done = subprocess.run(
+            ["bash", "-c", command], stdout=subprocess.PIPE, stderr=stderr, check=False, timeout=60
+        )
+    assert done.stdout == b"N141\n"
+    assert (tmp_path / "stderr").read_text() == ""
 
 
 def test_hanging_up_at_once(capsys: pytest.CaptureFixture[str]) -> None:

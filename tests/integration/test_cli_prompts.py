@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import wave
 from array import array
 from collections.abc import Iterator
@@ -117,6 +118,20 @@ def test_what_is_no_language_is_refused(language: str, tmp_path: Path, capsys: C
     """With what to write instead."""
     assert main(["prompts", "list", "--language", language, "--data", str(tmp_path)]) == 1
     assert "not a language" in capsys.readouterr().err
+
+
+def test_an_offices_own_prompts(tmp_path: Path, capsys: Capture) -> None:
+    """They are listed, made and exported with the others."""
+    folder = tmp_path / "config"
+    shutil.copytree(DEMO_CONFIG, folder)
+    (folder / "prompts.toml").write_text('[nb]\nhousing = "For midlertidig bolig, tast 4."\n', "utf-8")
+    at = ("--config", str(folder))
+    assert listed(tmp_path, capsys, *at)["nb/office.housing"]["text"] == "For midlertidig bolig, tast 4."
+    assert main(["prompts", "render", "--language", "nb", "--data", str(tmp_path), *at]) == 0
+    assert f"nb: {len(CATALOGUE.ids) + 1} of" in capsys.readouterr().out
+    assert list((tmp_path / "prompts" / "nb").glob("office.housing.*.wav"))
+    assert main(["prompts", "export", str(tmp_path / "script"), *at]) == 0
+    assert "nb/office.housing.wav;For midlertidig" in (tmp_path / "script" / "nb.csv").read_text("utf-8-sig")
 
 
 def test_export_is_a_script_for_a_voice(tmp_path: Path, capsys: Capture) -> None:

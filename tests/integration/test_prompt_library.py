@@ -298,6 +298,26 @@ async def test_info_guesses_until_it_knows(prompts: PromptLibrary) -> None:
         prompts.info("nb/intake.nothing")
 
 
+async def test_own_prompts(prompts: PromptLibrary, tmp_path: Path) -> None:
+    """They are spoken and recorded like the others, as long as there are any, and other words are another sound."""
+    item = "nb/office.housing"
+    assert await prompts.wav(item) is None
+    prompts.use_own({"nb": {"office.housing": "For midlertidig bolig, tast 4."}})
+    spoken, greeting = await prompts.wav(item), await prompts.wav(GREETING)
+    assert spoken is not None
+    prompts.use_own({"nb": {"office.housing": "For bolig, tast 4."}})
+    shorter = await prompts.wav(item)
+    assert shorter is not None
+    assert shorter.duration < spoken.duration
+    assert (await serve(prompts, item, spoken.etag)).status == 200
+    record(tmp_path, item)
+    assert prompts.load(item) != shorter
+    prompts.use_own({})
+    assert await prompts.wav(item) is None
+    assert await prompts.wav(GREETING) is greeting
+    assert any("office.housing" in problem for problem in prompts.problems())
+
+
 async def test_warming_leaves_the_loop_free(prompts: PromptLibrary) -> None:
     """While prompts are made, the event loop goes on answering."""
     warming = asyncio.create_task(prompts.warm(["nb"]))

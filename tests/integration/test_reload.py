@@ -106,6 +106,37 @@ def browser() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
 
+async def test_an_offices_own_prompts(service: Running, folder: Path) -> None:
+    """They can be heard from the reload on; other words are another sound, and a refused reload changes none."""
+    url = f"{service.url}/prompts/nb/office.housing.wav"
+    async with aiohttp.ClientSession() as client:
+
+        async def heard() -> tuple[int, bytes]:
+            async with client.get(url) as answer:
+                return answer.status, await answer.read()
+
+        assert (await heard())[0] == 404
+        (folder / "prompts.toml").write_text('[nb]\nhousing = "For midlertidig bolig, tast 4."\n', "utf-8")
+        status, made = await post(service)
+        assert (status, made["changed"]) == (200, ["prompts.toml: nb office.housing"])
+        status, first = await heard()
+        assert status == 200
+        edit(folder, "prompts.toml", ("midlertidig bolig", "bolig"))
+        await post(service)
+        _, second = await heard()
+        assert len(second) < len(first)
+        edit(folder, "prompts.toml", ("housing", "Housing"))
+        assert (await post(service))[0] == 422
+        assert (await heard())[1] == second
+
+
+async def test_own_prompts_from_the_start(folder: Path, tmp_path: Path, logs: list[Any]) -> None:
+    """A service that starts with them has them."""
+    (folder / "prompts.toml").write_text('[nb]\nhousing = "For midlertidig bolig, tast 4."\n', "utf-8")
+    async with running(load(folder, {}, port=0), Secrets(), tmp_path / "data") as up:
+        assert "nb/office.housing" in up.services.library.catalogue.all_items("nb")
+
+
 async def test_new_hours_for_new_promises_only(service: Running, folder: Path, logs: list[Any]) -> None:
     """The next registration is promised by the new hours; who was on the list keeps what they were promised."""
     before, _ = await service.desk.register(Registration("9002", CALLER))

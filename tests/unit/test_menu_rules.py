@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from config.check import warnings
 from config.load import ConfigError, load
-from config.rules_menu import shipped_menu
+from config.model import NumberSettings
+from config.rules_menu import Around, read_menu, shipped_menu
+from ivr.prompts import Catalogue
 
 DEMO = Path(__file__).resolve().parents[2] / "config" / "demo"
+AROUND = Around(Catalogue.load(), NumberSettings(), {})
+OFFICES = list(load(DEMO, {}).offices)
 
 
 def problems(folder: Path, menu: str) -> list[str]:
@@ -25,8 +33,10 @@ def problems(folder: Path, menu: str) -> list[str]:
 
 
 def changed(old: str, new: str) -> str:
-    assert old in shipped_menu()
-    return shipped_menu().replace(old, new, 1)
+    """The shipped menu with something else in its nodes; its comments stay."""
+    comments, start, nodes = shipped_menu().partition('start = "greeting"')
+    assert old in start + nodes
+    return comments + (start + nodes).replace(old, new, 1)
 
 
 def test_the_shipped_menu_is_sound(tmp_path: Path) -> None:
@@ -61,17 +71,20 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
             changed('keys = { 1 = "register", 2 = "language"', 'keys = { 1 = "register", 1 = "language"'),
             "stands twice",
         ),
-        (changed('"intake.when",', '"intake.whenn",'), "menu.toml: node.when: there is no prompt 'intake.whenn'"),
+        (changed('"intake.when",', '"intake.whenn",'), "menu.toml: node.when.say[1]: there is no prompt 'intake.whenn'; did you mean 'intake.when'? `tast1 prompts list`"),
         (changed('next = "goodbye_withdrawn"', 'next = "nowhere"'), "there is no node 'nowhere'"),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+4782000000"'),
-            "menu.toml: node.person.to: a number that may not be rung (premium)",
+            "menu.toml: node.person.to: +47820… is an 8xx or special-rate number; add it to numbers.allow in tast1.toml to ring it",
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+4773000010"'),
-            "answers that number itself",
+            "answers that number itself, for Nav Lillevik: the caller would go in circles",
         ),
-        (changed('2 = "language"', '2 = "promise"'), "without being on the list"),
+        (
+            changed('2 = "language"', '2 = "promise"'),
+            "menu.toml: node.greeting.keys.2: leads to 'promise', where the caller must be on the list already; lead to a register node first",
+        ),
         (changed('kind = "withdraw"', 'kind = "withdrew"'), "menu.toml: node.withdraw.kind: write one of: say"),
         (changed('when = "morning"', 'when = "night"'), "menu.toml: node.when_morning.when: write one of"),
         (changed('when = "any"\n', ""), "menu.toml: node.when_any: sets nothing"),
@@ -84,6 +97,80 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         ('start = "a"\n[node]\na = 3\n', "menu.toml: node.a: must be a table"),
         ('start = "a"\n[node.a]\nkind = "info"\nnext = "a"\n', "goes round for ever: a -> a"),
         ('start = "a"\n[node.a]\nkind = "info"\nnext = "a"\n', "no goodbye node"),
+        (
+            changed('keys = { 1 = "register", 2 = "language"', 'keys = { 1 = "language", 2 = "register"'),
+            "node.greeting.keys.1: 1 must lead to a register node: 'intake.greeting' (greeting.say[1]) promises it",
+        ),
+        (
+            changed('keys = { 1 = "register", 2 = "language"', 'keys = { 2 = "language"'),
+            "node.greeting.keys.1: 1 must lead to a register node",
+        ),
+        (
+            changed('start = "greeting"', 'start = "hello"') + '[node.hello]\nkind = "say"\nsay = ["nb/intake.greeting"]\nnext = "status_hours"\n',
+            "node.goodbye.keys.1: 1 must lead to a register node: 'nb/intake.greeting' (hello.say[1])",
+        ),
+        (
+            changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+4773000021"'),
+            "node.person.to: this service answers that number itself, for Nav Storvik: the caller would go in circles",
+        ),
+        (
+            changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "201"'),
+            "node.person.to: 201… is a short number; write +47 before it, and add it to numbers.allow in tast1.toml",
+        ),
+        (
+            changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+47116117"'),
+            "node.person.to: +47116… is an emergency or help line number, which can never be rung",
+        ),
+        (
+            changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "40001234"'),
+            "node.person.to: write the number as +47 and eight digits",
+        ),
+        (
+            changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "hei"'),
+            "node.person.to: not a telephone number",
+        ),
+        (changed("discreet = true", 'discreet = "yes"'), "node.discreet.discreet: write true or false, without quotes"),
+        (changed("hours = true", "hours = 1"), "node.greeting.hours: write true or false"),
+        (changed("until = 16:00:00", 'until = "16:00"'), "node.borrowed.until: write a time without quotes, as in 16:00:00"),
+        (
+            changed("discreet = true", "discreet = false"),
+            "node.discreet.say[1]: 'intake.discreet_noted' says that we leave no messages; write discreet = true, or say 'intake.noted'",
+        ),
+        (changed('[node.when]\nkind = "choose"\n', "[node.when]\n"), "node.when.kind: missing: write one of: say, choose"),
+        (
+            changed('3 = "when", 4 = "discreet"', '3 = "wen", 4 = "discreet"'),
+            "node.promise.keys.3: there is no node 'wen'; did you mean 'when'? there are: greeting, language",
+        ),
+        (changed('next = "goodbye_withdrawn"', 'next = "xyz"'), "there is no node 'xyz'; there are: greeting"),
+        (changed('keys = { 1 = "register"', 'keys = { 0 = "register", 1 = "register"'), "(zero); use another digit, or remove zero"),
+        (changed('2 = "language"', '12 = "language"'), "node.greeting.keys.12: write one digit, 1 to 9"),
+        (changed('2 = "language"', '"*" = "language"'), "node.greeting.keys.*: write one digit, 1 to 9"),
+        (changed('2 = "language"', '* = "language"'), "not TOML: write one digit, 1 to 9 (column 26)"),
+        (
+            changed('again = ["intake.greeting_again"]', 'agan = ["intake.greeting_again"]'),
+            "node.greeting.agan: unknown key; did you mean 'again'? a choose node has: say, again, hours, keys, silence",
+        ),
+        (changed('kind = "closed"\nnext = "promise"', 'kind = "closed"\nx = 1\nnext = "promise"'), "unknown key; a closed node has: next"),
+        (changed('kind = "closed"\nnext = "promise"', 'kind = "closed"'), "node.hours.next: missing: name the node that follows"),
+        (changed('say = ["intake.when", "intake.when_borrowed"]', "say = []"), "node.when.say: write at least one prompt"),
+        (changed('say = ["intake.when", "intake.when_borrowed"]\n', ""), "node.when.say: write at least one prompt"),
+        (
+            changed('keys = { 1 = "when_any", 2 = "when_morning", 3 = "when_midday", 4 = "when_afternoon", 5 = "borrowed" }', "keys = {}"),
+            "node.when.keys: write at least one key",
+        ),
+        (
+            changed('[node.number]\nkind = "number"\nnext = "hours"', '[node.number]\nkind = "number"\nnext = "when"')
+            .replace('silence = "promise"', 'silence = "number"', 1),
+            "number -> when -> number; let next or silence of one of them lead elsewhere",
+        ),
+        (changed('3 = "status" }', '3 = "status", }'), "not TOML: a { } table must stand on one line, with no comma after the last"),
+        (changed('keys = { 1 = "register",', 'keys = {\n  1 = "register",'), "a { } table must stand on one line"),
+        (changed('3 = "status" }', '3 = "status"\n}'), "a { } table must stand on one line"),
+        (changed('2 = "language", 3', '2 = "language" 3'), "a comma is missing in a { } table"),
+        (changed('zero = "person"', 'zero = "person'), ": not TOML: a text without its closing quote"),
+        ('start = "a', "last line: not TOML: a text without its closing quote"),
+        ("start = 'a", "last line: not TOML: a text without its closing quote"),
+        (shipped_menu() + '\n[node.status]\nkind = "info"\n', "not TOML: [node.status] stands twice"),
         (changed('"intake.when_borrowed"', '"en/intake.nonsense"'), "there is no prompt 'intake.nonsense'"),
     ],
 )  # fmt: skip
@@ -94,11 +181,68 @@ def test_refused(tmp_path: Path, menu: str, said: str) -> None:
 
 
 def test_all_errors_at_once(tmp_path: Path) -> None:
-    """Every node's errors are told together; then what is wrong with the graph, together."""
-    menu = changed('kind = "withdraw"', 'kind = "withdrew"').replace('start = "greeting"', 'start = "x"')
-    assert len(problems(tmp_path, menu.replace('none = "status_none"', 'none = "nowhere"'))) == 3
-    menu = changed('"intake.when",', '"intake.whenn",').replace('2 = "language"', '2 = "promise"')
-    assert len(problems(tmp_path, menu)) >= 3
+    """A broken node hides no other error, and no error brings others that are not there; in the order of the file."""
+    menu = (
+        changed('start = "greeting"', 'start = "greting"')
+        .replace('2 = "language"', '2 = "promise"')
+        .replace('next = "greeting"', 'next = "greting"')
+        .replace('"intake.when",', '"intake.whenn",')
+        .replace("until = 16:00:00", 'until = "16"')
+        .replace('kind = "withdraw"', 'kind = "withdrew"')
+        .replace('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+4773000010"')
+    )
+    told = problems(tmp_path, menu)
+    assert [line.split(": ")[1] for line in told] == [
+        *("start", "node.greeting.keys.2", "node.language.next", "node.language", "node.when.say[1]"),
+        *("node.borrowed.until", "node.status_none.next", "node.withdraw.kind", "node.person.to"),
+    ]
+    assert problems(tmp_path, menu) == told
+
+
+@pytest.mark.parametrize("wrong", ["3", "[1]", "{ a = 1 }", "1.5", "2026-01-01", '""'])
+@pytest.mark.parametrize(
+    "line",
+    ['start = "greeting"', 'zero = "person"', 'kind = "choose"', 'say = ["intake.when", "intake.when_borrowed"]',
+     'keys = { 1 = "register", 2 = "language", 3 = "status" }', 'silence = "register"', "hours = true",
+     'next = "greeting"', "discreet = true", "until = 16:00:00", 'when = "any"', '1 = "register"'],
+)  # fmt: skip
+def test_any_value_anywhere(line: str, wrong: str) -> None:
+    """Whatever stands in a menu, the check says what is wrong with it, and does not fall over."""
+    table = tomllib.loads(changed(line, f"{line.partition(' ')[0]} = {wrong}"))
+    menu, told = read_menu(table, OFFICES, AROUND)
+    assert menu is None
+    assert told
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_lines_in_the_same_order(tmp_path: Path, seed: int) -> None:
+    """Whatever order the machine keeps its sets in."""
+    islands = "".join(f'[node.z{n}]\nkind = "info"\nnext = "goodbye"\n' for n in range(5))
+    problems(tmp_path, shipped_menu() + islands)
+    done = subprocess.run(
+        [sys.executable, "-m", "callback.cli", "check", "--config", str(tmp_path)],
+        env={"PYTHONHASHSEED": str(seed)},
+        cwd=DEMO.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line.split(": ")[1] for line in done.stdout.splitlines()] == [f"node.z{n}" for n in range(5)]
+
+
+def test_a_prompt_without_a_text_in_a_language(tmp_path: Path) -> None:
+    """Callers in that language hear it in bokmål: a warning, not an error."""
+    assert (
+        problems(tmp_path, changed('"intake.when_borrowed"]', '"intake.when_borrowed", "whisper.urgent"]'))
+        == []
+    )
+    assert warnings(load(tmp_path, {}, line="simulated")) == ()
+    offices = tmp_path / "offices.toml"
+    offices.write_text(offices.read_text("utf-8").replace('["nb", "en"]', '["nb", "en", "uk", "sma"]'))
+    told = [str(one) for one in warnings(load(tmp_path, {}, line="simulated")) if one.file == "menu.toml"]
+    assert told == [
+        "menu.toml: node.when.say[3]: 'whisper.urgent' has no text in 'uk': it is heard in bokmål"
+    ]
 
 
 def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
