@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from callback.desk_guards import REFUSAL, TOO_MANY_REGISTRATIONS
 from callback.request import OPEN, URGENT_REASONS, CallbackRequest, RequestState, Urgency
 from config.menu import Menu
 from hardware.line import Prompt
@@ -21,6 +22,8 @@ SILENCE = "-"
 HUNG_UP = "hung up"
 MOST_TIME = timedelta(minutes=45)
 """Of talking to the machine in one call; whoever answers is done in one or two minutes."""
+MOST_REPEATED = 40
+"""Prompts in one call in which `*` still repeats."""
 MOST_ASKED = 5
 """Times in a row that a question is asked of somebody who does not answer it (`*` asks for it)."""
 FIXED = {
@@ -104,6 +107,11 @@ class Call:
     known: frozenset[str]
     """Requests that were on the list before."""
     entries: int
+    refusals: int
+    """Of registrations, before the call."""
+    began_at: datetime
+    stuttered: bool
+    """The store loses an answer in this call."""
     leg: str = ""
     heard: Heard = field(default_factory=Heard)
     answers: list[tuple[str | None, str]] = field(default_factory=list)
@@ -112,11 +120,15 @@ class Call:
     withdraws: bool = False
     told_too_many: bool = False
     promised: bool = False
+    told: bool = False
+    """Where their request stands."""
     urgent: str | None = None
     language: str | None = None
     chose_before: bool = False
     """The language, before a request that was on the list already."""
     references: set[str] = field(default_factory=set)
+    keyed: str | None = None
+    """The number they keyed in and heard read back, and did not say no to."""
     talked: bool = False
     cut_off: bool = False
     """The service, or the line to it, failed in the middle of a step: what becomes of the call is up to the exchange."""
@@ -136,9 +148,18 @@ class Witness:
 
     # ---- what happens
 
-    def rings(self, number: str, caller: str | None) -> Call:
+    def rings(self, number: str, caller: str | None, *, stutters: bool = False) -> Call:
         known = self.world.open_now()
-        self.call = Call(number, caller, frozenset(r.id for r in known), self._registrations())
+        now = self.world.clock.now()
+        self.call = Call(
+            number,
+            caller,
+            frozenset(r.id for r in known),
+            self._registrations(),
+            self._refusals(),
+            now,
+            stutters,
+        )
         return self.call
 
     def listens(self, prompt: Prompt) -> None:
@@ -151,7 +172,11 @@ class Witness:
         self._wrong += self._foreign(self.call, prompt)
         ids = _ids(prompt.items)
         self.call.promised |= "intake.no_number" in ids or "intake.on_number" in ids
-        self.call.told_too_many |= "intake.too_many_today" in ids
+        self.call.told |= not STATUS_WORDS.isdisjoint(ids)
+        if "intake.too_many_today" in ids:
+            self.call.told_too_many = True
+            if self._refusals() == self.call.refusals:
+                self._wrong.append(f"not registered, and nobody knows why: {self.call.answers}")
 
     def answers(self, question: str | None, key: str) -> None:
         """The caller is about to press it, to keep silent, or to hang up."""
@@ -165,16 +190,29 @@ class Witness:
         call.registers |= kind in ("register", "on_call", "transfer")
         chosen = self.words.language(question, key)
         if chosen is not None:
-            call.language, call.chose_before = chosen, call.request is None
+            call.language, call.chose_before = chosen, not (call.promised or call.told)
         if self.words.kind(question) == "urgent" and key == "1":
             call.urgent = "emergency_help"
         if question == "reason" and key in URGENT_KEYS:
             call.urgent = URGENT_KEYS[key]
         if question == "reference":
             call.references.add(key)
+        if question == "readback":
+            call.keyed = self._keyed(call, key)
         before = call.answers[-2] if len(call.answers) > 1 else (None, "")
         if kind == "withdraw" and self.words.leads_to(*before) == question:
             call.withdraws = True
+
+    def _keyed(self, call: Call, key: str) -> str | None:
+        """The number that is theirs from now on. Whoever hangs up without saying that it is right keeps the number
+        they had."""
+        request = self.request_of(call)
+        had = request.phone if request is not None else None
+        silences = [answer for answer in call.answers[-2:] if answer == ("readback", SILENCE)]
+        if key == "1" or len(silences) == 2 or (key == HUNG_UP and had is None):
+            pairs = [i for i in _ids(call.heard.prompts[-1].items) if i.startswith("number.")]
+            return "+47" + "".join(pair.removeprefix("number.") for pair in pairs)
+        return None
 
     # ---- what must be so, whenever nothing moves
 
@@ -184,6 +222,7 @@ class Witness:
         assert not self.world.accidents, self.world.accidents
         bad = [e for e in self.world.logs if e["log_level"] == "error" or e["event"] == "event_ignored"]
         assert not bad, bad
+        self.world.logs.clear()
         self._know_request()
         self._list_is_kept()
         if self.call is None:
@@ -191,6 +230,7 @@ class Witness:
         leg = self.world.line.leg(self.call.leg)
         self.call.talked |= leg is not None and leg.peer is not None and leg.peer.answered
         if attended:
+            self._is_asked_again(self.call)
             self._is_on_the_list(self.call)
             self._is_not_left_alone(self.call)
         self._is_not_hung_up_on(self.call)
@@ -200,9 +240,9 @@ class Witness:
         request = self.request_of(call)
         if call.withdraws:
             if request is not None:
-                assert request.state in (RequestState.WITHDRAWN, RequestState.CALLING), (
-                    "withdrawn twice, still rung"
-                )
+                off = request.state is RequestState.WITHDRAWN
+                told = "intake.withdrawn" in [i for prompt in call.heard.prompts for i in _ids(prompt.items)]
+                assert off == told or not self.is_up(call), "off the list, or told so, but not both"
             return
         if call.told_too_many or call.talked:
             return
@@ -212,17 +252,39 @@ class Witness:
             assert request.state in OPEN, f"is off the list: {call.answers}"
         if request is None:
             return
-        assert self._registrations() - call.entries <= 1, "registered twice in one call"
+        new = [
+            r.id for r in self.world.requests() if r.id not in call.known and r.registered_at >= call.began_at
+        ]
+        assert len(new) <= 1, "registered twice in one call"
+        if not call.stuttered:  # else the ledger may say twice that somebody asked again: its answer was lost
+            assert self._registrations() - call.entries <= 1, "registered again and again in one call"
         if call.language is not None and not (
             call.chose_before and LANGUAGE_OF_WHO_IS_ON_THE_LIST in self.gaps
         ):
             assert request.language == call.language, "the language does not follow the request"
         gone = call.cut_off or not self.is_up(call)
+        if call.keyed is not None:
+            assert any(r.phone == call.keyed for r in self.world.open_now()), (
+                "the number they keyed in is lost"
+            )
         lost = URGENT_AND_GONE in self.gaps and gone and call.urgent == "emergency_help"
         if call.urgent is not None and self.question != "reason" and not lost:
             assert (request.urgency, request.reason) == (Urgency.URGENT, call.urgent), (
                 "said that it is urgent"
             )
+
+    def _is_asked_again(self, call: Call) -> None:
+        """`*` says the same again, unless they have had it again and again."""
+        if (
+            not call.answers
+            or call.cut_off
+            or not self.is_up(call)
+            or len(call.heard.prompts) > MOST_REPEATED
+        ):
+            return
+        question, key = call.answers[-1]
+        if key == "*" and question not in (None, "number", "reference", "readback"):
+            assert self.question == question, f"* led from {question} to {self.question}"
 
     def _is_not_left_alone(self, call: Call) -> None:
         leg = self.world.line.leg(call.leg)
@@ -394,6 +456,11 @@ class Witness:
         """How often somebody was put on the list, or asked to be again."""
         entries = [entry for ledger in self.world.store._ledger.values() for entry in ledger]
         return sum(entry.event in ("registered", "registered_again") for entry in entries)
+
+    def _refusals(self) -> int:
+        """How often somebody was told today that they have asked too often."""
+        counts = self.world.store._counts.items()
+        return sum(n for (_, kind, _), n in counts if kind == REFUSAL + TOO_MANY_REGISTRATIONS)
 
 
 def _ids(items: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import pytest
 from structlog.testing import capture_logs
 
 from callback.desk import Desk
 from callback.dispatch import Dispatch
-from callback.request import OPEN, AttemptOutcome, CallbackRequest, LedgerEntry
-from callback.store import RequestQuery
+from callback.request import OPEN, AttemptOutcome, CallbackRequest
+from callback.store import StoreUnavailable
 from callback.store_memory import MemoryStore
 from config.model import Config
 from hardware.line import Abandon, Answer, Command, Dial, Hangup, Originate, Prompt, PromptInfo
 from hardware.simulated.leg import Leg
 from hardware.simulated.line import SimulatedLine
+from ivr import runner
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from scheduler.clock import ManualClock
@@ -83,8 +85,8 @@ class CallerWorld:
 
     def __init__(self, config: Config, listen: Callable[[Prompt], None]) -> None:
         self._stack = contextlib.ExitStack()
-        self._loop = self._stack.enter_context(asyncio.Runner())
-        self._loop.get_loop().set_exception_handler(lambda _, context: self.accidents.append(str(context)))
+        self._loop = self._stack.enter_context(asyncio.Runner()).get_loop()
+        self._loop.set_exception_handler(lambda _, context: self.accidents.append(str(context)))
         self.logs = self._stack.enter_context(capture_logs())
         self.accidents: list[str] = []
         self.clock = ManualClock(MONDAY)
@@ -117,10 +119,7 @@ class CallerWorld:
             await _settle()
             return result  # type: ignore[no-any-return]
 
-        return self._loop.run(act_and_settle())
-
-    def ask(self, question: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run(question)
+        return self._loop.run_until_complete(act_and_settle())
 
     def restart(self) -> None:
         """The service dies and comes back; the exchange goes on."""
@@ -130,18 +129,38 @@ class CallerWorld:
         self.do(self.dispatch.sweep(patience=timedelta(0)))
         self.do(self.runner.start())
 
+    @contextlib.contextmanager
+    def stuttering(self) -> Iterator[None]:
+        """The store fails once before and once after each of the next two things it is asked to write."""
+        real = {name: getattr(self.store, name) for name in ("register", "save")}
+        left = dict.fromkeys(real, 2)
+
+        def failing(name: str) -> Callable[..., Any]:
+            async def write(*args: Any) -> Any:
+                left[name] -= 1
+                if left[name] == 1:
+                    raise StoreUnavailable("locked")
+                result = await real[name](*args)
+                if left[name] == 0:
+                    raise StoreUnavailable("the answer is lost")
+                return result
+
+            return write
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runner, "_STORE_PAUSE", 0)
+            for name in real:
+                patch.setattr(self.store, name, failing(name))
+            yield
+
     # ---- the list
 
     def requests(self) -> list[CallbackRequest]:
-        return self.ask(self.store.find(RequestQuery(limit=1000)))
+        """All there are, also from inside a step."""
+        return [self.store._whole(request) for request in self.store._requests.values()]
 
     def open_now(self) -> list[CallbackRequest]:
-        """The open requests, also from inside a step."""
-        whole = (self.store._whole(request) for request in self.store._requests.values())
-        return [request for request in whole if request.state in OPEN]
-
-    def ledger(self, request_id: str) -> list[LedgerEntry]:
-        return self.ask(self.store.ledger(request_id))
+        return [request for request in self.requests() if request.state in OPEN]
 
     def ring_in_vain(self, request: CallbackRequest) -> None:
         """A caseworker rings them, and nobody answers."""

@@ -5,6 +5,7 @@ The real runner, desk and machines; the exchange and the list are in memory.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -34,23 +35,34 @@ from tests.offices import CALLER, PUBLIC, config, shipped_menus
 MENUS = shipped_menus()
 OTHER, FOREIGN, NEVER_CALLED = "+4790001234", "+46701234567", "+4740009999"
 PERSON = "+4740000001"
+CALLERS = [
+    (CALLER, False), (CALLER, False), (CALLER, False), (CALLER, True), (CALLER, True), (OTHER, False), (FOREIGN, False),
+    (NEVER_CALLED, False), (OTHER, True),
+]  # fmt: skip
+"""Their number, and whether it is withheld."""
+KNOWN = ["nobody", "waiting", "tried", "discreet", "being rung", "too often"]
+"""How CALLER stands when it begins."""
 KEYS = [*"0123456789*#"]
 NUMBERS = ["40001234", "90001234", "40009999", "82000000", "004740001234", "112#", "4000", "73000010"]
 MOMENTS = [
     datetime(2026, 11, 23, 8, 5, tzinfo=UTC),  # Monday, open
+    datetime(2026, 11, 27, 9, 0, tzinfo=UTC),  # Friday, open
     datetime(2026, 11, 23, 13, 55, tzinfo=UTC),  # closes in five minutes
     datetime(2026, 11, 24, 19, 0, tzinfo=UTC),
     datetime(2026, 11, 28, 11, 0, tzinfo=UTC),  # Saturday
 ]
+PERSON_ON_CALL = [Behaviour.NO_ANSWER, Behaviour.RING, Behaviour.BUSY, Behaviour.ANSWER]
 REFERENCE = "the reference"
 """Keyed in by somebody who wrote it down: of the first request on the list."""
+ANOTHER = "another number"
+"""Every time a new one."""
 WAYS = [
     ["1"], ["1", "2"], ["1", "1", "3"], ["1", "1", "9", SILENCE, SILENCE], ["1", SILENCE, SILENCE], ["1", "2", "3", "4"],
-    ["1", "2", "3", "5"], ["1", "2", "4"], ["1", "2", "5", "2"], ["1", "2", "2", "90001234", "1"], ["1", "2", "90001234"],
-    ["1", "2", "90001234", "1"], ["1", "2", "40001234", SILENCE, SILENCE], ["1", "2", "90001234", "2"], ["2", "3"],
-    ["2", "3", "1", "2"], ["2", "1", "3"], ["3"], ["3", "9", "9"], ["3", "9", "1"], ["3", "2", "40009999", "1"],
-    ["3", "2", "90001234"], ["3", "4"], ["3", REFERENCE], ["3", REFERENCE, "9", "9"], ["3", "482173"],
-    ["0", SILENCE], ["1", "0", SILENCE], [SILENCE, SILENCE], ["9", "8", "7"],
+    ["1", "2", "3", "5"], ["1", "2", "4"], ["1", "2", "5", "2"], ["1", "2", "2", ANOTHER, "1"], ["1", "2", ANOTHER],
+    ["1", "2", ANOTHER, "1"], ["1", "2", "40001234", SILENCE, SILENCE], ["1", "2", ANOTHER, "2"], ["2", "3"],
+    ["2", "3", "1", "2"], ["2", "1", "3"], ["3"], ["3", "9", "9"], ["3", "9", "1"], ["3", "2", ANOTHER, "1"],
+    ["3", "2", ANOTHER], ["3", "4"], ["3", REFERENCE], ["3", REFERENCE, "9", "9"], ["3", "482173"],
+    ["0", SILENCE], ["0", SILENCE], ["0", SILENCE, "1", "2"], ["1", "0", SILENCE], ["1", "2", "*"], ["1", "*", "2"], [SILENCE, SILENCE], ["9", "8", "7"],
 ]  # fmt: skip
 """What callers commonly do, from the greeting on; it may be done from anywhere."""
 OBSTINATE = [
@@ -88,7 +100,8 @@ class AnyCaller(RuleBasedStateMachine):
         speed=st.sampled_from(VoiceSpeed),
         registrations=st.sampled_from([2, 0]),
         moment=st.sampled_from(MOMENTS),
-        known=st.sampled_from(["nobody", "waiting", "tried", "discreet", "being rung"]),
+        person=st.sampled_from(PERSON_ON_CALL),
+        known=st.sampled_from(KNOWN),
     )
     def an_office(
         self,
@@ -97,6 +110,7 @@ class AnyCaller(RuleBasedStateMachine):
         speed: VoiceSpeed,
         registrations: int,
         moment: datetime,
+        person: Behaviour,
         known: str,
     ) -> None:
         spoken = tuple(languages)
@@ -104,8 +118,10 @@ class AnyCaller(RuleBasedStateMachine):
         made = office_config(MENUS[menu], spoken, speed, registrations)
         self.world = self.witness.world = CallerWorld(made, self.witness.listens)
         self.world.clock.set(moment)
+        self.world.line.behave(PERSON, person)
         self.world.do(self.world.desk.never_call(NEVER_CALLED, "kari"))
         self.in_contact = True
+        self.numbers = 0
         self.untold: tuple[str | None, str] | None = None
         """What was pressed while the line was lost."""
         self.ringing: str | None = None
@@ -116,6 +132,10 @@ class AnyCaller(RuleBasedStateMachine):
 
     def _is_on_the_list(self, how: str) -> None:
         """Somebody who rang before."""
+        if how == "too often":
+            for _ in range(2):
+                self.world.do(self.world.desk.count_registration(CALLER))
+            return
         request, _ = self.world.do(self.world.desk.register(Registration("9001", CALLER)))
         if how == "discreet":
             self.world.do(self.world.desk.set_discreet(request.id, True, "caller"))
@@ -144,10 +164,20 @@ class AnyCaller(RuleBasedStateMachine):
         return self.call and self.world and self.world.line.leg(self.call.leg)
 
     @precondition(lambda self: self.call is None and self.in_contact)
-    @rule(number=st.sampled_from([CALLER, CALLER, OTHER, FOREIGN, NEVER_CALLED]), withhold=st.booleans())
-    def rings(self, number: str, withhold: bool) -> None:
+    @rule(
+        caller=st.sampled_from(CALLERS),
+        way=st.sampled_from([[], *WAYS]),
+        stops=st.sampled_from([0, 0, 0, 1]),
+        then=st.sampled_from([None, None, None, "hangs_up", "the_service_starts_again", "the_line_is_lost"]),
+        stutters=st.sampled_from([False, False, True]),
+    )
+    def rings(
+        self, caller: tuple[str, bool], way: list[str], stops: int, then: str | None, stutters: bool
+    ) -> None:
+        """And does at once what they know, or what they did the last time; now and then the store is out of breath."""
+        number, withhold = caller
         self.world.clock.advance(timedelta(seconds=20))
-        call = self.witness.rings(number, None if withhold else number)
+        call = self.witness.rings(number, None if withhold else number, stutters=stutters)
 
         def dial() -> None:
             self.world.line.dial(number, PUBLIC, withhold=withhold)
@@ -156,6 +186,16 @@ class AnyCaller(RuleBasedStateMachine):
 
         self.world.do(dial)
         assert call.heard.prompts
+        self.nobody_is_let_down()
+        with self.world.stuttering() if stutters else contextlib.nullcontext():
+            if way:
+                self.knows_the_way(way, stops)
+        if self.call is None or then is None:
+            return
+        if then == "the_service_starts_again":
+            self.the_service_starts_again()
+        else:
+            getattr(self, then)(None)
 
     @precondition(lambda self: self.asked)
     @rule(way=st.sampled_from(WAYS), stops=st.integers(0, 2))
@@ -186,7 +226,7 @@ class AnyCaller(RuleBasedStateMachine):
     @rule(what=st.sampled_from(OBSTINATE))
     def does_not_give_up(self, what: tuple[list[str], list[str]]) -> None:
         way, again = what
-        for key in way + again * (90 // len(again)):
+        for key in way + again * (60 // len(again)):
             self._answer(key)
             self.nobody_is_let_down()
 
@@ -205,7 +245,7 @@ class AnyCaller(RuleBasedStateMachine):
 
     @property
     def asks_for_one_key(self) -> bool:
-        return self.asked and self.in_contact and self.leg.playing.prompt.digits == 1
+        return bool(self.asked) and self.in_contact and self.leg.playing.prompt.digits == 1
 
     def _answer(self, key: str) -> None:
         """One answer to the prompt that plays. Of a number as many keys as are asked for; where fewer are pressed,
@@ -216,6 +256,9 @@ class AnyCaller(RuleBasedStateMachine):
         wanted = playing.prompt.digits
         if key == REFERENCE:
             key = next((request.reference for request in self.world.open_now()), "482173")
+        if key == ANOTHER:
+            self.numbers += 1
+            key = f"4100{self.numbers:04}"
         if len(key) > 1 and wanted == 1:
             return
         keys = "" if key == SILENCE else key[:wanted]
@@ -250,7 +293,7 @@ class AnyCaller(RuleBasedStateMachine):
     @rule(
         hours=st.sampled_from([0, 1, 5, 20, 70]),
         caseworker=st.sampled_from(["rings in vain", "rings", "does nothing"]),
-        person=st.sampled_from([Behaviour.ANSWER, Behaviour.NO_ANSWER, Behaviour.BUSY, Behaviour.RING]),
+        person=st.sampled_from(PERSON_ON_CALL),
     )
     def time_passes(self, hours: int, caseworker: str, person: Behaviour) -> None:
         """Between the calls."""
@@ -332,8 +375,8 @@ class AnyCaller(RuleBasedStateMachine):
 
 TestAnyCaller = AnyCaller.TestCase
 TestAnyCaller.settings = settings(
-    max_examples=100,
-    stateful_step_count=30,
+    max_examples=150,
+    stateful_step_count=25,
     deadline=None,
     derandomize=True,
     database=None,
@@ -341,10 +384,15 @@ TestAnyCaller.settings = settings(
 )
 
 
-def play(*acts: tuple[object, ...], gaps: frozenset[str] = GAPS) -> None:
+def play(
+    *acts: tuple[object, ...],
+    known: str = "nobody",
+    person: Behaviour = Behaviour.RING,
+    gaps: frozenset[str] = GAPS,
+) -> None:
     """The acts of AnyCaller one after another, in an office that speaks bokmål and English."""
     caller = AnyCaller()
-    caller.an_office("menu.toml", ["nb", "en"], VoiceSpeed.NORMAL, 0, MOMENTS[0], "nobody")
+    caller.an_office("menu.toml", ["nb", "en"], VoiceSpeed.NORMAL, 2, MOMENTS[0], person, known)
     caller.witness.gaps = gaps
     try:
         for name, *arguments in acts:
@@ -354,11 +402,20 @@ def play(*acts: tuple[object, ...], gaps: frozenset[str] = GAPS) -> None:
         caller.teardown()
 
 
+@pytest.mark.parametrize("known", KNOWN)
+@pytest.mark.parametrize("then", [None, "hangs_up", "the_service_starts_again"])
+@pytest.mark.parametrize("withhold", [False, True])
+def test_every_way(known: str, then: str | None, withhold: bool) -> None:
+    """What callers commonly do from the greeting on, and then silence, a hang-up or a restart."""
+    for way in WAYS:
+        play(("rings", (CALLER, withhold), way, 0, then, False), known=known, person=Behaviour.NO_ANSWER)
+
+
 @pytest.mark.xfail(strict=True, reason=LANGUAGE_OF_WHO_IS_ON_THE_LIST)
 @pytest.mark.parametrize("way", [["2", "2", "1", "2"], ["2", "2", "3"]])
 def test_the_language_of_who_rings_again(way: list[str]) -> None:
     """Somebody on the list chooses another language at the greeting, then 1 or 3: it follows their request."""
-    rings = ("rings", CALLER, False)
+    rings = ("rings", (CALLER, False), [], 0, None, False)
     play(
         rings,
         ("knows_the_way", ["1", "2"], 0),
@@ -373,7 +430,12 @@ def test_the_language_of_who_rings_again(way: list[str]) -> None:
 @pytest.mark.parametrize("end", [("hangs_up", None), ("the_service_starts_again",)])
 def test_urgent_and_gone(end: tuple[object, ...]) -> None:
     """Yes, it is urgent, and gone before saying what they lack: urgent."""
-    play(("rings", CALLER, False), ("knows_the_way", ["1", "1"], 0), end, gaps=frozenset())
+    play(
+        ("rings", (CALLER, False), [], 0, None, False),
+        ("knows_the_way", ["1", "1"], 0),
+        end,
+        gaps=frozenset(),
+    )
 
 
 @given(keys=st.lists(st.sampled_from(KEYS), min_size=2, max_size=8), withhold=st.booleans())
