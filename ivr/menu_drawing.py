@@ -1,63 +1,137 @@
-"""A menu as a picture (SVG): what a caller can press, and where it leads. Pure.
+"""A menu as a picture (SVG): what a caller hears and can press, and where it leads. Pure.
 
-Nodes stand in columns by how many steps they are from the start. Solid lines are keys, dotted ones are silence.
+Nodes stand in columns by how many steps they are from the start. Each lists its ways on; an arrow is drawn to the next
+column only, so that none runs behind a box.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
-from itertools import count
+from itertools import pairwise
+from textwrap import wrap
 
 from config.menu import Menu
 from ivr.prompts import Catalogue
 
-_WIDTH, _GAP_X = 250, 130
-_LINE, _GAP_Y, _EDGE = 15, 26, 30
-_WORDS = 34
+_WIDTH, _GAP_X = 290, 110
+_LINE, _ROW, _GAP_Y = 15, 17, 22
+_LEFT, _TOP, _EDGE = 110, 92, 30
+_WORDS = 40
 """Characters on a line of text."""
-_MOST_LINES = 4
-_KEYS = {"next": "", "silence": "…", "withheld": "?", "urgent": "!", "none": "ingen"}
+_SIGNS = {"next": "", "silence": "…", "withheld": "?", "urgent": "!", "none": "–"}
+_FILLS = {
+    "register": "#cdf5d5",
+    "urgent": "#ffe0d9",
+    "goodbye": "#ececef",
+    "confirm": "#e3f1fb",
+    "transfer": "#fff3d6",
+}
+_TEXTS = {
+    "nb": {
+        "start": "Start",
+        "zero": "0, overalt",
+        "rings": "ringer",
+        "legend": (
+            "1–9: tasten  ·  …: ingenting trykkes  ·  ?: nummeret vises ikke, eller kan ikke ringes  ·  !: det haster  ·  "
+            "–: ingen finnes"
+        ),
+        "legend_more": "Stiplet pil, eller ingen tast: går videre av seg selv. Uten pil: til en boks lenger unna, med navnet som står der.",
+    },
+    "en": {
+        "start": "Start",
+        "zero": "0, everywhere",
+        "rings": "rings",
+        "legend": (
+            "1–9: the key  ·  …: nothing is pressed  ·  ?: number not seen, or may not be rung  ·  !: it is urgent  ·  "
+            "–: nobody found"
+        ),
+        "legend_more": "Dashed, or no key: goes on by itself. Without an arrow: to a box further away, the one named.",
+    },
+}  # fmt: skip
+_INK, _KEY = "#236b7d", "#0b4f60"
+_ARROW = f"""<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">\
+<path d="M0 0 8 4 0 8z" fill="{_INK}"/></marker></defs>"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    name: str
+    kind: str
+    x: int
+    y: int
+    lines: tuple[str, ...]
+    """What is said there."""
+    ways: tuple[tuple[str, str], ...]
+    """(signs, node) for each way on."""
+
+    @property
+    def height(self) -> int:
+        return 32 + _LINE * len(self.lines) + _ROW * len(self.ways)
+
+    @property
+    def middle(self) -> int:
+        return self.y + self.height // 2
+
+    def way_y(self, at: int) -> int:
+        return self.y + 24 + _LINE * len(self.lines) + _ROW * (at + 1) - 4
 
 
 def draw_menu(menu: Menu, catalogue: Catalogue, title: str, language: str = "nb") -> str:
-    """An SVG document with the menu's nodes, their first words in `language`, and the keys between them."""
-    columns = _columns(menu)
-    boxes, height = {}, 0
-    for column, names in enumerate(columns):
-        y = _EDGE + 20
-        for name in names:
-            lines = _words(menu, name, catalogue, language)
-            tall = 28 + _LINE * len(lines)
-            boxes[name] = (_EDGE + column * (_WIDTH + _GAP_X), y, tall, lines)
-            y += tall + _GAP_Y
-        height = max(height, y)
-    width = 2 * _EDGE + len(columns) * (_WIDTH + _GAP_X) - _GAP_X
+    """An SVG document with the menu's nodes, what they say in `language`, and the keys between them."""
+    words = _TEXTS.get(language, _TEXTS["nb"])
+    columns = _placed(menu, catalogue, language, words["rings"])
+    width = _LEFT + len(columns) * (_WIDTH + _GAP_X) - _GAP_X + _EDGE
+    height = max(box.y + box.height for column in columns for box in column) + _EDGE
     font = 'font-family="Source Sans 3, Arial, sans-serif" font-size="13"'
-    size = f'viewBox="0 0 {width} {height + _EDGE}"'
+    size = f'viewBox="0 0 {width} {height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {font}>',
         f"<title>{escape(title)}</title>",
         _ARROW,
-        f'<rect width="{width}" height="{height + _EDGE}" fill="#fff"/>',
-        f'<text x="{_EDGE}" y="28" font-size="17" font-weight="600">{escape(title)}</text>',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+        _text(_EDGE, 30, title, 'font-size="17" font-weight="600"'),
+        _text(_EDGE, 52, words["legend"], 'font-size="12"'),
+        _text(_EDGE, 70, words["legend_more"], 'font-size="12"'),
     ]
-    for name in boxes:
-        parts += _edges(menu, name, boxes)
-    parts += [_box(menu, name, box) for name, box in boxes.items()]
+    for column, following in pairwise([*columns, []]):
+        at = {box.name: box for box in following}
+        for box in column:
+            parts += _drawn(box, at, is_start=box.name == menu.start)
+    for box in columns[0]:
+        marked = {menu.start: words["start"], menu.zero: words["zero"]}
+        parts.append(_text(_EDGE - 14, box.middle - 7, marked[box.name], 'font-weight="600"'))
+        parts.append(_arrow(_EDGE - 14, box.middle, box))
     return "\n".join([*parts, "</svg>", ""])
 
 
-_ARROW = """<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">\
-<path d="M0 0 8 4 0 8z" fill="#236b7d"/></marker></defs>"""
-Box = tuple[int, int, int, list[str]]
+def _placed(menu: Menu, catalogue: Catalogue, language: str, rings: str) -> list[list[_Box]]:
+    columns = []
+    for count, names in enumerate(_columns(menu)):
+        column, y = [], _TOP
+        for name in names:
+            node = menu.node[name]
+            lines = _lines(
+                catalogue.text(item if "/" in item else f"{language}/{item}") for item in node.prompts
+            )
+            number = (f"({rings} {node.to})",) if node.kind == "transfer" else ()
+            box = _Box(
+                name, node.kind, _LEFT + count * (_WIDTH + _GAP_X), y, (*lines, *number), _ways(menu, name)
+            )
+            column.append(box)
+            y += box.height + _GAP_Y
+        columns.append(column)
+    return columns
 
 
 def _columns(menu: Menu) -> list[list[str]]:
-    columns, seen = [list(menu.entries())], set(menu.entries())
+    columns = [list(dict.fromkeys(menu.entries()))]
+    seen = set(columns[0])
     while True:
         following = []
         for name in columns[-1]:
-            for _, target in menu.node[name].edges():
+            for _, target in _ways(menu, name):
                 if target not in seen:
                     seen.add(target)
                     following.append(target)
@@ -66,56 +140,47 @@ def _columns(menu: Menu) -> list[list[str]]:
         columns.append(following)
 
 
-def _words(menu: Menu, name: str, catalogue: Catalogue, language: str) -> list[str]:
-    text = " ".join(
-        catalogue.text(item if "/" in item else f"{language}/{item}") for item in menu.node[name].prompts
-    )
-    lines, line = [], ""
-    for word in text.split():
-        if len(line) + len(word) >= _WORDS:
-            lines.append(line)
-            line = ""
-        line = f"{line} {word}".strip()
-    lines += [line] if line else []
-    return lines if len(lines) <= _MOST_LINES else [*lines[: _MOST_LINES - 1], f"{lines[_MOST_LINES - 1]} …"]
-
-
-def _edges(menu: Menu, name: str, boxes: dict[str, Box]) -> list[str]:
-    x, y, tall, _ = boxes[name]
+def _ways(menu: Menu, name: str) -> tuple[tuple[str, str], ...]:
+    """Keys first; one line for each node that follows."""
+    signs = _SIGNS | ({"next": "2 …"} if menu.node[name].kind == "urgent" else {})
+    edges = sorted(menu.node[name].edges(), key=lambda edge: not edge[0].startswith("keys."))
     targets: dict[str, list[str]] = {}
-    for key, target in menu.node[name].edges():
-        targets.setdefault(target, []).append(_KEYS.get(key, key.removeprefix("keys.")))
-    parts = []
-    for place, target, labels in zip(count(), targets, targets.values(), strict=False):
-        label = " ".join(filter(None, labels))
-        to_x, to_y, to_tall, _ = boxes[target]
-        out_y = y + 14 + place * 12 % max(tall - 14, 12)
-        in_y = to_y + to_tall // 2
-        if to_x > x:
-            path = f"M{x + _WIDTH} {out_y}C{x + _WIDTH + 60} {out_y} {to_x - 60} {in_y} {to_x} {in_y}"
-            at = (x + _WIDTH + 6, out_y - 3)
-        else:
-            bend = min(x, to_x) - 22 - 5 * (place % 3)
-            path = f"M{x} {out_y}C{bend} {out_y} {bend} {in_y} {to_x} {in_y}"
-            at = (x - 8 - 7 * len(label), out_y - 3)
-        dash = ' stroke-dasharray="3 4"' if set(labels) <= {"…", ""} else ""
-        parts.append(f'<path d="{path}" fill="none" stroke="#236b7d"{dash} marker-end="url(#tip)"/>')
-        parts.append(f'<text x="{at[0]}" y="{at[1]}" font-weight="600" fill="#0b4f60">{escape(label)}</text>')
+    for key, target in edges:
+        targets.setdefault(target, []).append(signs.get(key, key.removeprefix("keys.")))
+    return tuple((" ".join(filter(None, labels)), target) for target, labels in targets.items())
+
+
+def _lines(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(line for text in texts for line in wrap(text, _WORDS))
+
+
+def _drawn(box: _Box, following: dict[str, _Box], *, is_start: bool) -> list[str]:
+    """A box and the arrows from it to the next column."""
+    fill = _FILLS.get(box.kind, "#f7f8f9")
+    stroke = f'stroke="#5d6c79" stroke-width="{3 if is_start else 1}"'
+    size = f'width="{_WIDTH}" height="{box.height}"'
+    parts = [
+        f'<rect x="{box.x}" y="{box.y}" {size} rx="6" fill="{fill}" {stroke}/>',
+        _text(box.x + 10, box.y + 19, box.name, 'font-weight="600"'),
+        _text(box.x + _WIDTH - 10, box.y + 19, box.kind, 'text-anchor="end" fill="#445"'),
+    ]
+    for at, line in enumerate(box.lines):
+        parts.append(_text(box.x + 10, box.y + 36 + at * _LINE, line, 'font-size="12"'))
+    for at, (signs, target) in enumerate(box.ways):
+        y = box.way_y(at)
+        parts.append(_text(box.x + 10, y, signs, f'font-weight="600" fill="{_KEY}"'))
+        parts.append(_text(box.x + _WIDTH - 10, y, f"→ {target}", f'text-anchor="end" fill="{_KEY}"'))
+        if target in following:
+            parts.append(_arrow(box.x + _WIDTH, y - 4, following[target], by_itself=set(signs) <= {"…", " "}))
     return parts
 
 
-def _box(menu: Menu, name: str, box: Box) -> str:
-    x, y, tall, lines = box
-    kind = menu.node[name].kind
-    fill = {"register": "#cdf5d5", "urgent": "#ffe0d9", "goodbye": "#ececef", "confirm": "#e3f1fb"}.get(
-        kind, "#f7f8f9"
-    )
-    text = "".join(
-        f'<text x="{x + 10}" y="{y + 36 + at * _LINE}" font-size="12">{escape(line)}</text>'
-        for at, line in enumerate(lines)
-    )
-    return (
-        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{tall}" rx="6" fill="{fill}" stroke="#5d6c79"/>'
-        f'<text x="{x + 10}" y="{y + 19}" font-weight="600">{escape(name)}</text>'
-        f'<text x="{x + _WIDTH - 10}" y="{y + 19}" text-anchor="end" fill="#445">{kind}</text>{text}'
-    )
+def _arrow(x: int, y: int, to: _Box, *, by_itself: bool = False) -> str:
+    bend = (to.x - x) // 2
+    dash = ' stroke-dasharray="3 4"' if by_itself else ""
+    path = f"M{x} {y}C{x + bend} {y} {to.x - bend} {to.middle} {to.x} {to.middle}"
+    return f'<path d="{path}" fill="none" stroke="{_INK}"{dash} marker-end="url(#tip)"/>'
+
+
+def _text(x: int, y: int, words: str, how: str) -> str:
+    return f'<text x="{x}" y="{y}" {how}>{escape(words)}</text>'

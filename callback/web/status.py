@@ -25,7 +25,7 @@ from callback.web.models import (
     StatusView,
     StoreView,
 )
-from callback.web.page import render, see_other, viewer_of
+from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.prompt_list import offices_led
 from config.load import ConfigError
 from config.model import Office
@@ -157,7 +157,9 @@ async def menu_picture(request: web.Request) -> web.Response:
     if office is None:
         raise web.HTTPNotFound
     menu = services.config.menu_of(office)
-    picture = draw_menu(menu, services.library.catalogue, f"{office.name}: {office.menu}")
+    picture = draw_menu(
+        menu, services.library.catalogue, f"{office.name}: {office.menu}", Page(request).language
+    )
     return web.Response(text=picture, content_type="image/svg+xml")
 
 

@@ -13,7 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from structlog.testing import capture_logs
 
-from callback.cli import main
+from callback.cli import DEMO_CONFIG, main
+from config.load import load
+from config.menu import Menu, TransferNode
+from ivr.menu_drawing import draw_menu
+from ivr.prompts import Catalogue
 
 AT = "2026-11-23T09:05"
 
@@ -181,10 +185,35 @@ def test_wrong_arguments(options: list[str], capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.startswith("tast1: ")
 
 
-def test_draw(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """A picture with every node and key."""
+def drawn(menu: Menu, language: str = "nb") -> list[str]:
+    """Every text in the picture."""
+    picture = ET.fromstring(draw_menu(menu, Catalogue.load(), "Nav Lillevik: menu.toml", language))
+    return [text.text or "" for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_draw(capsys: pytest.CaptureFixture[str]) -> None:
+    """A picture with every node, its ways on, where it starts, what 0 does, and what the signs mean."""
     assert main(["menu", "draw", "9001"]) == 0
-    picture = ET.fromstring(capsys.readouterr().out)
-    words = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"greeting", "register", "promise", "Nav Lillevik: menu.toml"} <= set(words)
-    assert len([word for word in words if word == "9"]) >= 2
+    printed = capsys.readouterr().out
+    menu = load(DEMO_CONFIG, {}).menus["menu.toml"]
+    words = drawn(menu)
+    assert [
+        text.text or "" for text in ET.fromstring(printed).iter("{http://www.w3.org/2000/svg}text")
+    ] == words
+    assert {*menu.node, "Nav Lillevik: menu.toml", "Start", "0, overalt", "1 …"} <= set(words)
+    ways = sum(len({target for _, target in node.edges()}) for node in menu.node.values())
+    assert len([word for word in words if word.startswith("→ ")]) == ways
+    assert any("ingenting trykkes" in word for word in words)
+    assert any("nothing is pressed" in word for word in drawn(menu, "en"))
+
+
+def test_a_picture_says_all_that_callers_hear() -> None:
+    """No prompt is cut, and a transfer says which number it rings."""
+    menu = load(DEMO_CONFIG, {}).menus["menu.toml"]
+    housing = TransferNode(kind="transfer", to="+4773001234", next="register")
+    words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": housing}}))
+    assert "(ringer +4773001234)" in words
+    said = " ".join(words)
+    for node in menu.node.values():
+        for prompt in node.prompts:
+            assert Catalogue.load().text(prompt if "/" in prompt else f"nb/{prompt}") in said

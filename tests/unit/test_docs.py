@@ -39,6 +39,7 @@ from callback.web.models import (
     ResultBody,
     StatusView,
 )
+from config.menu import MODELS
 from config.model import Office, Person, Role, Settings
 from ivr.prompts import Catalogue
 
@@ -120,6 +121,54 @@ def test_every_key(file: str, model: type[BaseModel]) -> None:
     for key, field in model.model_fields.items():
         row = next(line for line in words.splitlines() if line.startswith(f"| `{key}` |"))
         assert ("required" in row.split("|")[2]) is field.is_required(), f"{file}: is {key} required?"
+
+
+def test_every_kind_of_node() -> None:
+    """docs/menu.md says which keys each kind of node must and can have, and the menu that ships explains each kind."""
+    rows = re.findall(
+        r"^\| `(\w+)` \|(.*)\|(.*)\|$", section("docs/menu.md", "## Kinds of nodes"), re.MULTILINE
+    )
+    told = {kind: [re.findall(r"`(\w+)`", cell) for cell in cells] for kind, *cells in rows}
+    wanted = {}
+    for kind, model in MODELS.items():
+        fields = {name: field.is_required() for name, field in model.model_fields.items() if name != "kind"}
+        wanted[kind] = [
+            [name for name in fields if fields[name] is is_required] for is_required in (True, False)
+        ]
+    assert told == wanted
+    assert re.findall(r"^#   (\w+) ", text("config/demo/menu.toml"), re.MULTILINE) == list(MODELS)
+
+
+def toml_blocks(page: str) -> list[str]:
+    return re.findall(r"^```toml\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
+
+
+def test_menu_examples(tmp_path: Path) -> None:
+    """What docs/menu.md says to write can be written so: together in the menu that ships."""
+    # imported here: only this test reads a configuration
+    from config.check import warnings  # noqa: PLC0415
+    from config.load import load  # noqa: PLC0415
+
+    transfer, own, language, keys = toml_blocks("docs/menu.md")
+    for file in (ROOT / "config" / "demo").glob("*.toml"):
+        (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    shipped = text("config/demo/menu.toml")
+    greeting = re.search(r"^\[node\.greeting\]\n.*?(?=^\[node)", shipped, re.MULTILINE | re.DOTALL)
+    assert greeting is not None
+    top, first = language.split("\n\n", 1)
+    body = shipped.replace(greeting[0], f"{transfer}\n{first}\n")
+    body = re.sub(r"^start = .*\n# 0 asks.*\nzero = .*$", top, body, flags=re.MULTILINE)
+    (tmp_path / "menu.toml").write_text(body, "utf-8")
+    (tmp_path / "prompts.toml").write_text(own, "utf-8")
+    config = load(tmp_path, {})
+    assert config.menus["menu.toml"].start == "language_first"
+    assert warnings(config) == ()
+    one_line = re.sub(r"^keys = .*\n", "", transfer, count=1, flags=re.MULTILINE)
+    more = f'{keys}3 = "status"\n4 = "housing"\n\n[node.housing]'
+    (tmp_path / "menu.toml").write_text(
+        body.replace(transfer, one_line.replace("[node.housing]", more)), "utf-8"
+    )
+    assert load(tmp_path, {}).menus == config.menus
 
 
 def environment_names(path: Path) -> set[str]:
