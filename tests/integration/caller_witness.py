@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from callback.request import OPEN, URGENT_REASONS, CallbackRequest, RequestState, Urgency
+from callback.request import OPEN, CallbackRequest, RequestState, Urgency
 from config.menu import Menu
 from hardware.line import Prompt
 from ivr.phrases import date_items, phone_items, reference_items
-from ivr.prompts import spoken_tag
+from ivr.prompts import bare_language, spoken_tag
 from scheduler.clock import to_local
 from tests.integration.caller_world import CATALOGUE, CallerWorld, Heard, length
 
@@ -30,14 +30,8 @@ FIXED = {
     "intake.enter_reference": "reference",
 }
 STATUS_WORDS = {"intake.tried", "intake.next_try", "intake.next_try_soon"}
+PUT_THROUGH, NOBODY = ("intake.connecting",), ("intake.nobody_now",)
 URGENT_KEYS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
-
-LANGUAGE_OF_WHO_IS_ON_THE_LIST = (
-    "the language chosen before 1 or 3 by somebody on the list does not follow their request"
-)
-URGENT_AND_GONE = "who says that it is urgent and is gone before saying what they lack is not urgent"
-GAPS = frozenset({LANGUAGE_OF_WHO_IS_ON_THE_LIST, URGENT_AND_GONE})
-"""What is known to go wrong, each with a test of its own that fails until it is mended."""
 
 
 class Words:
@@ -49,8 +43,12 @@ class Words:
             _ids(say): name
             for name, node in menu.node.items()
             if node.kind in ("choose", "confirm", "status", "urgent")
-            for say in (node.say, getattr(node, "again", ()))
-            if say
+            for say in (
+                node.say,
+                getattr(node, "again", ()),
+                node.say[1:] if getattr(node, "hours", False) else (),
+            )
+            if say  # that it is closed is said after the first
         }
         self._fixed = {item for node in menu.node.values() for item in node.prompts if "/" in item}
 
@@ -90,8 +88,9 @@ class Words:
         return self._languages[int(key) - 1]
 
     def of_no_language(self, item: str) -> bool:
-        """Said as it stands, whatever the caller speaks."""
-        return item in self._fixed
+        """Said in the language the menu gives it, whatever the caller speaks."""
+        tag, _, prompt_id = item.partition("/")
+        return f"{bare_language(tag)}/{prompt_id}" in self._fixed
 
 
 @dataclass(slots=True)
@@ -104,6 +103,7 @@ class Call:
     known: frozenset[str]
     """Requests that were on the list before."""
     entries: int
+    began: datetime
     leg: str = ""
     heard: Heard = field(default_factory=Heard)
     answers: list[tuple[str | None, str]] = field(default_factory=list)
@@ -112,11 +112,13 @@ class Call:
     withdraws: bool = False
     told_too_many: bool = False
     promised: bool = False
-    urgent: str | None = None
+    urgent: bool = False
+    reason: str | None = None
+    """Which of the four they said, last."""
     language: str | None = None
-    chose_before: bool = False
-    """The language, before a request that was on the list already."""
     references: set[str] = field(default_factory=set)
+    returned: bool = False
+    """They were rung in vain, and are put through without a key press."""
     talked: bool = False
     cut_off: bool = False
     """The service, or the line to it, failed in the middle of a step: what becomes of the call is up to the exchange."""
@@ -126,30 +128,34 @@ class Call:
 class Witness:
     """Follows one call at a time. Raises AssertionError when something happens that must never happen."""
 
-    def __init__(self, words: Words, gaps: frozenset[str] = GAPS) -> None:
-        self.words, self.gaps = words, gaps
+    def __init__(self, words: Words) -> None:
+        self.words = words
         self.call: Call | None = None
         self._wrong: list[str] = []
         self._rows: dict[str, CallbackRequest] = {}
         self._urgent: set[str] = set()
+        self._reasons = {"unspecified"}
+        """That anybody gave."""
         self.world: CallerWorld
 
     # ---- what happens
 
     def rings(self, number: str, caller: str | None) -> Call:
         known = self.world.open_now()
-        self.call = Call(number, caller, frozenset(r.id for r in known), self._registrations())
+        now = self.world.clock.now()
+        self.call = Call(number, caller, frozenset(r.id for r in known), self._registrations(), now)
         return self.call
 
     def listens(self, prompt: Prompt) -> None:
         """Called by the line, in the middle of a step: what is wrong is told by `look`."""
         if self.call is None:
             return
+        ids = _ids(prompt.items)
+        self.call.returned |= not self.call.answers and ids[:1] in (PUT_THROUGH, NOBODY)
         self._know_request()
         self._wrong += self._untrue(self.call, prompt)
         self._wrong += self._not_asked_for(self.call, prompt)
         self._wrong += self._foreign(self.call, prompt)
-        ids = _ids(prompt.items)
         self.call.promised |= "intake.no_number" in ids or "intake.on_number" in ids
         self.call.told_too_many |= "intake.too_many_today" in ids
 
@@ -165,11 +171,11 @@ class Witness:
         call.registers |= kind in ("register", "on_call", "transfer")
         chosen = self.words.language(question, key)
         if chosen is not None:
-            call.language, call.chose_before = chosen, call.request is None
-        if self.words.kind(question) == "urgent" and key == "1":
-            call.urgent = "emergency_help"
+            call.language = chosen
+        call.urgent |= self.words.kind(question) == "urgent" and key == "1"
         if question == "reason" and key in URGENT_KEYS:
-            call.urgent = URGENT_KEYS[key]
+            call.reason = URGENT_KEYS[key]
+            self._reasons.add(call.reason)
         if question == "reference":
             call.references.add(key)
         before = call.answers[-2] if len(call.answers) > 1 else (None, "")
@@ -213,16 +219,11 @@ class Witness:
         if request is None:
             return
         assert self._registrations() - call.entries <= 1, "registered twice in one call"
-        if call.language is not None and not (
-            call.chose_before and LANGUAGE_OF_WHO_IS_ON_THE_LIST in self.gaps
-        ):
+        if call.language is not None:
             assert request.language == call.language, "the language does not follow the request"
-        gone = call.cut_off or not self.is_up(call)
-        lost = URGENT_AND_GONE in self.gaps and gone and call.urgent == "emergency_help"
-        if call.urgent is not None and self.question != "reason" and not lost:
-            assert (request.urgency, request.reason) == (Urgency.URGENT, call.urgent), (
-                "said that it is urgent"
-            )
+        if call.urgent:
+            assert request.urgency is Urgency.URGENT, "said that it is urgent"
+            assert call.reason in (None, request.reason), "said why it is urgent"
 
     def _is_not_left_alone(self, call: Call) -> None:
         leg = self.world.line.leg(call.leg)
@@ -272,13 +273,13 @@ class Witness:
                 assert question == "readback", f"another number, not read back: {call.answers[-2:]}"
                 assert key != "2", "the number was said to be wrong"
                 assert key != HUNG_UP or before.phone is None
-        if call is not None and call.urgent is not None and call.request is not None:
+        if call is not None and call.urgent and call.request is not None:
             self._urgent.add(self.followed(call.request))
         for request in rows.values():
             urgent = {self.followed(id_) for id_ in self._urgent}
             if request.urgency is Urgency.URGENT and request.state in OPEN:
                 assert request.id in urgent, "urgent, and nobody said so"
-                assert request.reason in URGENT_REASONS
+            assert request.reason in self._reasons, "a reason that nobody gave"
         self._rows = rows
 
     # ---- what is heard
@@ -292,16 +293,19 @@ class Witness:
         if request is None or request.state not in OPEN:
             yield f"a promise to somebody who is not on the list: {call.answers}"
             return
-        expected = self._promise(request, prompt.items[-1].partition("/")[0])
-        at = len(prompt.items) - len(expected)
-        if not any(prompt.items[i : i + len(expected)] == expected for i in range(at + 1)):
+        tag = prompt.items[-1].partition("/")[0]
+        # The office may close in the middle of the call: what was true when they pressed 1 may be said then.
+        times = (self.world.clock.now(), call.began)
+        expected = [self._promise(request, tag, now) for now in times]
+        if not any(
+            prompt.items[i : i + len(said)] == said for said in expected for i in range(len(prompt.items))
+        ):
             yield f"not what the list says, {expected}: {prompt.items}"
 
-    def _promise(self, request: CallbackRequest, tag: str) -> tuple[str, ...]:
+    def _promise(self, request: CallbackRequest, tag: str, now: datetime) -> tuple[str, ...]:
         if request.phone is None:
             code = (f"{tag}/intake.no_number", *reference_items(request.reference, tag))
             return (*code, *code, f"{tag}/intake.ring_back")
-        now = self.world.clock.now()
         opening = self.world.desk.calendar(request.office_no).next_opening(now)
         urgent = request.urgency is Urgency.URGENT
         day = to_local(request.due_at).date() if urgent else request.answer_by_date
@@ -320,7 +324,9 @@ class Witness:
         if not told:
             return
         if ids & STATUS_WORDS:
-            if not any(self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers):
+            if not call.returned and not any(
+                self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers
+            ):
                 yield f"the status, unasked: {call.answers}"
             mine = [
                 r
@@ -373,13 +379,14 @@ class Witness:
             call.request = keyed[-1]
         elif call.request is None:
             new = [r.id for r in rows if r.id not in call.known]
-            asked = call.registers or any(
-                self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers
+            asked = (
+                call.registers
+                or call.returned
+                or any(self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers)
             )
             silent = self._registrations() > call.entries
             own = [r.id for r in rows if r.phone is not None and r.phone == call.caller and (asked or silent)]
             call.request = next(iter(new + own), None)
-            call.chose_before &= not new
 
     def followed(self, request_id: str) -> str:
         while (into := self._merged_into(request_id)) is not None:
