@@ -68,6 +68,8 @@ NUMBER_TRIES = 4
 """Numbers that are refused, or said to be wrong, before the call goes on with what is known."""
 MOST_STEPS = 60
 """Nodes and repeats in one call; then it ends with the promise. No caller needs a third of them."""
+KEY_PAUSE = timedelta(seconds=3)
+"""Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
 URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 """Nav's own four, by key."""
@@ -397,9 +399,19 @@ def _ask_reference(state: IntakeState) -> Step:
 
 
 def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    if len(event.digits) == REFERENCE_DIGITS:
-        return _find(replace(state, knows_reference=True), None, event.digits)
-    return _no_reference(state, now)
+    all_came = len(event.digits) == REFERENCE_DIGITS - len(state.keyed)
+    state = _keyed(state, event.digits)
+    reference, missing = state.keyed, REFERENCE_DIGITS - len(state.keyed)
+    if state.steps > MOST_STEPS:
+        return _nobody_found(replace(state, keyed=""), now)
+    if event.digits.endswith("*"):
+        return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
+    if all_came and missing:
+        return state, (_rest(state, missing),)
+    state = replace(state, keyed="")
+    if missing:
+        return _no_reference(state, now)
+    return _find(replace(state, knows_reference=True), None, reference)
 
 
 def _no_reference(state: IntakeState, now: datetime) -> Step:
@@ -410,7 +422,7 @@ def _no_reference(state: IntakeState, now: datetime) -> Step:
 
 
 def _reference_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
-    return _no_reference(state, now)
+    return _no_reference(replace(state, keyed=""), now)
 
 
 def _found(state: IntakeState, event: Found, now: datetime) -> Step:
@@ -460,12 +472,37 @@ def _ask_number(state: IntakeState, *say: str) -> Step:
 
 
 def _number_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    keyed = state.keyed + event.digits
-    if keyed.startswith("00") and len(keyed) == NATIONAL_DIGITS:
-        # An international prefix: the rest is still to come (0047 and eight digits, or a foreign number).
-        more = 4 if keyed.startswith("0047") else 7
-        return replace(state, keyed=keyed), (Prompt(state.leg, (), more, timedelta(seconds=3)),)
-    return _check(replace(state, keyed=keyed))
+    all_came = len(event.digits) == _to_come(state.keyed)
+    state = _keyed(state, event.digits)
+    if state.steps > MOST_STEPS:
+        return _after_number(replace(state, keyed=""), now)
+    if event.digits.endswith("*"):
+        return _ask(state, Node.KEYING, *spoken(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
+    if all_came and _to_come(state.keyed):
+        return state, (_rest(state, _to_come(state.keyed)),)
+    return _check(state)
+
+
+def _to_come(keyed: str) -> int:
+    """How many digits may follow in a number that begins so."""
+    if len(keyed) < NATIONAL_DIGITS:
+        return NATIONAL_DIGITS - len(keyed)
+    if len(keyed) == NATIONAL_DIGITS and keyed.startswith("00"):  # 0047 and eight digits, or a foreign number
+        return 4 if keyed.startswith("0047") else 7
+    return 0
+
+
+def _keyed(state: IntakeState, digits: str) -> IntakeState:
+    """With what was keyed in; a `*` begins anew."""
+    _, star, anew = digits.rpartition("*")
+    if star:
+        return replace(state, keyed=anew, steps=state.steps + 1)
+    return replace(state, keyed=state.keyed + digits)
+
+
+def _rest(state: IntakeState, digits: int) -> Prompt:
+    """The line collects so many keys at a time; this is for those that follow."""
+    return Prompt(state.leg, (), digits, KEY_PAUSE)
 
 
 def _number_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:

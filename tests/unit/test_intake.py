@@ -225,6 +225,56 @@ def test_a_number_is_not_keyed_in_for_ever() -> None:
     assert caller.state.keyed == ""
 
 
+def test_a_star_repeats_the_question_for_a_number() -> None:
+    """Alone it is no number, and no try: the question is heard again."""
+    caller = Caller().keys("1", "2", "2")
+    for _ in range(3):
+        caller.keys("*")
+        assert caller.prompt.items == ("nb/intake.enter_number",)
+        assert caller.prompt.digits == 8
+    assert not caller.did(CheckNumber)
+    caller.keys("9000*")
+    assert caller.prompt.items == ("nb/intake.enter_number",)
+
+
+def test_a_star_begins_the_number_anew() -> None:
+    """What was keyed in before it is forgotten; the line hands over eight keys at a time, the star among them."""
+    caller = Caller().keys("1", "2", "2", "12*90001")
+    assert (caller.prompt.items, caller.prompt.digits) == ((), 3)
+    caller.keys("234")
+    assert caller.did(CheckNumber) == [CheckNumber("90001234", CALLER)]
+    caller = Caller().keys("1", "2", "2", "12*90001", "2*9", "0001234")
+    assert caller.did(CheckNumber) == [CheckNumber("90001234", CALLER)]
+    caller = Caller().keys("1", "2", "2", "00474000", "*900", "01234")
+    assert caller.did(CheckNumber) == [CheckNumber("90001234", CALLER)]
+    caller = Caller().keys("1", "2", "2", "111*0047", "4000", "1234")
+    assert caller.did(CheckNumber) == [CheckNumber("004740001234", CALLER)]
+
+
+def test_a_star_begins_the_reference_anew() -> None:
+    """And alone it repeats the question."""
+    caller = Caller(None).keys("3", "*")
+    assert (caller.prompt.items, caller.prompt.digits) == (("nb/intake.enter_reference",), 6)
+    caller.keys("12*111")
+    assert (caller.prompt.items, caller.prompt.digits) == ((), 3)
+    caller.keys("222")
+    assert caller.did(Find) == [Find("9001", None, "111222")]
+    assert caller.state.keyed == ""
+
+
+@pytest.mark.parametrize("way", ["122", "3"])
+def test_stars_for_ever(way: str) -> None:
+    """Whoever only ever begins anew is let go in the end, with the promise."""
+    caller = Caller(None if way == "3" else CALLER).keys(*way)
+    for _ in range(250):
+        if caller.over:
+            break
+        digits = caller.prompt.digits
+        caller.keys("1" * (digits - 1) + "*" if digits > 1 else "3" if way == "3" and digits else "-")
+    assert caller.over
+    assert caller.state.promised
+
+
 def test_an_international_prefix_waits_for_the_rest() -> None:
     """0047 and eight digits is one number."""
     caller = Caller().keys("1", "2", "2", "00474000")
