@@ -35,17 +35,21 @@ class DeskWishes(DeskBase):
     async def set_urgent(self, request_id: str, reason: Reason, actor: str) -> CallbackRequest:
         """It cannot wait: due by the urgent rule, counted from the registration, and to be rung now.
 
-        The deadline never gets later by it, and the time of registration and the date told stay. Raises
-        ValueError for a reason that is not one of URGENT_REASONS."""
-        if reason not in URGENT_REASONS:
+        `unspecified`: they did not say why, and a reason that is known stays. The deadline never gets later by it, and
+        the time of registration and the date told stay. Raises ValueError for a reason that is neither one of
+        URGENT_REASONS nor `unspecified`."""
+        if reason not in URGENT_REASONS and reason is not Reason.UNSPECIFIED:
             raise ValueError(f"{reason.value} is not an urgent reason")
 
         async def change(request: CallbackRequest) -> CallbackRequest:
             is_urgent = request.urgency is Urgency.URGENT
-            if is_urgent and request.reason is reason:
+            known = request.reason if reason is Reason.UNSPECIFIED else reason
+            if is_urgent and request.reason is known:
                 return request
-            clock = {} if is_urgent else self._urgent_clock(request)
-            return await self._say(request, actor, "made_urgent", now=True, reason=reason, **clock)
+            if is_urgent:
+                return await self._say(request, actor, "urgent_reason_set", now=True, reason=known)
+            clock = self._urgent_clock(request)
+            return await self._say(request, actor, "made_urgent", now=True, reason=known, **clock)
 
         return await self._retrying_open(request_id, change)
 
@@ -143,4 +147,5 @@ def with_wishes_of(kept: CallbackRequest, gone: CallbackRequest) -> CallbackRequ
             due_at=min(kept.due_at, gone.due_at),
             last_workable_at=min(kept.last_workable_at, gone.last_workable_at),
         )
-    return kept if kept.reason in URGENT_REASONS else replace(kept, reason=gone.reason)
+    said = kept.reason in URGENT_REASONS or gone.reason is Reason.UNSPECIFIED
+    return kept if said else replace(kept, reason=gone.reason)

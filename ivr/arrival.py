@@ -44,6 +44,7 @@ from ivr.machine import (
     StartReturn,
     StopTaking,
 )
+from ivr.phrases import about_items
 from ivr.prompts import spoken_tag
 
 
@@ -154,8 +155,8 @@ def _dial(state: ArrivalState, event: Event, now: datetime) -> tuple[ArrivalStat
 
 def _whisper(state: ArrivalState) -> tuple[str, ...]:
     missed, language = _of(state), state.office.languages[0]
-    ids = ["whisper.return_call", *(["whisper.urgent"] if missed.urgent else []), f"reason.{missed.reason}"]
-    return tuple(f"{language}/{i}" for i in (*ids, "whisper.accept"))
+    about = about_items(missed.reason, language, urgent=missed.urgent)
+    return (f"{language}/whisper.return_call", *about, f"{language}/whisper.accept")
 
 
 def _connected(state: ArrivalState, event: Connected, now: datetime) -> Step:

@@ -35,7 +35,7 @@ from ivr.machine import (
     MarkRinging,
     NeverCall,
 )
-from ivr.phrases import duration_items, when_items
+from ivr.phrases import about_items, duration_items, when_items
 
 BRIEFINGS = 3
 """How often the caseworker hears who it is about before the call is given up."""
@@ -152,11 +152,9 @@ def _brief(state: CallbackState, now: datetime) -> Step:
 
 
 def _whisper(facts: CallbackFacts, now: datetime) -> tuple[str, ...]:
-    ids = ["whisper.callback"]
-    if facts.urgent:
-        ids.append("whisper.urgent")
-    ids += [
-        f"reason.{facts.reason}",
+    ids = [
+        "whisper.callback",
+        *about_items(facts.reason, facts.language, urgent=facts.urgent),
         "whisper.waited",
         *duration_items(now - facts.registered_at, facts.language),
     ]

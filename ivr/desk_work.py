@@ -148,6 +148,8 @@ class DeskWork:
         except NumberRefusedError as error:  # their own number may not be rung: ask for another
             refused = error.why
             request, _ = await self._desk.register(replace(asked, phone=None))
+        if command.chosen:
+            request = await desk.set_language(request.id, command.language, "caller")
         return Registered(request.id, request.reference, request.phone, self._spoken_date(request), refused)
 
     async def _update(self, chosen: Update) -> Updated:

@@ -65,14 +65,16 @@ REFERENCE_DIGITS = 6
 PATIENCE = 2
 """Silences or wrong keys in one step before the call goes on with what is known."""
 NUMBER_TRIES = 4
-"""Refused numbers before the call goes on with what is known."""
+"""Numbers that are refused, or said to be wrong, before the call goes on with what is known."""
 MOST_STEPS = 60
 """Nodes and repeats in one call; then it ends with the promise. No caller needs a third of them."""
+KEY_PAUSE = timedelta(seconds=3)
+"""Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
 URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 """Nav's own four, by key."""
-UNCLEAR_URGENT = "emergency_help"
-"""Whoever said yes and then no reason is urgent all the same."""
+UNSTATED = "unspecified"
+"""Whoever said yes is urgent from that key press on, also without a reason."""
 
 
 def begin(offered: CallOffered, office: OfficeFacts, menu: Menu, now: datetime) -> Step:
@@ -214,7 +216,7 @@ def _repeat(state: IntakeState, now: datetime) -> Step:
     state = replace(state, steps=state.steps + 1)
     node = state.menu.node[state.at]
     if isinstance(node, StatusNode) and state.found is not None:
-        return _ask(state, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
+        return _tell_status(state, now)
     return _enter(state, node, now)
 
 
@@ -233,7 +235,7 @@ def _keys(state: IntakeState, node: object) -> dict[str, Way]:
         case LanguageNode():
             return {str(at): _speak(language) for at, language in enumerate(state.office.languages, 1)}
         case UrgentNode():
-            return {"1": _which_reason, "2": _to(node.next)}
+            return {"1": _is_urgent, "2": _to(node.next)}
     return {}
 
 
@@ -280,27 +282,39 @@ def _speak(language: str) -> Way:
     return chosen
 
 
-def _which_reason(state: IntakeState, now: datetime) -> Step:
-    state = replace(state, silences=0, mistakes=0)
+def _is_urgent(state: IntakeState, now: datetime) -> Step:
+    state = replace(state, node=Node.MAKING_URGENT, urgent=True)
+    return state, (Update(state.request_id or "", urgent_reason=UNSTATED),)
+
+
+def _which_reason(state: IntakeState, event: Updated, now: datetime) -> Step:
+    state = replace(state, answer_by=event.answer_by, silences=0, mistakes=0)
     return _ask(state, Node.REASON, *spoken(state, "intake.urgent_which"))
 
 
 def _reason_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     reason = URGENT_REASONS.get(event.digits)
-    if reason is None and event.digits != "*" and state.mistakes >= PATIENCE:
-        reason = UNCLEAR_URGENT
-    if reason is None and state.steps <= MOST_STEPS:
-        wrong = () if event.digits == "*" else spoken(state, "intake.wrong_key")
-        state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
-        return _ask(state, Node.REASON, *wrong, *spoken(state, "intake.urgent_which"))
-    return _update(state, Update(state.request_id or "", urgent_reason=reason or UNCLEAR_URGENT))
+    if reason is not None:
+        return _update(state, Update(state.request_id or "", urgent_reason=reason))
+    repeats = event.digits == "*"
+    if state.steps > MOST_STEPS or (state.mistakes >= PATIENCE and not repeats):
+        return _after_reason(state, now)
+    wrong = () if repeats else spoken(state, "intake.wrong_key")
+    state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
+    return _ask(state, Node.REASON, *wrong, *spoken(state, "intake.urgent_which"))
 
 
 def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     if state.silences + 1 >= PATIENCE:
-        return _update(state, Update(state.request_id or "", urgent_reason=UNCLEAR_URGENT))
+        return _after_reason(state, now)
     state = replace(state, silences=state.silences + 1)
     return _ask(state, Node.REASON, *spoken(state, "intake.urgent_which"))
+
+
+def _after_reason(state: IntakeState, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    assert isinstance(node, UrgentNode)
+    return _go(state, node.urgent, now, "intake.urgent_now")
 
 
 # ---- the desk's answers -------------------------------------------------------------------------
@@ -308,7 +322,8 @@ def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
 
 def _register(state: IntakeState, by: str) -> Step:
     state = replace(state, node=Node.REGISTERING)
-    return state, (Register(state.office.office_no, state.caller, state.language, by),)
+    asked = Register(state.office.office_no, state.caller, state.language, by, chosen=state.chose_language)
+    return state, (asked,)
 
 
 def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
@@ -352,12 +367,14 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
         case SetNode():
             return _go(state, node.next, now, *node.say)
         case UrgentNode():
-            return _go(replace(state, urgent=True), node.urgent, now, "intake.urgent_now")
+            return _after_reason(state, now)
         case WithdrawNode():
             state = replace(state, request_id=None, reference=None, phone=None, found=None, withdrawn=True)
             return _go(state, node.next, now, "intake.withdrawn")
         case LanguageNode():
             return _go(state, node.next, now)
+        case StatusNode():
+            return _tell_status(state, now)
     raise AssertionError(f"nothing is kept at {state.at}")
 
 
@@ -382,9 +399,19 @@ def _ask_reference(state: IntakeState) -> Step:
 
 
 def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    if len(event.digits) == REFERENCE_DIGITS:
-        return _find(replace(state, knows_reference=True), None, event.digits)
-    return _no_reference(state, now)
+    all_came = len(event.digits) == REFERENCE_DIGITS - len(state.keyed)
+    state = _keyed(state, event.digits)
+    reference, missing = state.keyed, REFERENCE_DIGITS - len(state.keyed)
+    if state.steps > MOST_STEPS:
+        return _nobody_found(replace(state, keyed=""), now)
+    if event.digits.endswith("*"):
+        return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
+    if all_came and missing:
+        return state, (_rest(state, missing),)
+    state = replace(state, keyed="")
+    if missing:
+        return _no_reference(state, now)
+    return _find(replace(state, knows_reference=True), None, reference)
 
 
 def _no_reference(state: IntakeState, now: datetime) -> Step:
@@ -395,7 +422,7 @@ def _no_reference(state: IntakeState, now: datetime) -> Step:
 
 
 def _reference_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
-    return _no_reference(state, now)
+    return _no_reference(replace(state, keyed=""), now)
 
 
 def _found(state: IntakeState, event: Found, now: datetime) -> Step:
@@ -415,6 +442,14 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
         language=event.language if event.language and not state.chose_language else state.language,
         silences=0,
     )
+    if event.language != state.language:  # chosen in this call
+        return _update(state, Update(event.request_id, language=state.language))
+    return _tell_status(state, now)
+
+
+def _tell_status(state: IntakeState, now: datetime) -> Step:
+    node = state.menu.node[state.at]
+    assert isinstance(node, StatusNode)
     return _ask(state, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
 
 
@@ -437,12 +472,37 @@ def _ask_number(state: IntakeState, *say: str) -> Step:
 
 
 def _number_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    keyed = state.keyed + event.digits
-    if keyed.startswith("00") and len(keyed) == NATIONAL_DIGITS:
-        # An international prefix: the rest is still to come (0047 and eight digits, or a foreign number).
-        more = 4 if keyed.startswith("0047") else 7
-        return replace(state, keyed=keyed), (Prompt(state.leg, (), more, timedelta(seconds=3)),)
-    return _check(replace(state, keyed=keyed))
+    all_came = len(event.digits) == _to_come(state.keyed)
+    state = _keyed(state, event.digits)
+    if state.steps > MOST_STEPS:
+        return _after_number(replace(state, keyed=""), now)
+    if event.digits.endswith("*"):
+        return _ask(state, Node.KEYING, *spoken(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
+    if all_came and _to_come(state.keyed):
+        return state, (_rest(state, _to_come(state.keyed)),)
+    return _check(state)
+
+
+def _to_come(keyed: str) -> int:
+    """How many digits may follow in a number that begins so."""
+    if len(keyed) < NATIONAL_DIGITS:
+        return NATIONAL_DIGITS - len(keyed)
+    if len(keyed) == NATIONAL_DIGITS and keyed.startswith("00"):  # 0047 and eight digits, or a foreign number
+        return 4 if keyed.startswith("0047") else 7
+    return 0
+
+
+def _keyed(state: IntakeState, digits: str) -> IntakeState:
+    """With what was keyed in; a `*` begins anew."""
+    _, star, anew = digits.rpartition("*")
+    if star:
+        return replace(state, keyed=anew, steps=state.steps + 1)
+    return replace(state, keyed=state.keyed + digits)
+
+
+def _rest(state: IntakeState, digits: int) -> Prompt:
+    """The line collects so many keys at a time; this is for those that follow."""
+    return Prompt(state.leg, (), digits, KEY_PAUSE)
 
 
 def _number_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
@@ -464,15 +524,20 @@ def _number_accepted(state: IntakeState, event: NumberAccepted, now: datetime) -
 
 
 def _number_refused(state: IntakeState, event: NumberRefused, now: datetime) -> Step:
-    state = _saying(replace(state, refused=state.refused + 1, keyed=""), f"number.refused.{event.why}")
-    if state.refused >= NUMBER_TRIES:
+    return _another_number(_saying(state, f"number.refused.{event.why}"), now)
+
+
+def _another_number(state: IntakeState, now: datetime) -> Step:
+    """The one keyed in is not to be rung."""
+    state = replace(state, tries=state.tries + 1, keyed="")
+    if state.tries >= NUMBER_TRIES:
         return _after_number(state, now)
     return _ask_number(state, "intake.enter_number")
 
 
 def _readback_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     if event.digits == "2":
-        return _ask_number(state, "intake.enter_number")
+        return _another_number(state, now)
     if event.digits == "1" or state.mistakes >= PATIENCE:
         return _set_number(state, Node.SETTING)
     wrong = () if event.digits == "*" else spoken(state, "intake.wrong_key")
@@ -610,6 +675,8 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.REGISTERING, Registered): _registered,
     (_N.REGISTERING, NotRegistered): _not_registered,
     (_N.REGISTERING, LegEnded): _ended,
+    (_N.MAKING_URGENT, Updated): _which_reason,
+    (_N.MAKING_URGENT, LegEnded): _ended,
     (_N.REASON, DigitsEntered): _reason_key,
     (_N.REASON, NoInput): _reason_silence,
     (_N.REASON, LegEnded): _ended,

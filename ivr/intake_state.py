@@ -17,6 +17,8 @@ class Node(StrEnum):
 
     ASKING = "asking"
     """One key."""
+    MAKING_URGENT = "making_urgent"
+    """They said that it is urgent; it is being kept, before anything else is asked."""
     REASON = "reason"
     """Which urgent reason?"""
     KEYING = "keying"
@@ -76,7 +78,8 @@ class IntakeState:
     """In this step."""
     mistakes: int = 0
     """In this step."""
-    refused: int = 0
+    tries: int = 0
+    """Numbers keyed in that are not to be rung."""
     steps: int = 0
     keyed: str = ""
     """Keys of a number, then the number that was accepted."""

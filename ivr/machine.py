@@ -31,6 +31,8 @@ class Register:
     language: str
     by: str
     """`key`, `silence` or `wrong_key`: what made us register."""
+    chosen: bool = False
+    """They chose the language in this call: a request of theirs that is on the list is met in it from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Update:
     request_id: str
     language: str | None = None
     urgent_reason: str | None = None
-    """One of the four urgent `callback.request.Reason`s: from now on it is urgent."""
+    """It is urgent from now on: one of the four urgent `callback.request.Reason`s, or `unspecified`."""
     when: str | None = None
     """`any`, or a `callback.request.DayPart`."""
     discreet: bool | None = None

@@ -157,3 +157,10 @@ def _day_items(at: datetime, now: datetime, language: str) -> tuple[str, ...]:
         (day - to_local(aware_utc(now)).date()).days
     )
     return _items(language, near) if near else date_items(day, language)
+
+
+def about_items(reason: str, language: str, *, urgent: bool) -> tuple[str, ...]:
+    """For a caseworker: whether it is urgent, and what it is about. Of whoever said only that it is urgent, no more
+    than that. `reason` is a `callback.request.Reason`."""
+    said = () if urgent and reason == "unspecified" else (f"reason.{reason}",)
+    return _items(language, *(["whisper.urgent"] if urgent else []), *said)

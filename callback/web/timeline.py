@@ -29,8 +29,8 @@ _END = frozenset({"result_reached", "withdrawn", "decided"})
 _STEP = frozenset(
     {
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
-        "reassigned", "made_urgent", "day_part_set", "discreet_set", "language_set", "reachable_until_set",
-        "asked_not_to_be_called", "rang_back", "never_call_lifted",
+        "reassigned", "made_urgent", "urgent_reason_set", "day_part_set", "discreet_set", "language_set",
+        "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from callback.desk_guards import REFUSAL, TOO_MANY_REGISTRATIONS
-from callback.request import OPEN, URGENT_REASONS, CallbackRequest, RequestState, Urgency
+from callback.request import OPEN, CallbackRequest, RequestState, Urgency
 from config.menu import Menu
 from hardware.line import Prompt
 from ivr.phrases import date_items, phone_items, reference_items
-from ivr.prompts import spoken_tag
+from ivr.prompts import bare_language, spoken_tag
 from scheduler.clock import to_local
 from tests.integration.caller_world import CATALOGUE, CallerWorld, Heard, length
 
@@ -33,14 +33,8 @@ FIXED = {
     "intake.enter_reference": "reference",
 }
 STATUS_WORDS = {"intake.tried", "intake.next_try", "intake.next_try_soon"}
+PUT_THROUGH, NOBODY = ("intake.connecting",), ("intake.nobody_now",)
 URGENT_KEYS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
-
-LANGUAGE_OF_WHO_IS_ON_THE_LIST = (
-    "the language chosen before 1 or 3 by somebody on the list does not follow their request"
-)
-URGENT_AND_GONE = "who says that it is urgent and is gone before saying what they lack is not urgent"
-GAPS = frozenset({LANGUAGE_OF_WHO_IS_ON_THE_LIST, URGENT_AND_GONE})
-"""What is known to go wrong, each with a test of its own that fails until it is mended."""
 
 
 class Words:
@@ -52,8 +46,12 @@ class Words:
             _ids(say): name
             for name, node in menu.node.items()
             if node.kind in ("choose", "confirm", "status", "urgent")
-            for say in (node.say, getattr(node, "again", ()))
-            if say
+            for say in (
+                node.say,
+                getattr(node, "again", ()),
+                node.say[1:] if getattr(node, "hours", False) else (),
+            )
+            if say  # that it is closed is said after the first
         }
         self._fixed = {item for node in menu.node.values() for item in node.prompts if "/" in item}
 
@@ -93,8 +91,9 @@ class Words:
         return self._languages[int(key) - 1]
 
     def of_no_language(self, item: str) -> bool:
-        """Said as it stands, whatever the caller speaks."""
-        return item in self._fixed
+        """Said in the language the menu gives it, whatever the caller speaks."""
+        tag, _, prompt_id = item.partition("/")
+        return f"{bare_language(tag)}/{prompt_id}" in self._fixed
 
 
 @dataclass(slots=True)
@@ -122,13 +121,15 @@ class Call:
     promised: bool = False
     told: bool = False
     """Where their request stands."""
-    urgent: str | None = None
+    urgent: bool = False
+    reason: str | None = None
+    """Which of the four they said, last."""
     language: str | None = None
-    chose_before: bool = False
-    """The language, before a request that was on the list already."""
     references: set[str] = field(default_factory=set)
     keyed: str | None = None
     """The number they keyed in and heard read back, and did not say no to."""
+    returned: bool = False
+    """They were rung in vain, and are put through without a key press."""
     talked: bool = False
     cut_off: bool = False
     """The service, or the line to it, failed in the middle of a step: what becomes of the call is up to the exchange."""
@@ -138,12 +139,14 @@ class Call:
 class Witness:
     """Follows one call at a time. Raises AssertionError when something happens that must never happen."""
 
-    def __init__(self, words: Words, gaps: frozenset[str] = GAPS) -> None:
-        self.words, self.gaps = words, gaps
+    def __init__(self, words: Words) -> None:
+        self.words = words
         self.call: Call | None = None
         self._wrong: list[str] = []
         self._rows: dict[str, CallbackRequest] = {}
         self._urgent: set[str] = set()
+        self._reasons = {"unspecified"}
+        """That anybody gave."""
         self.world: CallerWorld
 
     # ---- what happens
@@ -166,11 +169,12 @@ class Witness:
         """Called by the line, in the middle of a step: what is wrong is told by `look`."""
         if self.call is None:
             return
+        ids = _ids(prompt.items)
+        self.call.returned |= not self.call.answers and ids[:1] in (PUT_THROUGH, NOBODY)
         self._know_request()
         self._wrong += self._untrue(self.call, prompt)
         self._wrong += self._not_asked_for(self.call, prompt)
         self._wrong += self._foreign(self.call, prompt)
-        ids = _ids(prompt.items)
         self.call.promised |= "intake.no_number" in ids or "intake.on_number" in ids
         self.call.told |= not STATUS_WORDS.isdisjoint(ids)
         if "intake.too_many_today" in ids:
@@ -190,11 +194,11 @@ class Witness:
         call.registers |= kind in ("register", "on_call", "transfer")
         chosen = self.words.language(question, key)
         if chosen is not None:
-            call.language, call.chose_before = chosen, not (call.promised or call.told)
-        if self.words.kind(question) == "urgent" and key == "1":
-            call.urgent = "emergency_help"
+            call.language = chosen
+        call.urgent |= self.words.kind(question) == "urgent" and key == "1"
         if question == "reason" and key in URGENT_KEYS:
-            call.urgent = URGENT_KEYS[key]
+            call.reason = URGENT_KEYS[key]
+            self._reasons.add(call.reason)
         if question == "reference":
             call.references.add(key)
         if question == "readback":
@@ -258,20 +262,15 @@ class Witness:
         assert len(new) <= 1, "registered twice in one call"
         if not call.stuttered:  # else the ledger may say twice that somebody asked again: its answer was lost
             assert self._registrations() - call.entries <= 1, "registered again and again in one call"
-        if call.language is not None and not (
-            call.chose_before and LANGUAGE_OF_WHO_IS_ON_THE_LIST in self.gaps
-        ):
+        if call.language is not None:
             assert request.language == call.language, "the language does not follow the request"
-        gone = call.cut_off or not self.is_up(call)
         if call.keyed is not None:
             assert any(r.phone == call.keyed for r in self.world.open_now()), (
                 "the number they keyed in is lost"
             )
-        lost = URGENT_AND_GONE in self.gaps and gone and call.urgent == "emergency_help"
-        if call.urgent is not None and self.question != "reason" and not lost:
-            assert (request.urgency, request.reason) == (Urgency.URGENT, call.urgent), (
-                "said that it is urgent"
-            )
+        if call.urgent:
+            assert request.urgency is Urgency.URGENT, "said that it is urgent"
+            assert call.reason in (None, request.reason), "said why it is urgent"
 
     def _is_asked_again(self, call: Call) -> None:
         """`*` says the same again, unless they have had it again and again."""
@@ -334,13 +333,13 @@ class Witness:
                 assert question == "readback", f"another number, not read back: {call.answers[-2:]}"
                 assert key != "2", "the number was said to be wrong"
                 assert key != HUNG_UP or before.phone is None
-        if call is not None and call.urgent is not None and call.request is not None:
+        if call is not None and call.urgent and call.request is not None:
             self._urgent.add(self.followed(call.request))
         for request in rows.values():
             urgent = {self.followed(id_) for id_ in self._urgent}
             if request.urgency is Urgency.URGENT and request.state in OPEN:
                 assert request.id in urgent, "urgent, and nobody said so"
-                assert request.reason in URGENT_REASONS
+            assert request.reason in self._reasons, "a reason that nobody gave"
         self._rows = rows
 
     # ---- what is heard
@@ -354,16 +353,19 @@ class Witness:
         if request is None or request.state not in OPEN:
             yield f"a promise to somebody who is not on the list: {call.answers}"
             return
-        expected = self._promise(request, prompt.items[-1].partition("/")[0])
-        at = len(prompt.items) - len(expected)
-        if not any(prompt.items[i : i + len(expected)] == expected for i in range(at + 1)):
+        tag = prompt.items[-1].partition("/")[0]
+        # The office may close in the middle of the call: what was true when they pressed 1 may be said then.
+        times = (self.world.clock.now(), call.began_at)
+        expected = [self._promise(request, tag, now) for now in times]
+        if not any(
+            prompt.items[i : i + len(said)] == said for said in expected for i in range(len(prompt.items))
+        ):
             yield f"not what the list says, {expected}: {prompt.items}"
 
-    def _promise(self, request: CallbackRequest, tag: str) -> tuple[str, ...]:
+    def _promise(self, request: CallbackRequest, tag: str, now: datetime) -> tuple[str, ...]:
         if request.phone is None:
             code = (f"{tag}/intake.no_number", *reference_items(request.reference, tag))
             return (*code, *code, f"{tag}/intake.ring_back")
-        now = self.world.clock.now()
         opening = self.world.desk.calendar(request.office_no).next_opening(now)
         urgent = request.urgency is Urgency.URGENT
         day = to_local(request.due_at).date() if urgent else request.answer_by_date
@@ -382,7 +384,9 @@ class Witness:
         if not told:
             return
         if ids & STATUS_WORDS:
-            if not any(self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers):
+            if not call.returned and not any(
+                self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers
+            ):
                 yield f"the status, unasked: {call.answers}"
             mine = [
                 r
@@ -435,13 +439,14 @@ class Witness:
             call.request = keyed[-1]
         elif call.request is None:
             new = [r.id for r in rows if r.id not in call.known]
-            asked = call.registers or any(
-                self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers
+            asked = (
+                call.registers
+                or call.returned
+                or any(self.words.kind(self.words.leads_to(*answer)) == "status" for answer in call.answers)
             )
             silent = self._registrations() > call.entries
             own = [r.id for r in rows if r.phone is not None and r.phone == call.caller and (asked or silent)]
             call.request = next(iter(new + own), None)
-            call.chose_before &= not new
 
     def followed(self, request_id: str) -> str:
         while (into := self._merged_into(request_id)) is not None:

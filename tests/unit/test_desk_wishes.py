@@ -112,13 +112,29 @@ class TestUrgent:
         other = await desk.set_urgent(request.id, Reason.NO_POWER, "caller")
         assert (other.reason, other.due_at) == (Reason.NO_POWER, request.due_at)
 
-    @pytest.mark.parametrize("reason", [Reason.ADVICE, Reason.UNSPECIFIED])
-    async def test_only_the_four_reasons_are_urgent(self, desk: Desk, reason: Reason) -> None:
+    async def test_only_the_four_reasons_are_urgent(self, desk: Desk) -> None:
         """Another reason is refused."""
         request = await registered(desk)
         with pytest.raises(ValueError, match="not an urgent reason"):
-            await desk.set_urgent(request.id, reason, "caller")
+            await desk.set_urgent(request.id, Reason.ADVICE, "caller")
         assert await desk.get(request.id) == request
+
+    async def test_urgent_without_a_reason_invents_none(self, desk: Desk) -> None:
+        """They did not say why: urgent all the same, and the ledger says when they did."""
+        request = await registered(desk)
+        urgent = await desk.set_urgent(request.id, Reason.UNSPECIFIED, "caller")
+        assert (urgent.urgency, urgent.reason) == (Urgency.URGENT, Reason.UNSPECIFIED)
+        assert urgent.due_at == MONDAY + 2 * HOUR
+        told = await desk.set_urgent(request.id, Reason.NO_FOOD, "caller")
+        assert (told.reason, told.due_at) == (Reason.NO_FOOD, urgent.due_at)
+        assert await desk.set_urgent(request.id, Reason.UNSPECIFIED, "caller") == told
+        assert await events(desk, request) == ["registered", "made_urgent", "urgent_reason_set"]
+
+    async def test_a_reason_that_is_known_is_not_forgotten(self, desk: Desk) -> None:
+        """It was written down what it is about; that it is urgent too does not change that."""
+        request = await registered(desk, reason=Reason.DEBT_ADVICE)
+        urgent = await desk.set_urgent(request.id, Reason.UNSPECIFIED, "caller")
+        assert (urgent.urgency, urgent.reason) == (Urgency.URGENT, Reason.DEBT_ADVICE)
 
     async def test_after_a_talk_the_result_is_still_due(self, desk: Desk) -> None:
         """A caseworker who has not written the result keeps the request."""

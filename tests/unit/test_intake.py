@@ -45,6 +45,8 @@ from tests.unit.intake_caller import (
     Caller,
 )
 
+URGENT = Update("r1", urgent_reason="unspecified")
+
 
 def test_answers_with_the_greeting_and_takes_a_key() -> None:
     """The call is answered and the greeting comes first; English callers hear in English that there is English."""
@@ -118,15 +120,23 @@ def test_urgent(key: str, reason: str) -> None:
     caller = Caller().keys("1", "1")
     assert caller.hears("intake.urgent_which")
     caller.keys(key)
-    assert caller.did(Update) == [Update("r1", urgent_reason=reason)]
+    assert caller.did(Update) == [URGENT, Update("r1", urgent_reason=reason)]
     assert caller.hears("intake.urgent_now", "intake.promise")
+
+
+def test_urgent_at_the_key_press() -> None:
+    """Whoever says yes and is gone before saying what they lack is urgent; no reason is made up for them."""
+    caller = Caller().keys("1", "1").hangs_up()
+    assert caller.did(Update) == [URGENT]
+    assert caller.state.ended
 
 
 @pytest.mark.parametrize("unclear", [["-", "-"], ["9", "9", "9"], ["*", "9", "-", "-"]])
 def test_urgent_without_a_clear_reason_is_urgent(unclear: list[str]) -> None:
     """Who said yes is not made ordinary by an unclear second answer."""
     caller = Caller().keys("1", "1", *unclear)
-    assert caller.did(Update) == [Update("r1", urgent_reason="emergency_help")]
+    assert caller.did(Update) == [URGENT]
+    assert caller.hears("intake.urgent_now", "intake.promise")
 
 
 @pytest.mark.parametrize("unclear", [["-", "-"], ["9", "9", "9"]])
@@ -148,7 +158,7 @@ def test_a_language_without_a_voice_is_announced_in_bokmal() -> None:
         *("nb/intake.language_sma", "nb/digit.4"),
     )
     caller.keys("4", "1")
-    assert caller.did(Register) == [Register("9001", CALLER, "sma", "key")]
+    assert caller.did(Register) == [Register("9001", CALLER, "sma", "key", chosen=True)]
 
 
 def test_language_before_registering() -> None:
@@ -158,8 +168,17 @@ def test_language_before_registering() -> None:
     caller.keys("2")
     assert caller.prompt.items[0] == "en/intake.greeting"
     caller.keys("1")
-    assert caller.did(Register) == [Register("9001", CALLER, "en", "key")]
+    assert caller.did(Register) == [Register("9001", CALLER, "en", "key", chosen=True)]
     assert all(item.startswith("en/") for item in caller.prompt.items)
+
+
+def test_language_before_the_status() -> None:
+    """Chosen before 3, it follows the request that is found; not when it is the one of the request already."""
+    caller = Caller(found=FOUND).keys("2", "2", "3")
+    assert caller.did(Update) == [Update("r9", language="en")]
+    assert caller.hears("intake.tried", "intake.status_choices")
+    assert caller.prompt.items[0] == "en/intake.registered"
+    assert not Caller(found=FOUND).keys("2", "1", "3").did(Update)
 
 
 def test_language_after_registering() -> None:
@@ -196,6 +215,64 @@ def test_a_readback_can_be_keyed_again_and_silence_confirms() -> None:
     assert caller.prompt.digits == 8
     caller.keys("90001234", "-", "-")
     assert caller.did(SetNumber) == [SetNumber("r1", OTHER, own=False)]
+
+
+def test_a_number_is_not_keyed_in_for_ever() -> None:
+    """After four that were said to be wrong the call goes on with what is known."""
+    caller = Caller().keys("1", "2", "2", *["90001234", "2"] * 4)
+    assert caller.hears("intake.promise", "number.40")
+    assert not caller.did(SetNumber)
+    assert caller.state.keyed == ""
+
+
+def test_a_star_repeats_the_question_for_a_number() -> None:
+    """Alone it is no number, and no try: the question is heard again."""
+    caller = Caller().keys("1", "2", "2")
+    for _ in range(3):
+        caller.keys("*")
+        assert caller.prompt.items == ("nb/intake.enter_number",)
+        assert caller.prompt.digits == 8
+    assert not caller.did(CheckNumber)
+    caller.keys("9000*")
+    assert caller.prompt.items == ("nb/intake.enter_number",)
+
+
+def test_a_star_begins_the_number_anew() -> None:
+    """What was keyed in before it is forgotten; the line hands over eight keys at a time, the star among them."""
+    caller = Caller().keys("1", "2", "2", "12*90001")
+    assert (caller.prompt.items, caller.prompt.digits) == ((), 3)
+    caller.keys("234")
+    assert caller.did(CheckNumber) == [CheckNumber("90001234", CALLER)]
+    caller = Caller().keys("1", "2", "2", "12*90001", "2*9", "0001234")
+    assert caller.did(CheckNumber) == [CheckNumber("90001234", CALLER)]
+    caller = Caller().keys("1", "2", "2", "00474000", "*900", "01234")
+    assert caller.did(CheckNumber) == [CheckNumber("90001234", CALLER)]
+    caller = Caller().keys("1", "2", "2", "111*0047", "4000", "1234")
+    assert caller.did(CheckNumber) == [CheckNumber("004740001234", CALLER)]
+
+
+def test_a_star_begins_the_reference_anew() -> None:
+    """And alone it repeats the question."""
+    caller = Caller(None).keys("3", "*")
+    assert (caller.prompt.items, caller.prompt.digits) == (("nb/intake.enter_reference",), 6)
+    caller.keys("12*111")
+    assert (caller.prompt.items, caller.prompt.digits) == ((), 3)
+    caller.keys("222")
+    assert caller.did(Find) == [Find("9001", None, "111222")]
+    assert caller.state.keyed == ""
+
+
+@pytest.mark.parametrize("way", ["122", "3"])
+def test_stars_for_ever(way: str) -> None:
+    """Whoever only ever begins anew is let go in the end, with the promise."""
+    caller = Caller(None if way == "3" else CALLER).keys(*way)
+    for _ in range(250):
+        if caller.over:
+            break
+        digits = caller.prompt.digits
+        caller.keys("1" * (digits - 1) + "*" if digits > 1 else "3" if way == "3" and digits else "-")
+    assert caller.over
+    assert caller.state.promised
 
 
 def test_an_international_prefix_waits_for_the_rest() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from config.model import VoiceSpeed
 from ivr.phrases import (
+    about_items,
     clock_items,
     date_items,
     duration_items,
@@ -426,3 +427,16 @@ def test_references_are_said_digit_by_digit() -> None:
     assert said(reference_items("240761", "nb")) == "to fire null sju seks en"
     with pytest.raises(ValueError, match="digits"):
         reference_items("24-61", "nb")
+
+
+@pytest.mark.parametrize(
+    ("reason", "urgent", "said"),
+    [
+        ("no_food", True, ("nb/whisper.urgent", "nb/reason.no_food")),
+        ("unspecified", True, ("nb/whisper.urgent",)),
+        ("unspecified", False, ("nb/reason.unspecified",)),
+    ],
+)
+def test_no_reason_is_made_up(reason: str, urgent: bool, said: tuple[str, ...]) -> None:
+    """A caseworker hears that it is urgent, and why only where somebody said why."""
+    assert about_items(reason, "nb", urgent=urgent) == said

@@ -145,7 +145,7 @@ def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     )
 
     def same(state: IntakeState) -> object:
-        asked = (state.silences, state.mistakes, state.refused, state.keyed, state.knows_reference)
+        asked = (state.silences, state.mistakes, state.tries, state.keyed, state.knows_reference)
         known = (state.request_id, state.phone, state.answered_by_person, state.withdrawn)
         return state.node, state.at, asked, known
 

@@ -163,6 +163,7 @@ def test_attempts_in_words() -> None:
         ),
         ("liv", "reassigned", {"to": "ola"}, "Liv ga den til Ola."),
         ("caller", "made_urgent", {}, "Innringeren sa at det haster."),
+        ("caller", "urgent_reason_set", {}, "Innringeren sa hvorfor det haster."),
         ("kari", "reachable_until_set", {}, "Kari endret hvor lenge nummeret kan ringes."),
         ("callee", "asked_not_to_be_called", {}, "Den som svarte sa at nummeret ikke skal ringes."),
         ("liv", "never_call_lifted", {"reason_written": True}, "Liv lot nummeret ringes igjen."),

@@ -252,6 +252,7 @@ TEXTS: dict[str, str] = {
     "line.number_changed": "{actor} changed the number.",
     "line.reassigned": "{actor} gave it to {to}.",
     "line.made_urgent": "{actor} said that it is urgent.",
+    "line.urgent_reason_set": "{actor} said why it is urgent.",
     "line.day_part_set": "{actor} changed the wish for a part of the day.",
     "line.discreet_set": "{actor} changed whether to be discreet.",
     "line.language_set": "{actor} changed the language.",

@@ -252,6 +252,7 @@ TEXTS: dict[str, str] = {
     "line.number_changed": "{actor} endret nummeret.",
     "line.reassigned": "{actor} ga den til {to}.",
     "line.made_urgent": "{actor} sa at det haster.",
+    "line.urgent_reason_set": "{actor} sa hvorfor det haster.",
     "line.day_part_set": "{actor} endret ønsket om når på dagen.",
     "line.discreet_set": "{actor} endret om det skal være diskré.",
     "line.language_set": "{actor} endret språket.",
