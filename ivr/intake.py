@@ -314,7 +314,8 @@ def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
 def _after_reason(state: IntakeState, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, UrgentNode)
-    return _go(state, node.urgent, now, "intake.urgent_now")
+    nobody = () if state.office.open else ("intake.emergency_numbers",)  # nobody is at work to be rung
+    return _go(state, node.urgent, now, "intake.urgent_now", *nobody)
 
 
 # ---- the desk's answers -------------------------------------------------------------------------

@@ -406,7 +406,11 @@ def test_closed_is_said_before_the_promise_to_whoever_pressed_1_at_once() -> Non
     patient = Caller(office=CLOSED).keys("-", "1", "2")
     assert patient.hears("intake.promise")
     assert not patient.hears("intake.opens")
-    assert Caller(office=CLOSED).keys("1", "1", "2").hears("intake.urgent_now", *HOURS, "intake.promise")
+    assert (
+        Caller(office=CLOSED)
+        .keys("1", "1", "2")
+        .hears("intake.urgent_now", "intake.emergency_numbers", *HOURS, "intake.promise")
+    )
     assert Caller(None, office=CLOSED).keys("1", "2", "90001234", "1").hears(*HOURS, "intake.promise")
 
 
