@@ -273,7 +273,8 @@ def _transfer_problems(key: str, to: str, around: Around) -> Found:
             yield key, "write the number as +47 and eight digits"
     except NumberRefused as refused:
         words = _NOT_RUNG.get(refused.why)
-        yield key, REFUSED[refused.why] if words is None else f"{to[:6]}… {words}"
+        shown = to if len(to) <= 6 else f"{to[:6]}…"
+        yield key, REFUSED[refused.why] if words is None else f"{shown} {words}"
 
 
 def _greeting_problems(menu: Menu, name: str) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,6 +148,29 @@ def test_a_reader_that_stops(tmp_path: Path) -> None:
         )
     assert done.stdout == b"N141\n"
     assert (tmp_path / "stderr").read_text() == ""
+
+
+def test_a_key_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """An office's own prompt is heard, and the transfer behind its key rings nobody here."""
+    folder = tmp_path / "config"
+    shutil.copytree(DEMO_CONFIG, folder)
+    menu = (folder / "menu.toml").read_text("utf-8").replace('"intake.been_before"]', '"office.housing"]')
+    menu = menu.replace('3 = "status" }', '3 = "status", 4 = "housing" }')
+    menu += '[node.housing]\nkind = "transfer"\nto = "+4773001234"\nnext = "register"\n'
+    (folder / "menu.toml").write_text(menu, "utf-8")
+    (folder / "prompts.toml").write_text('[nb]\nhousing = "For bolig, tast 4."\n', "utf-8")
+    heard, (request,) = played(capsys, "9001", "--at", AT, "--keys", "4", "--config", str(folder))
+    assert any(line.split(maxsplit=1) == ["nb/office.housing", "For bolig, tast 4."] for line in heard)
+    assert any("(rings +4773001234; nobody answers here)" in line for line in heard)
+    assert request["state"] == "waiting"
+
+
+def test_a_fault_ends_the_call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong in a step, the command does not wait for ever."""
+    monkeypatch.setattr(Catalogue, "text", lambda catalogue, item: 1 / 0)
+    heard, requests = played(capsys, "9001", "--at", AT, "--keys", "1")
+    assert heard[-1].strip() == "(something went wrong: the exchange's fall-back takes the call)"
+    assert requests == []
 
 
 def test_hanging_up_at_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,7 +115,7 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "201"'),
-            "node.person.to: 201… is a short number; write +47 before it, and add it to numbers.allow in tast1.toml",
+            "node.person.to: 201 is a short number; write +47 before it, and add it to numbers.allow in tast1.toml",
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+47116117"'),
