@@ -214,7 +214,7 @@ _NOT_LOADED: Final = tuple(  # a block of words is easier to keep than 150 quote
     app_voicemail_imap app_voicemail_odbc
     format_g719 format_g723 format_g726 format_g729 format_gsm format_h263 format_h264 format_ilbc
     format_ogg_opus_open_source format_ogg_speex format_ogg_vorbis format_siren14 format_siren7 format_vox format_vp8
-    format_wav_gsm
+    format_wav_gsm format_pcm format_sln
     func_odbc pbx_ael pbx_dundi pbx_lua pbx_realtime pbx_spool
     """.split()  # noqa: SIM905
 )
