@@ -84,9 +84,11 @@ def share_of_rest(recording: Path, prompts: Sequence[Path], cut: timedelta, marg
     return _listen(sound[samples(cut) :], rest).share
 
 
-def heard_in_a_row(recording: Path, prompts: Sequence[Path], share: float = 0.6) -> list[Path]:
+def heard_in_a_row(
+    recording: Path, prompts: Sequence[Path], share: float = 0.6, *, since: timedelta = timedelta()
+) -> list[Path]:
     """The prompts of a row that are not heard, each right after the one before it: none, when all of it was played."""
-    sound, missed = read_wav(recording), []
+    sound, missed = read_wav(recording)[samples(since) :], []
     begin, slack = 0, len(sound)
     for prompt in prompts:
         wanted = read_wav(prompt)

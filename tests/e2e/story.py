@@ -94,10 +94,10 @@ def promise_items(request: Json, language: str = "nb") -> tuple[str, ...]:
     return (*promise, f"{language}/intake.on_number", *phone_items(request["phone"], language))
 
 
-async def heard_row(call: Call, service: Service, *items: str) -> None:
+async def heard_row(call: Call, service: Service, *items: str, since: timedelta = timedelta()) -> None:
     """These were heard, one right after the other."""
     await service.fetch_prompts(*items)
-    missed = heard_in_a_row(call.recording(), [service.prompt(item) for item in items])
+    missed = heard_in_a_row(call.recording(), [service.prompt(item) for item in items], since=since)
     assert missed == [], f"{call.phone.number}: not heard: {[path.stem for path in missed]}"
 
 

@@ -73,7 +73,7 @@ async def test_a_key_in_the_middle_of_a_prompt(service: Service, public: Phones)
             (cut.step, _cuts_it_short(cut, f"+4740100{at:03}", service, public))
             for at, cut in enumerate(CUTS)
         ],
-        at_once=4,
+        at_once=6,
     )
 
 
