@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -51,17 +51,44 @@ def read_wav(path: Path) -> Samples:
 
 def seconds(path: Path) -> float:
     """How long the recording is."""
-    return len(read_wav(path)) / RATE
+    return seconds_of(read_wav(path))
 
 
-def listen_for(recording: Path, prompt: Path) -> Heard:
-    """Where in `recording` the prompt is, and how much of it: a prompt cut short by a key is heard in part."""
-    return _listen(read_wav(recording), read_wav(prompt))
+def seconds_of(sound: Samples) -> float:
+    return len(sound) / RATE
 
 
-def heard_in_a_row(recording: Path, prompts: Sequence[Path], share: float = 0.6) -> list[Path]:
+def samples(length: timedelta) -> int:
+    return round(length.total_seconds() * RATE)
+
+
+def listen_for(recording: Path, prompt: Path, *, since: timedelta = timedelta()) -> Heard:
+    """Where in `recording` the prompt is, and how much of it: a prompt cut short by a key is heard in part.
+    `since`: what came before that is not listened to; `offset` still counts from the beginning."""
+    skipped = samples(since)
+    found = _listen(read_wav(recording)[skipped:], read_wav(prompt))
+    return replace(found, offset=found.offset + since)
+
+
+def share_of_rest(recording: Path, prompts: Sequence[Path], cut: timedelta, margin: timedelta) -> float:
+    """How much is heard of what is left of a row of prompts `margin` after the moment `cut` of the recording.
+    Raises ValueError where the row's beginning is not heard, or too little is left to tell."""
+    sound, row = read_wav(recording), np.concatenate([read_wav(prompt) for prompt in prompts])
+    size = int(_PART_SECONDS * RATE)
+    begins = _listen(sound, row[:size])
+    if begins.share < 1:
+        raise ValueError(f"{prompts[0].stem} is not heard")
+    rest = row[max(0, samples(cut - begins.offset + margin)) :]
+    if len(rest) < size:
+        raise ValueError(f"{prompts[0].stem}: {seconds_of(rest):.1f} s are left; too little to tell")
+    return _listen(sound[samples(cut) :], rest).share
+
+
+def heard_in_a_row(
+    recording: Path, prompts: Sequence[Path], share: float = 0.6, *, since: timedelta = timedelta()
+) -> list[Path]:
     """The prompts of a row that are not heard, each right after the one before it: none, when all of it was played."""
-    sound, missed = read_wav(recording), []
+    sound, missed = read_wav(recording)[samples(since) :], []
     begin, slack = 0, len(sound)
     for prompt in prompts:
         wanted = read_wav(prompt)
@@ -78,10 +105,10 @@ def _listen(sound: Samples, wanted: Samples) -> Heard:
     size = min(int(_PART_SECONDS * RATE), len(wanted))
     parts = [(at, wanted[at : at + size]) for at in range(0, len(wanted) - size + 1, size)]
     parts = [(at, part) for at, part in parts if _loudness(part) > _QUIET]
-    curves = [(at, _likeness(sound, part)) for at, part in parts]
-    curves = [(at, curve) for at, curve in curves if curve.size]
-    if not curves:
+    if not parts or len(sound) < size:
         return Heard(0.0, 0.0, timedelta())
+    likeness = _likeness_to(sound, size)
+    curves = [(at, likeness(part)) for at, part in parts]
     best = Heard(0.0, 0.0, timedelta())
     for at, curve in curves:
         start = int(np.argmax(curve)) - at
@@ -95,9 +122,9 @@ def _listen(sound: Samples, wanted: Samples) -> Heard:
     return best
 
 
-def heard(recording: Path, prompt: Path, share: float = 0.6) -> bool:
-    """Whether at least `share` of the prompt is in the recording."""
-    return listen_for(recording, prompt).share >= share
+def heard(recording: Path, prompt: Path, share: float = 0.6, *, since: timedelta = timedelta()) -> bool:
+    """Whether at least `share` of the prompt is in the recording, after `since`."""
+    return listen_for(recording, prompt, since=since).share >= share
 
 
 def tone_seconds(recording: Path, hz: float) -> float:
@@ -120,17 +147,20 @@ def _loudness(samples: Samples) -> float:
     return float(np.sqrt(np.mean(samples * samples))) if len(samples) else 0.0
 
 
-def _likeness(sound: Samples, part: Samples) -> Samples:
-    """Normalised cross-correlation of `part` with every stretch of `sound` of its length."""
-    if len(sound) < len(part):
-        return np.zeros(0)
-    size = 1 << (len(sound) + len(part) - 1).bit_length()
-    product = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(part, size)), size)
-    count = len(sound) - len(part) + 1
+def _likeness_to(sound: Samples, length: int) -> Callable[[Samples], Samples]:
+    """For parts of that length: normalised cross-correlation of one with every stretch of `sound` of its length."""
+    size = 1 << (len(sound) + length - 1).bit_length()
+    spectrum = np.fft.rfft(sound, size)
+    count = len(sound) - length + 1
     sums = np.concatenate(([0.0], np.cumsum(sound * sound)))
-    energy = np.maximum(sums[len(part) :] - sums[: -len(part)], len(part) * _QUIET**2)
-    result: Samples = product[:count] / np.sqrt(energy * np.sum(part * part))
-    return result
+    energy = np.maximum(sums[length:] - sums[:-length], length * _QUIET**2)
+
+    def likeness(part: Samples) -> Samples:
+        product = np.fft.irfft(spectrum * np.conj(np.fft.rfft(part, size)), size)
+        result: Samples = product[:count] / np.sqrt(energy * np.sum(part * part))
+        return result
+
+    return likeness
 
 
 def _peak_near(curve: Samples, at: int) -> float:

@@ -92,10 +92,18 @@ class Call:
 
     def recording(self) -> Path:
         """What this phone heard in this call: a wav file, 8 kHz mono 16-bit. Whole once the call is closed."""
-        files = sorted(set(self.phone.directory.glob("dump-*-dec.wav")) - self.recordings_before)
+        files = self._recordings()
         if not files:
             raise AssertionError(f"{self.phone.number} heard nothing at all")
         return files[0]
+
+    @property
+    def hears_anything(self) -> bool:
+        """Whether the first sound has come."""
+        return bool(self._recordings())
+
+    def _recordings(self) -> list[Path]:
+        return sorted(set(self.phone.directory.glob("dump-*-dec.wav")) - self.recordings_before)
 
 
 @dataclass(slots=True)

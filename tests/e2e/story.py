@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ivr.phrases import date_items, phone_items
 from scheduler.clock import to_local
-from tests.e2e.audio import heard, heard_in_a_row
-from tests.e2e.phones import Call, CallerId, Phone, Phones
+from tests.e2e.audio import heard, heard_in_a_row, seconds
+from tests.e2e.phones import Call, CallerId, Phone, PhoneError, Phones
 from tests.e2e.service import Json, Service
-from tests.e2e.waiting import until
+from tests.e2e.waiting import until_answered
 
 LILLEVIK = "+4773000010"
 FALLBACK = "+4740000001"
@@ -19,10 +20,51 @@ CALLER = "+4740001234"
 CLOCK = ("id", "registered_at", "due_at", "answer_by_date", "reference")
 
 
-async def hears(call: Call, service: Service, item: str, timeout: float = 20, share: float = 0.5) -> None:
-    """Wait until the phone has heard enough of a prompt to know it."""
+_LISTEN_EVERY = 0.1
+"""Seconds. Listening costs as much as all else; several phones do it at the same time."""
+
+
+async def hears(
+    call: Call,
+    service: Service,
+    item: str,
+    timeout: float = 20,
+    share: float = 0.5,
+    since: timedelta = timedelta(),
+) -> None:
+    """Wait until the phone has heard enough of a prompt to know it; after a moment of its recording, if need be."""
     await service.fetch_prompts(item)
-    await until(lambda: heard(call.recording(), service.prompt(item), share), timeout, f"{item} is heard")
+    prompt = service.prompt(item)
+
+    async def listen() -> bool:
+        return call.hears_anything and await asyncio.to_thread(
+            heard, call.recording(), prompt, share, since=since
+        )
+
+    await until_answered(listen, timeout, f"{call.phone.number}: {item} is heard", _LISTEN_EVERY)
+
+
+def now_in(call: Call) -> timedelta:
+    """This moment in the call's recording."""
+    return timedelta(seconds=seconds(call.recording()) if call.hears_anything else 0)
+
+
+async def together(*callers: tuple[str, Coroutine[Any, Any, None]], at_once: int = 6) -> None:
+    """All of these, some at a time; every one that fails is told, by its name."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(name: str, caller: Coroutine[Any, Any, None]) -> Exception | None:
+        async with room:
+            try:
+                await caller
+            except (AssertionError, PhoneError, ValueError, TimeoutError) as error:
+                error.add_note(f"in: {name}")
+                return error
+        return None
+
+    failed = [error for error in await asyncio.gather(*(one(*caller) for caller in callers)) if error]
+    if failed:
+        raise ExceptionGroup("; ".join(error.__notes__[0] for error in failed), failed)
 
 
 async def rings_the_office(service: Service, phone: Phone, caller_id: CallerId = "shown") -> Call:
@@ -37,6 +79,11 @@ async def is_promised(call: Call, service: Service, request: Json, language: str
     nobody has hung up."""
     await hears(call, service, f"{language}/intake.choices", 40, share=0.1)
     assert call.state == "up"
+    await heard_row(call, service, *promise_items(request, language))
+
+
+def promise_items(request: Json, language: str = "nb") -> tuple[str, ...]:
+    """What is promised: the date, and the number that will be rung."""
     answer_by = date.fromisoformat(request["answer_by_date"])
     if request["urgency"] == "urgent":
         answer_by = to_local(datetime.fromisoformat(request["due_at"])).date()
@@ -44,12 +91,50 @@ async def is_promised(call: Call, service: Service, request: Json, language: str
         promise: tuple[str, ...] = (f"{language}/intake.promise_today",)
     else:
         promise = (f"{language}/intake.promise", *date_items(answer_by, language))
-    items = (
-        *promise,
-        *(f"{language}/intake.on_number", *phone_items(request["phone"], language)),
-    )
+    return (*promise, f"{language}/intake.on_number", *phone_items(request["phone"], language))
+
+
+async def heard_row(call: Call, service: Service, *items: str, since: timedelta = timedelta()) -> None:
+    """These were heard, one right after the other."""
     await service.fetch_prompts(*items)
-    assert heard_in_a_row(call.recording(), [service.prompt(item) for item in items]) == []
+    missed = heard_in_a_row(call.recording(), [service.prompt(item) for item in items], since=since)
+    assert missed == [], f"{call.phone.number}: not heard: {[path.stem for path in missed]}"
+
+
+FIRST_WORDS = {
+    "": "nb/intake.greeting",
+    "0": "nb/intake.connecting",
+    "1": "nb/intake.registered",
+    "11": "nb/intake.urgent_which",
+    "111": "nb/intake.urgent_now",
+    "112": "nb/intake.urgent_now",
+    "113": "nb/intake.urgent_now",
+    "12": "nb/intake.promise",
+    "121": "nb/intake.promise_again",
+    "122": "nb/intake.enter_number",
+    "123": "nb/intake.when",
+    "1232": "nb/intake.noted",
+    "124": "nb/intake.discreet_noted",
+    "125": "nb/intake.language",
+    "1252": "en/intake.promise",
+    "2": "nb/intake.language",
+    "22": "en/intake.greeting",
+    "221": "en/intake.registered",
+    "3": "nb/intake.registered",
+    "32": "nb/intake.enter_number",
+    "39": "nb/intake.withdraw_sure",
+    "399": "nb/intake.withdrawn",
+}
+"""In the menu that ships, by what was pressed so far. (`promise_today` begins as `promise` does; 3 is for one on the
+list.)"""
+
+
+async def comes_to(call: Call, service: Service, keys: str) -> None:
+    """Press these keys, each as soon as the step before it has begun to speak, and hear the last one begin."""
+    for at, key in enumerate(keys, 1):
+        pressed = now_in(call)
+        await call.press(key)
+        await hears(call, service, FIRST_WORDS[keys[:at]], 40, share=0.1, since=pressed)
 
 
 async def registers(service: Service, public: Phones, number: str = CALLER) -> Json:

@@ -11,20 +11,25 @@ T = TypeVar("T")
 _STEP: Final = 0.02
 
 
-async def until(look: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T:
-    """Call `look` until it answers something true, and answer that; fail after `timeout` seconds."""
+async def until(
+    look: Callable[[], T | None], timeout: float = 10.0, what: str = "", every: float = _STEP
+) -> T:
+    """Call `look` until it answers something true, and answer that; fail after `timeout` seconds. `every`: seconds
+    between two looks, for one that costs much."""
 
     async def ask() -> T | None:
         return look()
 
-    return await until_answered(ask, timeout, what)
+    return await until_answered(ask, timeout, what, every)
 
 
-async def until_answered(ask: Callable[[], Awaitable[T | None]], timeout: float = 10.0, what: str = "") -> T:
+async def until_answered(
+    ask: Callable[[], Awaitable[T | None]], timeout: float = 10.0, what: str = "", every: float = _STEP
+) -> T:
     """The same for a question that has to be awaited."""
     deadline = time.monotonic() + timeout
     while not (value := await ask()):
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {timeout} s: {what or ask}")
-        await asyncio.sleep(_STEP)
+        await asyncio.sleep(every)
     return value
