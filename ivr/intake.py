@@ -45,6 +45,7 @@ from ivr.intake_state import IntakeState, Node, OfficeFacts, Step
 from ivr.intake_words import closed, info, language_items, promise, readback, spoken, status_items
 from ivr.machine import (
     CheckNumber,
+    Command,
     Event,
     Find,
     Found,
@@ -71,6 +72,8 @@ MOST_STEPS = 60
 KEY_PAUSE = timedelta(seconds=3)
 """Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
+SHORT_TALK = timedelta(seconds=10)
+"""A talk that is over sooner was a voicemail or a line that broke: it helped nobody."""
 URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 """Nav's own four, by key."""
 UNSTATED = "unspecified"
@@ -165,7 +168,7 @@ def _enter_withdraw(state: IntakeState, node: WithdrawNode, now: datetime) -> St
 
 
 def _enter_transfer(state: IntakeState, node: TransferNode | OnCallNode, now: datetime) -> Step:
-    return _play(_saying(state, *node.say), Node.TRANSFERRING)
+    return _play(_saying(replace(state, wants_person=True), *node.say), Node.TRANSFERRING)
 
 
 def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step:
@@ -345,6 +348,7 @@ def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
 
 def _not_registered(state: IntakeState, event: NotRegistered, now: datetime) -> Step:
     """Told why, and whom to ring when life is in danger; the list keeps whom it has."""
+    state = replace(state, wants_person=False)
     return _play(
         _saying(state, "intake.too_many_today", "intake.emergency_numbers", "intake.goodbye"), Node.LAST_WORDS
     )
@@ -610,13 +614,19 @@ def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
 
 
 def _connected(state: IntakeState, event: Connected, now: datetime) -> Step:
-    return replace(state, answered_by_person=True), ()
+    return replace(state, joined_at=now), ()
 
 
 def _dialled(state: IntakeState, event: LegEnded, now: datetime) -> Step:
+    """The other telephone, or the caller's own, is no longer there."""
+    if state.joined_at is not None:
+        talked = now - state.joined_at >= SHORT_TALK
+    else:  # they were joined while we were away, for nobody knows how long
+        talked = event.answered and event.leg != state.leg
+    state = replace(state, joined_at=None, answered_by_person=talked, wants_person=not talked)
     if event.leg == state.leg:
-        return _ended_unconnected(state, event, now)
-    if event.answered or state.answered_by_person:
+        return _ended(state, event, now)
+    if state.answered_by_person:
         return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
     node = state.menu.node[state.at]
     assert isinstance(node, TransferNode | OnCallNode)
@@ -631,7 +641,11 @@ def _said(state: IntakeState, event: Event, now: datetime) -> Step:
 
 
 def _ended(state: IntakeState, event: Event, now: datetime) -> Step:
-    return replace(state, node=Node.ENDED), ()
+    """Whoever asked for a person and talked with none is on the list, like whoever pressed 1."""
+    commands: tuple[Command, ...] = ()
+    if state.wants_person and state.request_id is None and not state.withdrawn:
+        _, commands = _register(state, "key")
+    return replace(state, node=Node.ENDED), commands
 
 
 def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> Step:
@@ -639,14 +653,6 @@ def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> St
     if state.phone is None:
         return _set_number(state, Node.ENDED)
     return _ended(state, event, now)
-
-
-def _ended_unconnected(state: IntakeState, event: LegEnded, now: datetime) -> Step:
-    """Asked for a person and hung up before one answered: on the list, like whoever pressed 1."""
-    if state.request_id is not None or state.withdrawn or state.answered_by_person:
-        return _ended(state, event, now)
-    _, commands = _register(state, "key")
-    return replace(state, node=Node.ENDED), commands
 
 
 def _nothing(state: IntakeState, event: Event, now: datetime) -> Step:
@@ -700,7 +706,7 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.FINDING, LegEnded): _ended,
     (_N.TRANSFERRING, NoInput): _dial,
     (_N.TRANSFERRING, DigitsEntered): _dial,
-    (_N.TRANSFERRING, LegEnded): _ended_unconnected,
+    (_N.TRANSFERRING, LegEnded): _ended,
     (_N.DIALLING, Connected): _connected,
     (_N.DIALLING, DigitsEntered): _nothing,
     (_N.DIALLING, LegEnded): _dialled,

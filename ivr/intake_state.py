@@ -99,7 +99,12 @@ class IntakeState:
     """They let it be said to the end that the office is closed, or came to where it is said for good."""
     urgent: bool = False
     """They said so in this call."""
+    wants_person: bool = False
+    """They asked for one, and have talked with none."""
+    joined_at: datetime | None = None
+    """Since when they talk with a person."""
     answered_by_person: bool = False
+    """They have talked with one for long enough to be helped."""
 
     @property
     def ended(self) -> bool:

@@ -21,6 +21,8 @@ SILENCE = "-"
 HUNG_UP = "hung up"
 MOST_TIME = timedelta(minutes=45)
 """Of talking to the machine in one call; whoever answers is done in one or two minutes."""
+SHORT_TALK = timedelta(seconds=10)
+"""With a person: nobody was helped by it."""
 MOST_ASKED = 5
 """Times in a row that a question is asked of somebody who does not answer it (`*` asks for it)."""
 FIXED = {
@@ -119,7 +121,10 @@ class Call:
     references: set[str] = field(default_factory=set)
     returned: bool = False
     """They were rung in vain, and are put through without a key press."""
+    joined: datetime | None = None
+    """Since when they talk with a person."""
     talked: bool = False
+    """For long enough; how long while nobody of ours saw it, nobody knows."""
     cut_off: bool = False
     """The service, or the line to it, failed in the middle of a step: what becomes of the call is up to the exchange."""
     time: timedelta = timedelta(0)
@@ -194,13 +199,21 @@ class Witness:
         self._list_is_kept()
         if self.call is None:
             return
-        leg = self.world.line.leg(self.call.leg)
-        self.call.talked |= leg is not None and leg.peer is not None and leg.peer.answered
+        self._is_joined(self.call, attended=attended)
         if attended:
             self._is_on_the_list(self.call)
             self._is_not_left_alone(self.call)
         self._is_not_hung_up_on(self.call)
         self._is_not_kept(self.call)
+
+    def _is_joined(self, call: Call, *, attended: bool) -> None:
+        leg, now = self.world.line.leg(call.leg), self.world.clock.now()
+        if leg is not None and leg.peer is not None and leg.peer.answered:
+            call.joined = call.joined or now
+            call.talked |= call.returned or not attended
+        elif call.joined is not None:
+            call.talked |= now - call.joined >= SHORT_TALK or not attended
+            call.joined = None
 
     def _is_on_the_list(self, call: Call) -> None:
         request = self.request_of(call)
@@ -210,7 +223,7 @@ class Witness:
                     "withdrawn twice, still rung"
                 )
             return
-        if call.told_too_many or call.talked:
+        if call.told_too_many or call.talked or call.joined is not None:
             return
         transferring = self.is_up(call) and request is None and self.question is None
         if call.registers and not transferring:

@@ -245,9 +245,10 @@ class AnyCaller(RuleBasedStateMachine):
     # ---- the other ends
 
     @precondition(lambda self: self.leg is not None and self.leg.peer is not None)
-    @rule(answers=st.booleans())
-    def the_person_takes_it(self, answers: bool) -> None:
+    @rule(answers=st.booleans(), seconds=st.sampled_from([2, 60]))
+    def the_person_takes_it(self, answers: bool, seconds: int = 0) -> None:
         """Who is on call, or the colleague who rang them in vain."""
+        self.world.clock.advance(timedelta(seconds=seconds))
         line, person = self.world.line, self.leg.peer.phone.number
         if line.is_up(person):
             self.world.do(lambda: line.hang_up(person))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from callback.numbers import Refusal
+from config.menu import Menu, OnCallNode
 from config.model import VoiceSpeed
 from hardware.line import (
     Connected,
@@ -38,6 +40,7 @@ from tests.unit.intake_caller import (
     CATALOGUE,
     CLOSED,
     FOUND,
+    MENU,
     NOW,
     OFFICE,
     OTHER,
@@ -45,6 +48,9 @@ from tests.unit.intake_caller import (
     Caller,
 )
 
+THEN_A_QUESTION = MENU.model_copy(
+    update={"node": MENU.node | {"person": OnCallNode(kind="on_call", next="greeting")}}
+)
 URGENT = Update("r1", urgent_reason="unspecified")
 
 
@@ -446,7 +452,37 @@ def test_zero_and_a_person_answers() -> None:
     caller = Caller().keys("0", "-")
     (dial,) = caller.did(Dial)
     assert isinstance(dial, Dial)
-    caller.event(Connected("leg", dial.peer)).event(LegEnded(dial.peer, LegOutcome.ENDED, answered=True))
+    caller.event(Connected("leg", dial.peer))
+    caller.event(LegEnded(dial.peer, LegOutcome.ENDED, answered=True), later=intake.SHORT_TALK)
+    assert caller.over
+    assert not caller.did(Register)
+    assert not caller.hangs_up().did(Register)
+
+
+@pytest.mark.parametrize("menu", [MENU, THEN_A_QUESTION], ids=["register", "a question"])
+def test_a_talk_of_some_seconds_helped_nobody(menu: Menu) -> None:
+    """A voicemail, or a line that broke: the call goes on as if nobody had answered, and who is gone is on the list."""
+    short = intake.SHORT_TALK - timedelta(seconds=1)
+    caller = Caller(menu=menu).keys("0", "-").event(Connected("leg", "leg-to"))
+    caller.event(LegEnded("leg-to", LegOutcome.ENDED, answered=True), later=short)
+    assert caller.hears("intake.nobody_now")
+    assert bool(caller.did(Register)) == (menu is MENU)
+    assert caller.hangs_up().did(Register) == [Register("9001", CALLER, "nb", "key")]
+
+
+def test_the_line_breaks_in_a_talk() -> None:
+    """The caller's own leg is the first to be gone: on the list after some seconds, not after a talk."""
+    ends = LegEnded("leg", LegOutcome.FAILED)
+    talking = Caller().keys("0", "-").event(Connected("leg", "leg-to"))
+    assert not talking.event(ends, later=intake.SHORT_TALK).did(Register)
+    broken = Caller().keys("0", "-").event(Connected("leg", "leg-to"))
+    assert broken.event(ends, later=timedelta(seconds=1)).did(Register)
+    assert broken.state.ended
+
+
+def test_a_talk_while_the_service_was_away() -> None:
+    """Nobody knows how long it was; they were joined."""
+    caller = Caller().keys("0", "-").event(LegEnded("leg-to", LegOutcome.ENDED, answered=True))
     assert caller.over
     assert not caller.did(Register)
 

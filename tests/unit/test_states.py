@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -137,6 +138,7 @@ def explore(
     return [edge for _, edge in sorted(found)], used
 
 
+@cache
 def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     office = OfficeFacts(
         "9001", ("nb", "en"), timedelta(seconds=5), True, NOW, None, "+4773000010", "+4740000001"
