@@ -97,8 +97,10 @@ def go_on(
     state = IntakeState(
         Node.ASKING, menu.start, offered.leg, offered.caller, found.language or office.languages[0], office, menu,
         request_id=found.request_id, reference=found.reference, phone=found.phone, answer_by=found.answer_by,
+        not_rung=found.not_rung,
     )  # fmt: skip
-    state, commands = _go(state, menu.start, now, "intake.nobody_now", "intake.next_try_soon")
+    next_try = "intake.not_rung" if found.not_rung else "intake.next_try_soon"
+    state, commands = _go(state, menu.start, now, "intake.nobody_now", next_try)
     return state, commands if answered else (Answer(offered.leg), *commands)
 
 
@@ -177,7 +179,8 @@ def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step
         return _register(state, "silence")
     if state.request_id is not None and not state.promised:
         state = replace(state, before=state.before + promise(state, now), promised=True)
-    return _play(_saying(state, *node.say), Node.LAST_WORDS)
+    kept = (item for item in node.say if not (state.not_rung and item == "intake.promise_again"))
+    return _play(_saying(state, *kept), Node.LAST_WORDS)
 
 
 def _finish(state: IntakeState, now: datetime) -> Step:
@@ -336,6 +339,7 @@ def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        not_rung=False,
         withdrawn=False,
     )
     if event.refused is not None:
@@ -361,7 +365,9 @@ def _update(state: IntakeState, update: Update) -> Step:
 def _updated(state: IntakeState, event: Updated, now: datetime) -> Step:
     if not event.done:
         node = state.menu.node[state.at]
-        return _go(state, node.next, now) if isinstance(node, SetNode) else _finish(state, now)
+        if isinstance(node, SetNode):
+            return _go(state, node.next, now, "intake.too_late_today")
+        return _finish(state, now)
     return _after_update(replace(state, answer_by=event.answer_by), now)
 
 
@@ -373,7 +379,9 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
         case UrgentNode():
             return _after_reason(state, now)
         case WithdrawNode():
-            state = replace(state, request_id=None, reference=None, phone=None, found=None, withdrawn=True)
+            state = replace(
+                state, request_id=None, reference=None, phone=None, found=None, not_rung=False, withdrawn=True
+            )
             return _go(state, node.next, now, "intake.withdrawn")
         case LanguageNode():
             return _go(state, node.next, now)
@@ -443,6 +451,7 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        not_rung=event.not_rung,
         language=event.language if event.language and not state.chose_language else state.language,
         silences=0,
     )
@@ -454,7 +463,8 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
 def _tell_status(state: IntakeState, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, StatusNode)
-    return _ask(state, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
+    told = replace(state, promised=state.promised or state.not_rung)  # then that is all there is to say
+    return _ask(told, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
 
 
 def _nobody_found(state: IntakeState, now: datetime) -> Step:
@@ -569,6 +579,7 @@ def _number_set(state: IntakeState, event: NumberSet, now: datetime) -> Step:
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        not_rung=False,
         keyed="",
     )
     return _after_number(state, now)

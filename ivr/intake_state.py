@@ -88,6 +88,8 @@ class IntakeState:
     phone: str | None = None
     """The number that will be rung."""
     answer_by: date | None = None
+    not_rung: bool = False
+    """Somebody at the number asked us not to ring it: no promise can be made."""
     promised: bool = False
     """The promise was begun in this call."""
     withdrawn: bool = False

@@ -214,6 +214,8 @@ class Found:
     """When we last rang them in vain."""
     next_at: datetime | None = None
     """When we ring next; None or past: as soon as we can."""
+    not_rung: bool = False
+    """Somebody at the number asked us not to ring it."""
 
 
 @dataclass(frozen=True, slots=True)

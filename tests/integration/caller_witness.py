@@ -32,6 +32,7 @@ FIXED = {
     "intake.enter_reference": "reference",
 }
 STATUS_WORDS = {"intake.tried", "intake.next_try", "intake.next_try_soon"}
+RUNG = {"intake.next_try", "intake.next_try_soon", "intake.on_number"}
 PUT_THROUGH, NOBODY = ("intake.connecting",), ("intake.nobody_now",)
 URGENT_KEYS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 
@@ -161,7 +162,7 @@ class Witness:
         self._wrong += self._untrue(self.call, prompt)
         self._wrong += self._not_asked_for(self.call, prompt)
         self._wrong += self._foreign(self.call, prompt)
-        self.call.promised |= "intake.no_number" in ids or "intake.on_number" in ids
+        self.call.promised |= not {"intake.no_number", "intake.on_number", "intake.not_rung"}.isdisjoint(ids)
         self.call.told_too_many |= "intake.too_many_today" in ids
 
     def answers(self, question: str | None, key: str) -> None:
@@ -183,7 +184,8 @@ class Witness:
             self._reasons.add(call.reason)
         if question == "reference":
             call.references.add(key)
-        before = call.answers[-2] if len(call.answers) > 1 else (None, "")
+        earlier = (answer for answer in reversed(call.answers) if answer[0] != question)
+        before = next(earlier, (None, ""))  # there may be wrong keys in between
         if kind == "withdraw" and self.words.leads_to(*before) == question:
             call.withdraws = True
 
@@ -300,9 +302,13 @@ class Witness:
     def _untrue(self, call: Call, prompt: Prompt) -> Iterator[str]:
         """A promise that is not what the list says."""
         ids = _ids(prompt.items)
+        request = self.request_of(call)
+        if request is not None and request.phone is not None:
+            is_rung = self.world.is_rung(request.phone)
+            if not (RUNG if not is_rung else {"intake.not_rung"}).isdisjoint(ids):
+                yield f"whether {request.phone} is rung, {is_rung}: {ids}"
         if "intake.on_number" not in ids and "intake.no_number" not in ids:
             return
-        request = self.request_of(call)
         if request is None or request.state not in OPEN:
             yield f"a promise to somebody who is not on the list: {call.answers}"
             return

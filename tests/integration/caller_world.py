@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -139,6 +140,11 @@ class CallerWorld:
         """The open requests, also from inside a step."""
         whole = (self.store._whole(request) for request in self.store._requests.values())
         return [request for request in whole if request.state in OPEN]
+
+    def is_rung(self, phone: str) -> bool:
+        """Nobody there asked us not to; also from inside a step."""
+        key = self.store._secrets["number_hash"].encode()
+        return hmac.digest(key, phone.encode(), "sha256").hex() not in self.store._never_call
 
     def ledger(self, request_id: str) -> list[LedgerEntry]:
         return self.ask(self.store.ledger(request_id))

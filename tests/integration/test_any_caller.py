@@ -97,7 +97,7 @@ class AnyCaller(RuleBasedStateMachine):
         speed=st.sampled_from(VoiceSpeed),
         registrations=st.sampled_from([2, 0]),
         moment=st.sampled_from(MOMENTS),
-        known=st.sampled_from(["nobody", "waiting", "tried", "discreet", "being rung"]),
+        known=st.sampled_from(["nobody", "waiting", "tried", "discreet", "being rung", "never called"]),
     )
     def an_office(
         self,
@@ -132,6 +132,8 @@ class AnyCaller(RuleBasedStateMachine):
             self.ringing = self.world.begin_to_ring(request)
         elif how == "tried":
             self.world.ring_in_vain(request)
+        elif how == "never called":
+            self.world.do(self.world.desk.never_call(CALLER, "kari"))
 
     # ---- the caller
 
@@ -274,7 +276,9 @@ class AnyCaller(RuleBasedStateMachine):
         can_be_rung = [
             request
             for request in world.open_now()
-            if request.phone not in (None, NEVER_CALLED) and not request.is_out_of_reach(world.clock.now())
+            if request.phone is not None
+            and world.is_rung(request.phone)
+            and not request.is_out_of_reach(world.clock.now())
         ]
         if can_be_rung and caseworker == "rings":
             self.ringing = world.begin_to_ring(can_be_rung[0])

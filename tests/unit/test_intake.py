@@ -381,6 +381,24 @@ def test_status_without_a_number_asks_for_the_reference() -> None:
     assert caller.did(Register)
 
 
+def test_status_of_a_number_that_is_not_rung() -> None:
+    """Somebody there asked for that: no promise is made, and they hear how to change it; another number ends it."""
+    caller = Caller(found=replace(FOUND, not_rung=True)).keys("3")
+    assert caller.hears("intake.registered", "intake.not_rung", "intake.status_choices")
+    assert not caller.hears("intake.next_try")
+    caller.keys("1")
+    assert caller.prompt.items == ("nb/intake.goodbye",)
+    caller = Caller(found=replace(FOUND, not_rung=True)).keys("3", "2", "90001234", "1")
+    assert caller.hears("intake.promise", "intake.on_number", "number.90")
+
+
+def test_a_number_that_is_not_rung_is_promised_nothing() -> None:
+    """Whatever they change, the promise is not made; and who withdraws and registers again has it."""
+    caller = Caller(found=replace(FOUND, not_rung=True)).keys("3", "4")
+    assert caller.hears("intake.discreet_noted", "intake.not_rung", "intake.choices")
+    assert not caller.hears("intake.on_number")
+
+
 def test_a_request_that_cannot_be_withdrawn_now() -> None:
     """A caseworker is ringing them at this moment: they stay on the list and hear the promise."""
     caller = Caller(found=FOUND).keys("3", "9")
@@ -556,13 +574,13 @@ def test_other_languages_are_slow_too() -> None:
 
 
 def test_a_borrowed_phone_after_four() -> None:
-    """What cannot be kept is not said to be noted."""
+    """What cannot be kept is said to be too late, and the call goes on."""
     caller = Caller().keys("1", "2", "3")
     state, (command,) = intake.step(caller.state, DigitsEntered("leg", "5"), NOW)
     assert isinstance(command, Update)
     _, (prompt,) = intake.step(state, Updated(ANSWER_BY, done=False), NOW)
     assert isinstance(prompt, Prompt)
-    assert prompt.items[0] == "nb/intake.promise"
+    assert prompt.items[:2] == ("nb/intake.too_late_today", "nb/intake.promise")
 
 
 @pytest.mark.parametrize("rings", [False, True])

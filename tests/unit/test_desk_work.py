@@ -1,0 +1,46 @@
+"""What the call machines ask of the desk, over a list in memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from callback.desk import Desk
+from ivr.desk_work import DeskWork
+from ivr.machine import Find, Found, Register, Registered
+from tests.offices import CALLER
+from tests.unit.memory_desk import (
+    memory_desk,  # noqa: F401  # the fixture `desk`
+    memory_store,  # noqa: F401  # the fixture `store`
+    monday_clock,  # noqa: F401  # the fixture `clock`
+    registered,
+)
+
+FIND = Find("9001", CALLER, None)
+PRESSED_1 = Register("9001", CALLER, "en", "key")
+
+
+@pytest.fixture(name="work")
+def work_of_the_desk(desk: Desk) -> DeskWork:
+    return DeskWork(desk)
+
+
+async def test_a_chosen_language_follows_who_is_on_the_list(desk: Desk, work: DeskWork) -> None:
+    """Only one that was chosen: the one a call begins in says nothing of the caller."""
+    request = await registered(desk, language="pl")
+    await work.perform("call", PRESSED_1)
+    assert (await desk.get(request.id)).language == "pl"
+    await work.perform("call", Register("9001", CALLER, "en", "key", chosen=True))
+    assert (await desk.get(request.id)).language == "en"
+
+
+async def test_a_number_that_is_not_rung_is_found_so(desk: Desk, work: DeskWork) -> None:
+    """And pressing 1 there lifts it."""
+    await registered(desk)
+    await desk.never_call(CALLER, "callee")
+    found = await work.perform("call", FIND)
+    assert isinstance(found, Found)
+    assert found.not_rung
+    assert isinstance(await work.perform("another call", PRESSED_1), Registered)
+    found = await work.perform("another call", FIND)
+    assert isinstance(found, Found)
+    assert not found.not_rung
