@@ -72,10 +72,8 @@ class DeskWork:
                 return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
             case Update():
                 return await self._update(command)
-            case Find(office_no, phone, reference):
-                return await self._found(
-                    await desk.open_request_of(office_no, phone=phone, reference=reference)
-                )
+            case Find():
+                return await self._find(command)
         return await self._perform_of_attempt(call_id, command)
 
     async def _perform_of_attempt(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
@@ -178,6 +176,13 @@ class DeskWork:
                 request = await desk.get(request_id)
                 return Updated(self._spoken_date(request), done=not request.is_open)
         return Updated(self._spoken_date(await desk.get(request_id)))
+
+    async def _find(self, asked: Find) -> Found:
+        if asked.keyed and not await self._desk.count_reference(asked.caller):
+            return Found(None)
+        return await self._found(
+            await self._desk.open_request_of(asked.office_no, phone=asked.phone, reference=asked.reference)
+        )
 
     async def _found(self, request: CallbackRequest | None) -> Found:
         if request is None:

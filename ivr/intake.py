@@ -72,6 +72,8 @@ MOST_STEPS = 60
 KEY_PAUSE = timedelta(seconds=3)
 """Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
+REFERENCE_TRIES = 3
+"""References keyed in in one call; then nobody is found, whatever is keyed in."""
 SHORT_TALK = timedelta(seconds=10)
 """A talk that is over sooner was a voicemail or a line that broke: it helped nobody."""
 URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
@@ -397,7 +399,7 @@ def _enter_status(state: IntakeState, node: StatusNode, now: datetime) -> Step:
     if state.request_id is not None:
         return _find(replace(state, knows_reference=True), None, state.reference)
     if state.caller is None:
-        return _ask_reference(state)
+        return _ask_reference(state, now)
     return _find(state, state.caller, None)
 
 
@@ -405,7 +407,14 @@ def _find(state: IntakeState, phone: str | None, reference: str | None) -> Step:
     return replace(state, node=Node.FINDING), (Find(state.office.office_no, phone, reference),)
 
 
-def _ask_reference(state: IntakeState) -> Step:
+def _find_keyed(state: IntakeState, reference: str) -> Step:
+    state = replace(state, node=Node.FINDING, knows_reference=True, references=state.references + 1)
+    return state, (Find(state.office.office_no, None, reference, keyed=True, caller=state.caller),)
+
+
+def _ask_reference(state: IntakeState, now: datetime) -> Step:
+    if state.references >= REFERENCE_TRIES:
+        return _nobody_found(state, now)
     state = replace(state, silences=0, mistakes=0)
     return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
 
@@ -423,7 +432,7 @@ def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) ->
     state = replace(state, keyed="")
     if missing:
         return _no_reference(state, now)
-    return _find(replace(state, knows_reference=True), None, reference)
+    return _find_keyed(state, reference)
 
 
 def _no_reference(state: IntakeState, now: datetime) -> Step:
@@ -441,9 +450,9 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, StatusNode)
     if event.request_id is None:
-        return _nobody_found(state, now)
+        return _nobody_found(replace(state, knows_reference=False), now)
     if event.discreet and not state.knows_reference:
-        return _ask_reference(state)  # someone else may hold this telephone
+        return _ask_reference(state, now)  # someone else may hold this telephone
     state = replace(
         state,
         found=event,
@@ -455,7 +464,7 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
         language=event.language if event.language and not state.chose_language else state.language,
         silences=0,
     )
-    if event.language != state.language:  # chosen in this call
+    if state.chose_language and event.language != state.language:
         return _update(state, Update(event.request_id, language=state.language))
     return _tell_status(state, now)
 

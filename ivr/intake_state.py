@@ -83,6 +83,8 @@ class IntakeState:
     steps: int = 0
     keyed: str = ""
     """Keys of a number, then the number that was accepted."""
+    references: int = 0
+    """Keyed in."""
     request_id: str | None = None
     reference: str | None = None
     phone: str | None = None

@@ -107,6 +107,10 @@ class Find:
     office_no: str
     phone: str | None
     reference: str | None
+    keyed: bool = False
+    """The reference was keyed in and may be a guess: it is counted, and nobody is found after too many."""
+    caller: str | None = None
+    """Who keyed it in; None: withheld."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callback.desk import Desk
+from callback.desk_guards import REFERENCES_PER_CALLER, REFERENCES_WITHHELD
 from ivr.desk_work import DeskWork
 from ivr.machine import Find, Found, Register, Registered
 from tests.offices import CALLER
@@ -44,3 +45,25 @@ async def test_a_number_that_is_not_rung_is_found_so(desk: Desk, work: DeskWork)
     found = await work.perform("another call", FIND)
     assert isinstance(found, Found)
     assert not found.not_rung
+
+
+@pytest.mark.parametrize(
+    ("caller", "most"),
+    [(CALLER, REFERENCES_PER_CALLER), (None, REFERENCES_WITHHELD)],
+    ids=["known", "withheld"],
+)
+async def test_references_are_not_guessed_for_ever(
+    desk: Desk, work: DeskWork, caller: str | None, most: int
+) -> None:
+    """After so many on one day nobody is found, and each is counted as a refusal; others are not held back by it."""
+    request = await registered(desk)
+    right = Find("9001", None, request.reference, keyed=True, caller=caller)
+    for guess in range(most - 1):
+        wrong = Find("9001", None, f"{guess:06}", keyed=True, caller=caller)
+        assert await work.perform("call", wrong) == Found(None)
+    assert await work.perform("call", right) != Found(None)
+    assert await work.perform("call", right) == Found(None)
+    assert await desk.refusals() == {"too_many_references": 1}
+    other = Find("9001", None, request.reference, keyed=True, caller="+4790001234")
+    assert await work.perform("call", other) != Found(None)
+    assert await work.perform("call", Find("9001", None, request.reference)) != Found(None)

@@ -25,6 +25,7 @@ from ivr.intake_state import IntakeState, Node
 from ivr.machine import (
     CheckNumber,
     Find,
+    Found,
     IllegalTransition,
     NotRegistered,
     NumberAccepted,
@@ -264,7 +265,7 @@ def test_a_star_begins_the_reference_anew() -> None:
     caller.keys("12*111")
     assert (caller.prompt.items, caller.prompt.digits) == ((), 3)
     caller.keys("222")
-    assert caller.did(Find) == [Find("9001", None, "111222")]
+    assert caller.did(Find) == [Find("9001", None, "111222", keyed=True)]
     assert caller.state.keyed == ""
 
 
@@ -367,8 +368,35 @@ def test_status_of_a_discreet_request_needs_its_reference() -> None:
     assert caller.prompt.digits == 6
     assert not any("tried" in item for item in caller.heard)
     caller.keys("111222")
-    assert caller.did(Find)[-1] == Find("9001", None, "111222")
+    assert caller.did(Find)[-1] == Find("9001", None, "111222", keyed=True, caller=CALLER)
     assert caller.hears("intake.tried")
+
+
+def test_a_wrong_reference_opens_nothing() -> None:
+    """Whoever keyed one in that nobody has knows none: they are asked again."""
+    discreet = replace(FOUND, discreet=True)
+    caller = Caller(found=discreet).keys("3")
+    state, _ = intake.step(caller.state, DigitsEntered("leg", "999999"), NOW)
+    state, _ = intake.step(state, Found(None), NOW)
+    state, (find,) = intake.step(state, DigitsEntered("leg", "3"), NOW)
+    assert find == Find("9001", CALLER, None)
+    state, (prompt,) = intake.step(state, discreet, NOW)
+    assert state.node is Node.REFERENCE
+    assert isinstance(prompt, Prompt)
+    assert prompt.items == ("nb/intake.enter_reference",)
+
+
+def test_references_cannot_be_guessed_in_one_call() -> None:
+    """After three nobody is found any more, whatever is keyed in; one can register as ever."""
+    caller = Caller(None)
+    for guess in ("100000", "100001", "100002"):
+        caller.keys("3", guess)
+        assert caller.hears("intake.status_none")
+    assert len(caller.did(Find)) == intake.REFERENCE_TRIES
+    caller.keys("3")
+    assert caller.hears("intake.status_none", "intake.greeting")
+    assert len(caller.did(Find)) == intake.REFERENCE_TRIES
+    assert caller.keys("1").did(Register)
 
 
 def test_status_without_a_number_asks_for_the_reference() -> None:
