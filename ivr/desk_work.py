@@ -139,7 +139,7 @@ class DeskWork:
             command.office_no,
             command.phone,
             language=command.language,
-            request_id=call_id,
+            request_id=f"{call_id}{command.nth or ''}",
             by=command.by,
         )
         refused = None

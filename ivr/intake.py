@@ -330,7 +330,9 @@ def _after_reason(state: IntakeState, now: datetime) -> Step:
 
 def _register(state: IntakeState, by: str) -> Step:
     state = replace(state, node=Node.REGISTERING)
-    asked = Register(state.office.office_no, state.caller, state.language, by, chosen=state.chose_language)
+    asked = Register(
+        state.office.office_no, state.caller, state.language, by, state.withdrawals, state.chose_language
+    )
     return state, (asked,)
 
 
@@ -382,8 +384,9 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
             return _after_reason(state, now)
         case WithdrawNode():
             state = replace(
-                state, request_id=None, reference=None, phone=None, found=None, not_rung=False, withdrawn=True
-            )
+                state, request_id=None, reference=None, phone=None, found=None, knows_reference=False, not_rung=False,
+                promised=False, urgent=False, withdrawn=True, withdrawals=state.withdrawals + 1,
+            )  # fmt: skip
             return _go(state, node.next, now, "intake.withdrawn")
         case LanguageNode():
             return _go(state, node.next, now)

@@ -95,6 +95,8 @@ class IntakeState:
     promised: bool = False
     """The promise was begun in this call."""
     withdrawn: bool = False
+    """They were taken off the list, and have not asked to be on it since."""
+    withdrawals: int = 0
     found: Found | None = None
     knows_reference: bool = False
     """They keyed the reference code in, or got it in this call."""

@@ -31,6 +31,8 @@ class Register:
     language: str
     by: str
     """`key`, `silence` or `wrong_key`: what made us register."""
+    nth: int = 0
+    """How often they were taken off the list in this call: each time after it is a request of its own."""
     chosen: bool = False
     """They chose the language in this call: a request of theirs that is on the list is met in it from now on."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from callback.desk import Desk
 from callback.desk_guards import REFERENCES_PER_CALLER, REFERENCES_WITHHELD
 from ivr.desk_work import DeskWork
-from ivr.machine import Find, Found, Register, Registered
+from ivr.machine import Find, Found, Register, Registered, Update
 from tests.offices import CALLER
 from tests.unit.memory_desk import (
     memory_desk,  # noqa: F401  # the fixture `desk`
@@ -32,6 +34,18 @@ async def test_a_chosen_language_follows_who_is_on_the_list(desk: Desk, work: De
     assert (await desk.get(request.id)).language == "pl"
     await work.perform("call", Register("9001", CALLER, "en", "key", chosen=True))
     assert (await desk.get(request.id)).language == "en"
+
+
+async def test_registering_is_said_again_or_anew(desk: Desk, work: DeskWork) -> None:
+    """The same command again is the same request; after being taken off the list in the same call, another."""
+    first = await work.perform("call", PRESSED_1)
+    assert isinstance(first, Registered)
+    assert await work.perform("call", PRESSED_1) == first
+    await work.perform("call", Update(first.request_id, withdraw=True))
+    second = await work.perform("call", replace(PRESSED_1, nth=1))
+    assert isinstance(second, Registered)
+    assert second.request_id != first.request_id
+    assert (await desk.get(second.request_id)).is_open
 
 
 async def test_a_number_that_is_not_rung_is_found_so(desk: Desk, work: DeskWork) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from callback.numbers import Refusal
-from config.menu import Menu, OnCallNode
+from config.menu import Menu, OnCallNode, WithdrawNode
 from config.model import VoiceSpeed
 from hardware.line import (
     Connected,
@@ -425,6 +425,14 @@ def test_a_number_that_is_not_rung_is_promised_nothing() -> None:
     caller = Caller(found=replace(FOUND, not_rung=True)).keys("3", "4")
     assert caller.hears("intake.discreet_noted", "intake.not_rung", "intake.choices")
     assert not caller.hears("intake.on_number")
+
+
+def test_on_the_list_again_after_withdrawing() -> None:
+    """A menu may lead back: then it is a new request, and its promise is heard."""
+    again = MENU.node | {"withdraw": WithdrawNode(kind="withdraw", next="greeting")}
+    caller = Caller(found=FOUND, menu=MENU.model_copy(update={"node": again})).keys("3", "9", "9", "1", "2")
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "key", nth=1)]
+    assert caller.hears("intake.promise")
 
 
 def test_a_request_that_cannot_be_withdrawn_now() -> None:
