@@ -72,8 +72,8 @@ class DeskWork:
                 return NumberSet(request.id, request.reference, phone, self._spoken_date(request))
             case Update():
                 return await self._update(command)
-            case Find(office_no, phone, reference):
-                return self._found(await desk.open_request_of(office_no, phone=phone, reference=reference))
+            case Find():
+                return await self._find(command)
         return await self._perform_of_attempt(call_id, command)
 
     async def _perform_of_attempt(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
@@ -102,7 +102,7 @@ class DeskWork:
         except StoreError as error:  # nobody waits for that: everyone gets the menu
             log.warning("return_not_looked_up", call=call_id, why=type(error).__name__)
             return NotMissed()
-        return NotMissed() if returning is None else self._missed(call_id, returning)
+        return NotMissed() if returning is None else await self._missed(call_id, returning)
 
     async def _start_return(self, call_id: str, asked: StartReturn) -> ReturnStarted | ReturnRefused:
         try:
@@ -112,11 +112,11 @@ class DeskWork:
             return ReturnRefused()
         return ReturnStarted(None if ended is None else leg_of(ended.id))
 
-    def _missed(self, call_id: str, returning: Returning) -> Missed:
+    async def _missed(self, call_id: str, returning: Returning) -> Missed:
         request = returning.request
         return Missed(
             call_id,
-            self._found(request),
+            await self._found(request),
             request.urgency is Urgency.URGENT,
             request.reason.value,
             tuple(Colleague(p.id, p.telephone) for p in returning.colleagues if p.telephone),
@@ -139,7 +139,7 @@ class DeskWork:
             command.office_no,
             command.phone,
             language=command.language,
-            request_id=call_id,
+            request_id=f"{call_id}{command.nth or ''}",
             by=command.by,
         )
         refused = None
@@ -177,7 +177,14 @@ class DeskWork:
                 return Updated(self._spoken_date(request), done=not request.is_open)
         return Updated(self._spoken_date(await desk.get(request_id)))
 
-    def _found(self, request: CallbackRequest | None) -> Found:
+    async def _find(self, asked: Find) -> Found:
+        if asked.keyed and not await self._desk.count_reference(asked.caller):
+            return Found(None)
+        return await self._found(
+            await self._desk.open_request_of(asked.office_no, phone=asked.phone, reference=asked.reference)
+        )
+
+    async def _found(self, request: CallbackRequest | None) -> Found:
         if request is None:
             return Found(None)
         missed = [a.ended_at for a in request.attempts if a.ringing_at is not None and a.connected_at is None]
@@ -190,6 +197,7 @@ class DeskWork:
             request.discreet,
             tried_at=missed[-1] if missed else None,
             next_at=request.next_attempt_at,
+            not_rung=request.phone is not None and await self._desk.is_never_called(request.phone),
         )
 
     def _spoken_date(self, request: CallbackRequest) -> date:

@@ -45,6 +45,7 @@ from ivr.intake_state import IntakeState, Node, OfficeFacts, Step
 from ivr.intake_words import closed, info, language_items, promise, readback, spoken, status_items
 from ivr.machine import (
     CheckNumber,
+    Command,
     Event,
     Find,
     Found,
@@ -71,6 +72,10 @@ MOST_STEPS = 60
 KEY_PAUSE = timedelta(seconds=3)
 """Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
+REFERENCE_TRIES = 3
+"""References keyed in in one call; then nobody is found, whatever is keyed in."""
+SHORT_TALK = timedelta(seconds=10)
+"""A talk that is over sooner was a voicemail or a line that broke: it helped nobody."""
 URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 """Nav's own four, by key."""
 UNSTATED = "unspecified"
@@ -94,8 +99,10 @@ def go_on(
     state = IntakeState(
         Node.ASKING, menu.start, offered.leg, offered.caller, found.language or office.languages[0], office, menu,
         request_id=found.request_id, reference=found.reference, phone=found.phone, answer_by=found.answer_by,
+        not_rung=found.not_rung,
     )  # fmt: skip
-    state, commands = _go(state, menu.start, now, "intake.nobody_now", "intake.next_try_soon")
+    next_try = "intake.not_rung" if found.not_rung else "intake.next_try_soon"
+    state, commands = _go(state, menu.start, now, "intake.nobody_now", next_try)
     return state, commands if answered else (Answer(offered.leg), *commands)
 
 
@@ -165,7 +172,7 @@ def _enter_withdraw(state: IntakeState, node: WithdrawNode, now: datetime) -> St
 
 
 def _enter_transfer(state: IntakeState, node: TransferNode | OnCallNode, now: datetime) -> Step:
-    return _play(_saying(state, *node.say), Node.TRANSFERRING)
+    return _play(_saying(replace(state, wants_person=True), *node.say), Node.TRANSFERRING)
 
 
 def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step:
@@ -174,7 +181,8 @@ def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step
         return _register(state, "silence")
     if state.request_id is not None and not state.promised:
         state = replace(state, before=state.before + promise(state, now), promised=True)
-    return _play(_saying(state, *node.say), Node.LAST_WORDS)
+    kept = (item for item in node.say if not (state.not_rung and item == "intake.promise_again"))
+    return _play(_saying(state, *kept), Node.LAST_WORDS)
 
 
 def _finish(state: IntakeState, now: datetime) -> Step:
@@ -323,7 +331,9 @@ def _after_reason(state: IntakeState, now: datetime) -> Step:
 
 def _register(state: IntakeState, by: str) -> Step:
     state = replace(state, node=Node.REGISTERING)
-    asked = Register(state.office.office_no, state.caller, state.language, by, chosen=state.chose_language)
+    asked = Register(
+        state.office.office_no, state.caller, state.language, by, state.withdrawals, state.chose_language
+    )
     return state, (asked,)
 
 
@@ -334,6 +344,7 @@ def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        not_rung=False,
         withdrawn=False,
     )
     if event.refused is not None:
@@ -346,6 +357,7 @@ def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
 
 def _not_registered(state: IntakeState, event: NotRegistered, now: datetime) -> Step:
     """Told why, and whom to ring when life is in danger; the list keeps whom it has."""
+    state = replace(state, wants_person=False)
     return _play(
         _saying(state, "intake.too_many_today", "intake.emergency_numbers", "intake.goodbye"), Node.LAST_WORDS
     )
@@ -358,7 +370,9 @@ def _update(state: IntakeState, update: Update) -> Step:
 def _updated(state: IntakeState, event: Updated, now: datetime) -> Step:
     if not event.done:
         node = state.menu.node[state.at]
-        return _go(state, node.next, now) if isinstance(node, SetNode) else _finish(state, now)
+        if isinstance(node, SetNode):
+            return _go(state, node.next, now, "intake.too_late_today")
+        return _finish(state, now)
     return _after_update(replace(state, answer_by=event.answer_by), now)
 
 
@@ -370,7 +384,10 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
         case UrgentNode():
             return _after_reason(state, now)
         case WithdrawNode():
-            state = replace(state, request_id=None, reference=None, phone=None, found=None, withdrawn=True)
+            state = replace(
+                state, request_id=None, reference=None, phone=None, found=None, knows_reference=False, not_rung=False,
+                promised=False, urgent=False, withdrawn=True, withdrawals=state.withdrawals + 1,
+            )  # fmt: skip
             return _go(state, node.next, now, "intake.withdrawn")
         case LanguageNode():
             return _go(state, node.next, now)
@@ -386,7 +403,7 @@ def _enter_status(state: IntakeState, node: StatusNode, now: datetime) -> Step:
     if state.request_id is not None:
         return _find(replace(state, knows_reference=True), None, state.reference)
     if state.caller is None:
-        return _ask_reference(state)
+        return _ask_reference(state, now)
     return _find(state, state.caller, None)
 
 
@@ -394,7 +411,14 @@ def _find(state: IntakeState, phone: str | None, reference: str | None) -> Step:
     return replace(state, node=Node.FINDING), (Find(state.office.office_no, phone, reference),)
 
 
-def _ask_reference(state: IntakeState) -> Step:
+def _find_keyed(state: IntakeState, reference: str) -> Step:
+    state = replace(state, node=Node.FINDING, knows_reference=True, references=state.references + 1)
+    return state, (Find(state.office.office_no, None, reference, keyed=True, caller=state.caller),)
+
+
+def _ask_reference(state: IntakeState, now: datetime) -> Step:
+    if state.references >= REFERENCE_TRIES:
+        return _nobody_found(state, now)
     state = replace(state, silences=0, mistakes=0)
     return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
 
@@ -412,7 +436,7 @@ def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) ->
     state = replace(state, keyed="")
     if missing:
         return _no_reference(state, now)
-    return _find(replace(state, knows_reference=True), None, reference)
+    return _find_keyed(state, reference)
 
 
 def _no_reference(state: IntakeState, now: datetime) -> Step:
@@ -430,9 +454,9 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, StatusNode)
     if event.request_id is None:
-        return _nobody_found(state, now)
+        return _nobody_found(replace(state, knows_reference=False), now)
     if event.discreet and not state.knows_reference:
-        return _ask_reference(state)  # someone else may hold this telephone
+        return _ask_reference(state, now)  # someone else may hold this telephone
     state = replace(
         state,
         found=event,
@@ -440,10 +464,11 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        not_rung=event.not_rung,
         language=event.language if event.language and not state.chose_language else state.language,
         silences=0,
     )
-    if event.language != state.language:  # chosen in this call
+    if state.chose_language and event.language != state.language:
         return _update(state, Update(event.request_id, language=state.language))
     return _tell_status(state, now)
 
@@ -451,7 +476,8 @@ def _found(state: IntakeState, event: Found, now: datetime) -> Step:
 def _tell_status(state: IntakeState, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, StatusNode)
-    return _ask(state, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
+    told = replace(state, promised=state.promised or state.not_rung)  # then that is all there is to say
+    return _ask(told, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
 
 
 def _nobody_found(state: IntakeState, now: datetime) -> Step:
@@ -539,10 +565,10 @@ def _another_number(state: IntakeState, now: datetime) -> Step:
 def _readback_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     if event.digits == "2":
         return _another_number(state, now)
-    if event.digits == "1" or state.mistakes >= PATIENCE:
+    if event.digits == "1" or state.mistakes >= PATIENCE or state.steps >= MOST_STEPS:
         return _set_number(state, Node.SETTING)
     wrong = () if event.digits == "*" else spoken(state, "intake.wrong_key")
-    state = replace(state, mistakes=state.mistakes + 1)
+    state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
     return _ask(state, Node.READBACK, *wrong, *readback(state))
 
 
@@ -566,6 +592,7 @@ def _number_set(state: IntakeState, event: NumberSet, now: datetime) -> Step:
         reference=event.reference,
         phone=event.phone,
         answer_by=event.answer_by,
+        not_rung=False,
         keyed="",
     )
     return _after_number(state, now)
@@ -611,13 +638,19 @@ def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
 
 
 def _connected(state: IntakeState, event: Connected, now: datetime) -> Step:
-    return replace(state, answered_by_person=True), ()
+    return replace(state, joined_at=now), ()
 
 
 def _dialled(state: IntakeState, event: LegEnded, now: datetime) -> Step:
+    """The other telephone, or the caller's own, is no longer there."""
+    if state.joined_at is not None:
+        talked = now - state.joined_at >= SHORT_TALK
+    else:  # they were joined while we were away, for nobody knows how long
+        talked = event.answered and event.leg != state.leg
+    state = replace(state, joined_at=None, answered_by_person=talked, wants_person=not talked)
     if event.leg == state.leg:
-        return _ended_unconnected(state, event, now)
-    if event.answered or state.answered_by_person:
+        return _ended(state, event, now)
+    if state.answered_by_person:
         return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
     node = state.menu.node[state.at]
     assert isinstance(node, TransferNode | OnCallNode)
@@ -632,7 +665,11 @@ def _said(state: IntakeState, event: Event, now: datetime) -> Step:
 
 
 def _ended(state: IntakeState, event: Event, now: datetime) -> Step:
-    return replace(state, node=Node.ENDED), ()
+    """Whoever asked for a person and talked with none is on the list, like whoever pressed 1."""
+    commands: tuple[Command, ...] = ()
+    if state.wants_person and state.request_id is None and not state.withdrawn:
+        _, commands = _register(state, "key")
+    return replace(state, node=Node.ENDED), commands
 
 
 def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> Step:
@@ -640,14 +677,6 @@ def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> St
     if state.phone is None:
         return _set_number(state, Node.ENDED)
     return _ended(state, event, now)
-
-
-def _ended_unconnected(state: IntakeState, event: LegEnded, now: datetime) -> Step:
-    """Asked for a person and hung up before one answered: on the list, like whoever pressed 1."""
-    if state.request_id is not None or state.withdrawn or state.answered_by_person:
-        return _ended(state, event, now)
-    _, commands = _register(state, "key")
-    return replace(state, node=Node.ENDED), commands
 
 
 def _nothing(state: IntakeState, event: Event, now: datetime) -> Step:
@@ -701,7 +730,7 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.FINDING, LegEnded): _ended,
     (_N.TRANSFERRING, NoInput): _dial,
     (_N.TRANSFERRING, DigitsEntered): _dial,
-    (_N.TRANSFERRING, LegEnded): _ended_unconnected,
+    (_N.TRANSFERRING, LegEnded): _ended,
     (_N.DIALLING, Connected): _connected,
     (_N.DIALLING, DigitsEntered): _nothing,
     (_N.DIALLING, LegEnded): _dialled,

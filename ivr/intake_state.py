@@ -83,14 +83,20 @@ class IntakeState:
     steps: int = 0
     keyed: str = ""
     """Keys of a number, then the number that was accepted."""
+    references: int = 0
+    """Keyed in."""
     request_id: str | None = None
     reference: str | None = None
     phone: str | None = None
     """The number that will be rung."""
     answer_by: date | None = None
+    not_rung: bool = False
+    """Somebody at the number asked us not to ring it: no promise can be made."""
     promised: bool = False
     """The promise was begun in this call."""
     withdrawn: bool = False
+    """They were taken off the list, and have not asked to be on it since."""
+    withdrawals: int = 0
     found: Found | None = None
     knows_reference: bool = False
     """They keyed the reference code in, or got it in this call."""
@@ -99,7 +105,12 @@ class IntakeState:
     """They let it be said to the end that the office is closed, or came to where it is said for good."""
     urgent: bool = False
     """They said so in this call."""
+    wants_person: bool = False
+    """They asked for one, and have talked with none."""
+    joined_at: datetime | None = None
+    """Since when they talk with a person."""
     answered_by_person: bool = False
+    """They have talked with one for long enough to be helped."""
 
     @property
     def ended(self) -> bool:

@@ -28,6 +28,8 @@ def status_items(state: IntakeState, now: datetime) -> tuple[str, ...]:
     found, language = state.found, state.tag
     assert found is not None
     items = spoken(state, "intake.registered")
+    if state.not_rung:
+        return (*items, *spoken(state, "intake.not_rung"))
     if found.tried_at is not None:
         items += (*spoken(state, "intake.tried"), *when_items(found.tried_at, now, language))
     if found.next_at is not None and found.next_at > now:
@@ -57,6 +59,8 @@ def promise(state: IntakeState, now: datetime) -> tuple[str, ...]:
     assert state.reference is not None, "only a registered caller comes here"
     assert state.answer_by is not None, "every request has a date"
     language = state.tag
+    if state.not_rung:
+        return spoken(state, "intake.not_rung")
     if state.phone is None:
         twice = (*spoken(state, "intake.no_number"), *reference_items(state.reference, language))
         return (*twice, *twice, *spoken(state, "intake.ring_back"))

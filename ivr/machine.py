@@ -31,6 +31,8 @@ class Register:
     language: str
     by: str
     """`key`, `silence` or `wrong_key`: what made us register."""
+    nth: int = 0
+    """How often they were taken off the list in this call: each time after it is a request of its own."""
     chosen: bool = False
     """They chose the language in this call: a request of theirs that is on the list is met in it from now on."""
 
@@ -107,6 +109,10 @@ class Find:
     office_no: str
     phone: str | None
     reference: str | None
+    keyed: bool = False
+    """The reference was keyed in and may be a guess: it is counted, and nobody is found after too many."""
+    caller: str | None = None
+    """Who keyed it in; None: withheld."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +220,8 @@ class Found:
     """When we last rang them in vain."""
     next_at: datetime | None = None
     """When we ring next; None or past: as soon as we can."""
+    not_rung: bool = False
+    """Somebody at the number asked us not to ring it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,8 +321,9 @@ class Runner:
 
 def _is_worth_keeping(state: State) -> bool:
     """Whether a crash would lose something with the call: an attempt; another number, keyed in and not yet set; that
-    somebody asked for a person who may not answer. All else of a caller in the menu is on the list from their key
+    somebody asked for a person, and has talked with none. All else of a caller in the menu is on the list from their key
     press on, and their leg goes to the fall-back."""
     if isinstance(state, IntakeState):
-        return state.keyed != "" or state.node in (Node.TRANSFERRING, Node.DIALLING)
+        unmet = state.wants_person and state.request_id is None
+        return unmet or state.keyed != "" or state.node in (Node.TRANSFERRING, Node.DIALLING)
     return not state.ended

@@ -209,7 +209,9 @@ class PromptsView(Answer):
 
 
 class RefusalView(Answer):
-    kind: str = Field(description="Why a number was refused, or `too_many_registrations`")
+    kind: str = Field(
+        description="Why a number was refused, or `too_many_registrations`, `too_many_references`"
+    )
     count: int
 
 

@@ -24,6 +24,8 @@ MOST_TIME = timedelta(minutes=45)
 """Of talking to the machine in one call; whoever answers is done in one or two minutes."""
 MOST_REPEATED = 40
 """Prompts in one call in which `*` still repeats."""
+SHORT_TALK = timedelta(seconds=10)
+"""With a person: nobody was helped by it."""
 MOST_ASKED = 5
 """Times in a row that a question is asked of somebody who does not answer it (`*` asks for it)."""
 FIXED = {
@@ -33,6 +35,7 @@ FIXED = {
     "intake.enter_reference": "reference",
 }
 STATUS_WORDS = {"intake.tried", "intake.next_try", "intake.next_try_soon"}
+RUNG = {"intake.next_try", "intake.next_try_soon", "intake.on_number"}
 PUT_THROUGH, NOBODY = ("intake.connecting",), ("intake.nobody_now",)
 URGENT_KEYS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 
@@ -130,7 +133,10 @@ class Call:
     """The number they keyed in and heard read back, and did not say no to."""
     returned: bool = False
     """They were rung in vain, and are put through without a key press."""
+    joined: datetime | None = None
+    """Since when they talk with a person."""
     talked: bool = False
+    """For long enough; how long while nobody of ours saw it, nobody knows."""
     cut_off: bool = False
     """The service, or the line to it, failed in the middle of a step: what becomes of the call is up to the exchange."""
     time: timedelta = timedelta(0)
@@ -175,7 +181,7 @@ class Witness:
         self._wrong += self._untrue(self.call, prompt)
         self._wrong += self._not_asked_for(self.call, prompt)
         self._wrong += self._foreign(self.call, prompt)
-        self.call.promised |= "intake.no_number" in ids or "intake.on_number" in ids
+        self.call.promised |= not {"intake.no_number", "intake.on_number", "intake.not_rung"}.isdisjoint(ids)
         self.call.told |= not STATUS_WORDS.isdisjoint(ids)
         if "intake.too_many_today" in ids:
             self.call.told_too_many = True
@@ -203,7 +209,8 @@ class Witness:
             call.references.add(key)
         if question == "readback":
             call.keyed = self._keyed(call, key)
-        before = call.answers[-2] if len(call.answers) > 1 else (None, "")
+        earlier = (answer for answer in reversed(call.answers) if answer[0] != question)
+        before = next(earlier, (None, ""))  # there may be wrong keys in between
         if kind == "withdraw" and self.words.leads_to(*before) == question:
             call.withdraws = True
 
@@ -231,14 +238,22 @@ class Witness:
         self._list_is_kept()
         if self.call is None:
             return
-        leg = self.world.line.leg(self.call.leg)
-        self.call.talked |= leg is not None and leg.peer is not None and leg.peer.answered
+        self._is_joined(self.call, attended=attended)
         if attended:
             self._is_asked_again(self.call)
             self._is_on_the_list(self.call)
             self._is_not_left_alone(self.call)
         self._is_not_hung_up_on(self.call)
         self._is_not_kept(self.call)
+
+    def _is_joined(self, call: Call, *, attended: bool) -> None:
+        leg, now = self.world.line.leg(call.leg), self.world.clock.now()
+        if leg is not None and leg.peer is not None and leg.peer.answered:
+            call.joined = call.joined or now
+            call.talked |= call.returned or not attended
+        elif call.joined is not None:
+            call.talked |= now - call.joined >= SHORT_TALK or not attended
+            call.joined = None
 
     def _is_on_the_list(self, call: Call) -> None:
         request = self.request_of(call)
@@ -248,7 +263,7 @@ class Witness:
                 told = "intake.withdrawn" in [i for prompt in call.heard.prompts for i in _ids(prompt.items)]
                 assert off == told or not self.is_up(call), "off the list, or told so, but not both"
             return
-        if call.told_too_many or call.talked:
+        if call.told_too_many or call.talked or call.joined is not None:
             return
         transferring = self.is_up(call) and request is None and self.question is None
         if call.registers and not transferring:
@@ -347,9 +362,13 @@ class Witness:
     def _untrue(self, call: Call, prompt: Prompt) -> Iterator[str]:
         """A promise that is not what the list says."""
         ids = _ids(prompt.items)
+        request = self.request_of(call)
+        if request is not None and request.phone is not None:
+            is_rung = self.world.is_rung(request.phone)
+            if not (RUNG if not is_rung else {"intake.not_rung"}).isdisjoint(ids):
+                yield f"whether {request.phone} is rung, {is_rung}: {ids}"
         if "intake.on_number" not in ids and "intake.no_number" not in ids:
             return
-        request = self.request_of(call)
         if request is None or request.state not in OPEN:
             yield f"a promise to somebody who is not on the list: {call.answers}"
             return

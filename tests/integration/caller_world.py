@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hmac
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -161,6 +162,11 @@ class CallerWorld:
 
     def open_now(self) -> list[CallbackRequest]:
         return [request for request in self.requests() if request.state in OPEN]
+
+    def is_rung(self, phone: str) -> bool:
+        """Nobody there asked us not to; also from inside a step."""
+        key = self.store._secrets["number_hash"].encode()
+        return hmac.digest(key, phone.encode(), "sha256").hex() not in self.store._never_call
 
     def ring_in_vain(self, request: CallbackRequest) -> None:
         """A caseworker rings them, and nobody answers."""

@@ -37,7 +37,7 @@ CALLERS = [
     (NEVER_CALLED, False), (OTHER, True),
 ]  # fmt: skip
 """Their number, and whether it is withheld."""
-KNOWN = ["nobody", "waiting", "tried", "discreet", "being rung", "too often"]
+KNOWN = ["nobody", "waiting", "tried", "discreet", "being rung", "too often", "never called"]
 """How CALLER stands when it begins."""
 KEYS = [*"0123456789*#"]
 NUMBERS = [
@@ -152,6 +152,8 @@ class AnyCaller(RuleBasedStateMachine):
             self.ringing = self.world.begin_to_ring(request)
         elif how == "tried":
             self.world.ring_in_vain(request)
+        elif how == "never called":
+            self.world.do(self.world.desk.never_call(CALLER, "kari"))
 
     # ---- the caller
 
@@ -288,9 +290,10 @@ class AnyCaller(RuleBasedStateMachine):
     # ---- the other ends
 
     @precondition(lambda self: self.leg is not None and self.leg.peer is not None)
-    @rule(answers=st.booleans())
-    def the_person_takes_it(self, answers: bool) -> None:
+    @rule(answers=st.booleans(), seconds=st.sampled_from([2, 60]))
+    def the_person_takes_it(self, answers: bool, seconds: int = 0) -> None:
         """Who is on call, or the colleague who rang them in vain."""
+        self.world.clock.advance(timedelta(seconds=seconds))
         line, person = self.world.line, self.leg.peer.phone.number
         if line.is_up(person):
             self.world.do(lambda: line.hang_up(person))
@@ -316,7 +319,9 @@ class AnyCaller(RuleBasedStateMachine):
         can_be_rung = [
             request
             for request in world.open_now()
-            if request.phone not in (None, NEVER_CALLED) and not request.is_out_of_reach(world.clock.now())
+            if request.phone is not None
+            and world.is_rung(request.phone)
+            and not request.is_out_of_reach(world.clock.now())
         ]
         if can_be_rung and caseworker == "rings":
             self.ringing = world.begin_to_ring(can_be_rung[0])

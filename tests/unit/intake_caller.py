@@ -80,8 +80,8 @@ class Caller:
         assert commands[0] == Answer("leg")
         self._carry_out(commands[1:])
 
-    def event(self, event: Event) -> Caller:
-        self.state, commands = intake.step(self.state, event, NOW)
+    def event(self, event: Event, later: timedelta = timedelta(0)) -> Caller:
+        self.state, commands = intake.step(self.state, event, NOW + later)
         self._carry_out(commands)
         return self
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from callback.numbers import Refusal
+from config.menu import Menu, OnCallNode, WithdrawNode
 from config.model import VoiceSpeed
 from hardware.line import (
     Connected,
@@ -23,6 +25,7 @@ from ivr.intake_state import IntakeState, Node
 from ivr.machine import (
     CheckNumber,
     Find,
+    Found,
     IllegalTransition,
     NotRegistered,
     NumberAccepted,
@@ -38,6 +41,7 @@ from tests.unit.intake_caller import (
     CATALOGUE,
     CLOSED,
     FOUND,
+    MENU,
     NOW,
     OFFICE,
     OTHER,
@@ -45,6 +49,9 @@ from tests.unit.intake_caller import (
     Caller,
 )
 
+THEN_A_QUESTION = MENU.model_copy(
+    update={"node": MENU.node | {"person": OnCallNode(kind="on_call", next="greeting")}}
+)
 URGENT = Update("r1", urgent_reason="unspecified")
 
 
@@ -258,7 +265,7 @@ def test_a_star_begins_the_reference_anew() -> None:
     caller.keys("12*111")
     assert (caller.prompt.items, caller.prompt.digits) == ((), 3)
     caller.keys("222")
-    assert caller.did(Find) == [Find("9001", None, "111222")]
+    assert caller.did(Find) == [Find("9001", None, "111222", keyed=True)]
     assert caller.state.keyed == ""
 
 
@@ -361,8 +368,35 @@ def test_status_of_a_discreet_request_needs_its_reference() -> None:
     assert caller.prompt.digits == 6
     assert not any("tried" in item for item in caller.heard)
     caller.keys("111222")
-    assert caller.did(Find)[-1] == Find("9001", None, "111222")
+    assert caller.did(Find)[-1] == Find("9001", None, "111222", keyed=True, caller=CALLER)
     assert caller.hears("intake.tried")
+
+
+def test_a_wrong_reference_opens_nothing() -> None:
+    """Whoever keyed one in that nobody has knows none: they are asked again."""
+    discreet = replace(FOUND, discreet=True)
+    caller = Caller(found=discreet).keys("3")
+    state, _ = intake.step(caller.state, DigitsEntered("leg", "999999"), NOW)
+    state, _ = intake.step(state, Found(None), NOW)
+    state, (find,) = intake.step(state, DigitsEntered("leg", "3"), NOW)
+    assert find == Find("9001", CALLER, None)
+    state, (prompt,) = intake.step(state, discreet, NOW)
+    assert state.node is Node.REFERENCE
+    assert isinstance(prompt, Prompt)
+    assert prompt.items == ("nb/intake.enter_reference",)
+
+
+def test_references_cannot_be_guessed_in_one_call() -> None:
+    """After three nobody is found any more, whatever is keyed in; one can register as ever."""
+    caller = Caller(None)
+    for guess in ("100000", "100001", "100002"):
+        caller.keys("3", guess)
+        assert caller.hears("intake.status_none")
+    assert len(caller.did(Find)) == intake.REFERENCE_TRIES
+    caller.keys("3")
+    assert caller.hears("intake.status_none", "intake.greeting")
+    assert len(caller.did(Find)) == intake.REFERENCE_TRIES
+    assert caller.keys("1").did(Register)
 
 
 def test_status_without_a_number_asks_for_the_reference() -> None:
@@ -373,6 +407,32 @@ def test_status_without_a_number_asks_for_the_reference() -> None:
     assert caller.hears("intake.status_none", "intake.greeting")
     caller.keys("1")
     assert caller.did(Register)
+
+
+def test_status_of_a_number_that_is_not_rung() -> None:
+    """Somebody there asked for that: no promise is made, and they hear how to change it; another number ends it."""
+    caller = Caller(found=replace(FOUND, not_rung=True)).keys("3")
+    assert caller.hears("intake.registered", "intake.not_rung", "intake.status_choices")
+    assert not caller.hears("intake.next_try")
+    caller.keys("1")
+    assert caller.prompt.items == ("nb/intake.goodbye",)
+    caller = Caller(found=replace(FOUND, not_rung=True)).keys("3", "2", "90001234", "1")
+    assert caller.hears("intake.promise", "intake.on_number", "number.90")
+
+
+def test_a_number_that_is_not_rung_is_promised_nothing() -> None:
+    """Whatever they change, the promise is not made; and who withdraws and registers again has it."""
+    caller = Caller(found=replace(FOUND, not_rung=True)).keys("3", "4")
+    assert caller.hears("intake.discreet_noted", "intake.not_rung", "intake.choices")
+    assert not caller.hears("intake.on_number")
+
+
+def test_on_the_list_again_after_withdrawing() -> None:
+    """A menu may lead back: then it is a new request, and its promise is heard."""
+    again = MENU.node | {"withdraw": WithdrawNode(kind="withdraw", next="greeting")}
+    caller = Caller(found=FOUND, menu=MENU.model_copy(update={"node": again})).keys("3", "9", "9", "1", "2")
+    assert caller.did(Register) == [Register("9001", CALLER, "nb", "key", nth=1)]
+    assert caller.hears("intake.promise")
 
 
 def test_a_request_that_cannot_be_withdrawn_now() -> None:
@@ -450,7 +510,37 @@ def test_zero_and_a_person_answers() -> None:
     caller = Caller().keys("0", "-")
     (dial,) = caller.did(Dial)
     assert isinstance(dial, Dial)
-    caller.event(Connected("leg", dial.peer)).event(LegEnded(dial.peer, LegOutcome.ENDED, answered=True))
+    caller.event(Connected("leg", dial.peer))
+    caller.event(LegEnded(dial.peer, LegOutcome.ENDED, answered=True), later=intake.SHORT_TALK)
+    assert caller.over
+    assert not caller.did(Register)
+    assert not caller.hangs_up().did(Register)
+
+
+@pytest.mark.parametrize("menu", [MENU, THEN_A_QUESTION], ids=["register", "a question"])
+def test_a_talk_of_some_seconds_helped_nobody(menu: Menu) -> None:
+    """A voicemail, or a line that broke: the call goes on as if nobody had answered, and who is gone is on the list."""
+    short = intake.SHORT_TALK - timedelta(seconds=1)
+    caller = Caller(menu=menu).keys("0", "-").event(Connected("leg", "leg-to"))
+    caller.event(LegEnded("leg-to", LegOutcome.ENDED, answered=True), later=short)
+    assert caller.hears("intake.nobody_now")
+    assert bool(caller.did(Register)) == (menu is MENU)
+    assert caller.hangs_up().did(Register) == [Register("9001", CALLER, "nb", "key")]
+
+
+def test_the_line_breaks_in_a_talk() -> None:
+    """The caller's own leg is the first to be gone: on the list after some seconds, not after a talk."""
+    ends = LegEnded("leg", LegOutcome.FAILED)
+    talking = Caller().keys("0", "-").event(Connected("leg", "leg-to"))
+    assert not talking.event(ends, later=intake.SHORT_TALK).did(Register)
+    broken = Caller().keys("0", "-").event(Connected("leg", "leg-to"))
+    assert broken.event(ends, later=timedelta(seconds=1)).did(Register)
+    assert broken.state.ended
+
+
+def test_a_talk_while_the_service_was_away() -> None:
+    """Nobody knows how long it was; they were joined."""
+    caller = Caller().keys("0", "-").event(LegEnded("leg-to", LegOutcome.ENDED, answered=True))
     assert caller.over
     assert not caller.did(Register)
 
@@ -524,13 +614,13 @@ def test_other_languages_are_slow_too() -> None:
 
 
 def test_a_borrowed_phone_after_four() -> None:
-    """What cannot be kept is not said to be noted."""
+    """What cannot be kept is said to be too late, and the call goes on."""
     caller = Caller().keys("1", "2", "3")
     state, (command,) = intake.step(caller.state, DigitsEntered("leg", "5"), NOW)
     assert isinstance(command, Update)
     _, (prompt,) = intake.step(state, Updated(ANSWER_BY, done=False), NOW)
     assert isinstance(prompt, Prompt)
-    assert prompt.items[0] == "nb/intake.promise"
+    assert prompt.items[:2] == ("nb/intake.too_late_today", "nb/intake.promise")
 
 
 @pytest.mark.parametrize("rings", [False, True])

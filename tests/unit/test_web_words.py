@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from callback.desk_guards import TOO_MANY_REGISTRATIONS
+from callback.desk_guards import TOO_MANY_REFERENCES, TOO_MANY_REGISTRATIONS
 from callback.numbers import Refusal
 from callback.request import (
     AttemptOutcome,
@@ -244,6 +244,7 @@ def test_every_value_of_the_domain_has_words(language: str) -> None:
         for value in kind:
             assert t(f"{prefix}.{value}", name="", when="")
     assert t(f"refusal.{TOO_MANY_REGISTRATIONS}")
+    assert t(f"refusal.{TOO_MANY_REFERENCES}")
     for source in set(NumberSource) - {NumberSource.CALLER_ID}:  # who rang from it needs no words
         assert t(f"source.{source}")
 

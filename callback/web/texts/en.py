@@ -344,6 +344,7 @@ TEXTS: dict[str, str] = {
     "refusal.too_often": "The number was keyed in too often",
     "refusal.asked_not_to_be_called": "The person at the number does not want to be called",
     "refusal.too_many_registrations": "The caller has put themself on the list too often",
+    "refusal.too_many_references": "The caller keyed in too many references",
     "status.prompts": "Messages to callers",
     "status.synthetic": "{n} messages are read by a synthetic voice.",
     "status.synthetic.none": "All messages are recorded.",

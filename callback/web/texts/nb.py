@@ -344,6 +344,7 @@ TEXTS: dict[str, str] = {
     "refusal.too_often": "Nummeret er tastet for mange ganger",
     "refusal.asked_not_to_be_called": "Den som har nummeret, vil ikke bli ringt",
     "refusal.too_many_registrations": "Innringeren har satt seg på listen for mange ganger",
+    "refusal.too_many_references": "Innringeren har tastet for mange referanser",
     "status.prompts": "Meldinger til innringere",
     "status.synthetic": "{n} meldinger er lest av en syntetisk stemme.",
     "status.synthetic.none": "Alle meldinger er lest inn.",
