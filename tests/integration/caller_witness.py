@@ -263,7 +263,8 @@ class Witness:
                 told = "intake.withdrawn" in [i for prompt in call.heard.prompts for i in _ids(prompt.items)]
                 assert off == told or not self.is_up(call), "off the list, or told so, but not both"
             return
-        if call.told_too_many or call.talked or call.joined is not None:
+        refused = self._refusals() > call.refusals and (call.told_too_many or not self.is_up(call))
+        if refused or call.talked or call.joined is not None:
             return
         transferring = self.is_up(call) and request is None and self.question is None
         if call.registers and not transferring:

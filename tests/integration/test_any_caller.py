@@ -71,7 +71,7 @@ WAYS = [
     ["1", "2", ANOTHER, "1"], ["1", "2", "40001234", SILENCE, SILENCE], ["1", "2", ANOTHER, "2"], ["2", "3"],
     ["2", "3", "1", "2"], ["2", "1", "3"], ["3"], ["3", "9", "9"], ["3", "9", "1"], ["3", "2", ANOTHER, "1"],
     ["3", "2", ANOTHER], ["3", "4"], ["3", REFERENCE], ["3", REFERENCE, "9", "9"], ["3", "482173"],
-    ["0", SILENCE], ["0", SILENCE], ["0", SILENCE, "1", "2"], ["1", "0", SILENCE], ["1", "2", "*"], ["1", "*", "2"], [SILENCE, SILENCE], ["9", "8", "7"],
+    ["0"], ["0", SILENCE], ["0", SILENCE], ["0", SILENCE, "1", "2"], ["1", "0", SILENCE], ["1", "2", "*"], ["1", "*", "2"], [SILENCE, SILENCE], ["9", "8", "7"],
 ]  # fmt: skip
 """What callers commonly do, from the greeting on; it may be done from anywhere."""
 OBSTINATE = [
@@ -379,6 +379,7 @@ class AnyCaller(RuleBasedStateMachine):
             for _ in range(30):
                 if self.leg is not None and self.leg.peer is not None:
                     self.the_person_takes_it(answers=False)
+                    self.witness.look()
                 if not self.asked:
                     break
                 self._answer(SILENCE)
@@ -416,8 +417,9 @@ def play(*acts: tuple[object, ...], known: str = "nobody", person: Behaviour = B
 @pytest.mark.parametrize("withhold", [False, True])
 def test_every_way(known: str, then: str | None, withhold: bool) -> None:
     """What callers commonly do from the greeting on, and then silence, a hang-up or a restart."""
+    person = Behaviour.NO_ANSWER if then is None else Behaviour.RING
     for way in WAYS:
-        play(("rings", (CALLER, withhold), way, 0, then, False), known=known, person=Behaviour.NO_ANSWER)
+        play(("rings", (CALLER, withhold), way, 0, then, False), known=known, person=person)
 
 
 @pytest.mark.parametrize("way", [["2", "2", "1", "2"], ["2", "2", "3"]])
