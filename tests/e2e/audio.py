@@ -70,6 +70,12 @@ def listen_for(recording: Path, prompt: Path, *, since: timedelta = timedelta())
     return replace(found, offset=found.offset + since)
 
 
+def has_begun(recording: Path, prompt: Path, *, since: timedelta = timedelta()) -> bool:
+    """Whether the first half second of a prompt is in the recording, after `since`, and not only something like it."""
+    found = _listen(read_wav(recording)[samples(since) :], read_wav(prompt)[: int(_PART_SECONDS * RATE)])
+    return found.share == 1 and found.score > _SAME_WORD
+
+
 def share_of_rest(recording: Path, prompts: Sequence[Path], cut: timedelta, margin: timedelta) -> float:
     """How much is heard of what is left of a row of prompts `margin` after the moment `cut` of the recording.
     Raises ValueError where the row's beginning is not heard, or too little is left to tell."""

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from tests.e2e.pbx_fixtures import asterisk, contact_centre, office, pbx, phone_dir, public, service
+from tests.e2e.pbx_fixtures import (
+    asterisk,
+    contact_centre,
+    office,
+    patient_service,
+    pbx,
+    phone_dir,
+    public,
+    service,
+)
 
-__all__ = ["asterisk", "contact_centre", "office", "pbx", "phone_dir", "public", "service"]
+__all__ = ["asterisk", "contact_centre", "office", "patient_service", "pbx", "phone_dir", "public", "service"]

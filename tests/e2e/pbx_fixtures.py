@@ -11,7 +11,7 @@ import pytest_asyncio
 from hardware.asterisk.asterisk_root import Asterisk, find_asterisk
 from hardware.asterisk.local_pbx import LocalPbx
 from tests.e2e.phones import CONTACT_CENTRE, OFFICE_PHONES, PUBLIC_NETWORK, Phones
-from tests.e2e.service import Service
+from tests.e2e.service import PATIENT, Service
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -60,5 +60,13 @@ async def contact_centre(phone_dir: Path) -> AsyncIterator[Phones]:
 async def service(pbx: LocalPbx, tmp_path: Path) -> AsyncIterator[Service]:
     """The service beside the local PBX, with its line up."""
     async with Service(tmp_path / "service") as running:
+        await running.line_up()
+        yield running
+
+
+@pytest_asyncio.fixture
+async def patient_service(pbx: LocalPbx, tmp_path: Path) -> AsyncIterator[Service]:
+    """The same for many callers at once: it waits long for a key, and nothing rings by itself."""
+    async with Service(tmp_path / "service", changes=PATIENT) as running:
         await running.line_up()
         yield running

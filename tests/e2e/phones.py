@@ -292,14 +292,13 @@ def _free_port(address: str, kind: socket.SocketKind) -> int:
 
 
 def _write_tone(path: Path, hz: float) -> None:
-    """Long enough that no test reaches its end: baresip closes the call there."""
-    steps = np.arange(8000 * SPEECH_SECONDS)
-    samples = (6000 * np.sin(2 * np.pi * hz * steps / 8000)).astype("<i2")
+    """Long enough that no test reaches its end: baresip closes the call there. Whole waves in every second."""
+    second = (6000 * np.sin(2 * np.pi * round(hz) * np.arange(8000) / 8000)).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
-        file.writeframes(samples.tobytes())
+        file.writeframes(second.tobytes() * SPEECH_SECONDS)
 
 
 def _config(address: str, sip_port: int, control_port: int, directory: Path) -> str:

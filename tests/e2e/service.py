@@ -41,7 +41,9 @@ ALWAYS_OPEN = {
 }
 """But for a public holiday."""
 NOBODY_ON_CALL = {'mobile = "+4740000001"\n': ""}
-"""Nobody is rung by themselves for what is urgent; the office's on-call telephone is still rung by 0."""
+"""Nobody is rung unasked for what is urgent; 0 still rings the office's on-call telephone."""
+PATIENT = NOBODY_ON_CALL | {'menu_wait = "5s"': 'menu_wait = "10s"'}
+"""For many callers at the same time: on a busy machine a key may come late."""
 SHORT_WAITS = (
     MENU_AS_IF_OPEN
     | ALWAYS_OPEN

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from ivr.phrases import date_items, phone_items
 from scheduler.clock import to_local
-from tests.e2e.audio import heard, heard_in_a_row, seconds
+from tests.e2e.audio import has_begun, heard, heard_in_a_row, seconds
 from tests.e2e.phones import Call, CallerId, Phone, PhoneError, Phones
 from tests.e2e.service import Json, Service
 from tests.e2e.waiting import until_answered
@@ -35,11 +36,21 @@ async def hears(
     """Wait until the phone has heard enough of a prompt to know it; after a moment of its recording, if need be."""
     await service.fetch_prompts(item)
     prompt = service.prompt(item)
+    await _listens(call, item, timeout, lambda sound: heard(sound, prompt, share, since=since))
+
+
+async def hears_begin(call: Call, service: Service, item: str, since: timedelta, timeout: float = 40) -> None:
+    """Wait for the first half second of a prompt, after a moment of the recording."""
+    await service.fetch_prompts(item)
+    prompt = service.prompt(item)
+    await _listens(call, item, timeout, lambda sound: has_begun(sound, prompt, since=since))
+
+
+async def _listens(call: Call, item: str, timeout: float, found: Callable[[Path], bool]) -> None:
+    """Beside the event loop: another phone may have a key to press just now."""
 
     async def listen() -> bool:
-        return call.hears_anything and await asyncio.to_thread(
-            heard, call.recording(), prompt, share, since=since
-        )
+        return call.hears_anything and await asyncio.to_thread(found, call.recording())
 
     await until_answered(listen, timeout, f"{call.phone.number}: {item} is heard", _LISTEN_EVERY)
 
@@ -134,7 +145,7 @@ async def comes_to(call: Call, service: Service, keys: str) -> None:
     for at, key in enumerate(keys, 1):
         pressed = now_in(call)
         await call.press(key)
-        await hears(call, service, FIRST_WORDS[keys[:at]], 40, share=0.1, since=pressed)
+        await hears_begin(call, service, FIRST_WORDS[keys[:at]], pressed)
 
 
 async def registers(service: Service, public: Phones, number: str = CALLER) -> Json:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest_asyncio
-
-from hardware.asterisk.local_pbx import LocalPbx
 from ivr.phrases import phone_items
 from tests.e2e.audio import share_of_rest
 from tests.e2e.phones import Phones
-from tests.e2e.service import NOBODY_ON_CALL, Service
-from tests.e2e.story import LILLEVIK, added, comes_to, hears, now_in, together
+from tests.e2e.service import Service
+from tests.e2e.story import LILLEVIK, added, comes_to, hears, hears_begin, now_in, together
 
 STOPS_WITHIN = timedelta(seconds=1)
 """After the key. The tone of a key is itself a part of that."""
@@ -58,19 +53,11 @@ CUTS = (
 )  # fmt: skip
 
 
-@pytest_asyncio.fixture
-async def service(pbx: LocalPbx, tmp_path: Path) -> AsyncIterator[Service]:
-    """With nothing that rings by itself."""
-    async with Service(tmp_path / "service", changes=NOBODY_ON_CALL) as running:
-        await running.line_up()
-        yield running
-
-
-async def test_a_key_in_the_middle_of_a_prompt(service: Service, public: Phones) -> None:
+async def test_a_key_in_the_middle_of_a_prompt(patient_service: Service, public: Phones) -> None:
     """It stops the prompt within a second, the rest of it is not heard, and it does what it says."""
     await together(
         *[
-            (cut.step, _cuts_it_short(cut, f"+4740100{at:03}", service, public))
+            (cut.step, _cuts_it_short(cut, f"+4740100{at:03}", patient_service, public))
             for at, cut in enumerate(CUTS)
         ],
         at_once=6,
@@ -87,7 +74,7 @@ async def _cuts_it_short(cut: Cut, number: str, service: Service, public: Phones
     if cut.then or not cut.keys:
         began = now_in(call)
         await call.press(cut.then)
-        await hears(call, service, cut.playing[0], 30, share=0.1, since=began)
+        await hears_begin(call, service, cut.playing[0], began)
     pressed = now_in(call)
     await call.press(press)
     await hears(call, service, cut.leads_to, 30, since=pressed)

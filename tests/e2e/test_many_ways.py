@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 
-import pytest_asyncio
-
-from hardware.asterisk.local_pbx import LocalPbx
 from ivr.intake import NUMBER_TRIES
 from ivr.phrases import phone_items, reference_items
 from scheduler.clock import from_local, to_local
 from tests.e2e.audio import heard, listen_for
 from tests.e2e.phones import Call, Phones
-from tests.e2e.service import NOBODY_ON_CALL, Service
+from tests.e2e.service import Service
 from tests.e2e.story import (
     CLOCK,
     LILLEVIK,
@@ -23,6 +18,7 @@ from tests.e2e.story import (
     comes_to,
     heard_row,
     hears,
+    hears_begin,
     is_promised,
     now_in,
     together,
@@ -43,17 +39,9 @@ class Town:
         return await (await phone.call(LILLEVIK, caller_id="withheld" if withheld else "shown")).answered()
 
 
-@pytest_asyncio.fixture
-async def service(pbx: LocalPbx, tmp_path: Path) -> AsyncIterator[Service]:
-    """With nothing that rings by itself."""
-    async with Service(tmp_path / "service", changes=NOBODY_ON_CALL) as running:
-        await running.line_up()
-        yield running
-
-
-async def test_many_ways(service: Service, public: Phones) -> None:
+async def test_many_ways(patient_service: Service, public: Phones) -> None:
     """Each of them is understood, and is on the list (or off it) as they said."""
-    town = Town(service, public)
+    town = Town(patient_service, public)
     await together(
         ("no number to show", _no_number_to_show(town)),
         ("another number", _another_number(town)),
@@ -79,7 +67,7 @@ async def _another_number(town: Town) -> None:
         if number == wrong:
             pressed = now_in(call)
             await call.press("2")
-            await hears(call, service, "nb/intake.enter_number", since=pressed)
+            await hears_begin(call, service, "nb/intake.enter_number", pressed)
     before = await service.request_of(own)
     await call.press("1")
     request = await service.request_of(f"+47{right}")
@@ -114,8 +102,9 @@ async def _no_number_to_show(town: Town) -> None:
     service, phone, number = town.service, "+4740100003", "90010063"
     call = await town.rings(phone, withheld=True)
     await comes_to(call, service, "1")
+    pressed = now_in(call)
     await call.press("2")
-    await hears(call, service, "nb/intake.enter_number", share=0.2)
+    await hears_begin(call, service, "nb/intake.enter_number", pressed)
     for _ in range(NUMBER_TRIES):
         pressed = now_in(call)
         await call.press("#")
@@ -130,8 +119,9 @@ async def _no_number_to_show(town: Town) -> None:
     await hears(again, service, "nb/intake.enter_reference", share=0.3)
     await again.press(request["reference"])
     await hears(again, service, "nb/intake.next_try_soon", share=0.3)
+    pressed = now_in(again)
     await again.press("2")
-    await hears(again, service, "nb/intake.enter_number", share=0.2)
+    await hears_begin(again, service, "nb/intake.enter_number", pressed)
     await again.press(number)
     await hears(again, service, "nb/intake.confirm_entered", 30, share=0.2)
     await again.press("1")

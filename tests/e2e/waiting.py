@@ -11,22 +11,19 @@ T = TypeVar("T")
 _STEP: Final = 0.02
 
 
-async def until(
-    look: Callable[[], T | None], timeout: float = 10.0, what: str = "", every: float = _STEP
-) -> T:
-    """Call `look` until it answers something true, and answer that; fail after `timeout` seconds. `every`: seconds
-    between two looks, for one that costs much."""
+async def until(look: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T:
+    """Call `look` until it answers something true, and answer that; fail after `timeout` seconds."""
 
     async def ask() -> T | None:
         return look()
 
-    return await until_answered(ask, timeout, what, every)
+    return await until_answered(ask, timeout, what)
 
 
 async def until_answered(
     ask: Callable[[], Awaitable[T | None]], timeout: float = 10.0, what: str = "", every: float = _STEP
 ) -> T:
-    """The same for a question that has to be awaited."""
+    """The same for a question that has to be awaited. `every`: seconds between two, for one that costs much."""
     deadline = time.monotonic() + timeout
     while not (value := await ask()):
         if time.monotonic() >= deadline:
