@@ -19,13 +19,17 @@ from callback.access import Access
 from callback.desk import Desk
 from callback.logs import configure_logging
 from callback.request import CallbackError
-from callback.service import prompt_url, serve
+from callback.service import DATABASE, prompt_url, serve
 from callback.store_sqlite import SqliteStore
 from config.load import ConfigError, load, load_secrets
 from config.model import Config, LineName, Role, Secrets
 from scheduler.clock import SystemClock
 
 DEMO_CONFIG = Path(config_package.__file__).parent / "demo"
+
+
+class NoDatabase(CallbackError):
+    """No service has run on this data folder."""
 
 
 class PortInUse(CallbackError):
@@ -242,10 +246,16 @@ def _with_store(
 ) -> int:
     """Do it on the data folder, beside a service that may be running, and print what it says."""
     config = _load(options)
+    path = options.data / DATABASE
+    if not path.exists():  # a new one would be a service's that nobody runs
+        raise NoDatabase(
+            f"there is no {path}; give the folders of the service, for example "
+            "--config /etc/tast1 --data /var/lib/tast1, and start it once before"
+        )
     configure_logging("warning")
 
     async def run() -> str:
-        store = SqliteStore(options.data / "tast1.sqlite3")
+        store = SqliteStore(path)
         await store.open()
         try:
             return await work(store, config)

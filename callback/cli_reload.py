@@ -26,11 +26,14 @@ def reload_command(url: str, environ: Mapping[str, str]) -> str:
     token = environ.get(TOKEN)
     if not token:
         raise NotReloaded(
-            f"set {TOKEN} to a token of an administrator: tast1 token create --role admin --name ..."
+            f"set {TOKEN} to a token of an administrator, made with the service's own folders: tast1 token create "
+            "--role admin --name reload --config /etc/tast1 --data /var/lib/tast1"
         )
     status, answer = _post(url, token)
     if status == http.client.OK:
         return _told(answer)
+    if status == http.client.UNAUTHORIZED:
+        raise NotReloaded("the service does not know this token; make one with the service's own --data")
     details = answer.get("details") or {}
     problems = [
         ": ".join(part for part in (item["file"], item["key"], item["message"]) if part)

@@ -44,6 +44,10 @@ from scheduler.clock import Clock, SystemClock
 log = structlog.get_logger(__name__)
 
 
+DATABASE = "tast1.sqlite3"
+"""The list, in the data folder."""
+
+
 class DataInUse(CallbackError):
     """Another service runs on this data folder."""
 
@@ -79,7 +83,7 @@ async def running(
     started_at = clock.now()
     async with AsyncExitStack() as stack:
         stack.enter_context(_sole_user_of(data))
-        store = SqliteStore(data / "tast1.sqlite3")
+        store = SqliteStore(data / DATABASE)
         await store.open()
         stack.push_async_callback(store.close)
         library = prompt_library(data)
@@ -195,7 +199,7 @@ def _sweeper(dispatch: Dispatch, store: Store, clock: Clock) -> Callable[[], Awa
 @contextlib.contextmanager
 def _sole_user_of(data: Path) -> Iterator[None]:
     """A second service on the same data would take the first one's calls for lost, and ring people twice."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (data / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

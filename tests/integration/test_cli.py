@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
@@ -14,6 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from callback.cli import DEMO_CONFIG, main
+from callback.service import DATABASE
+from callback.store_sqlite import SqliteStore
 
 Capture = pytest.CaptureFixture[str]
 
@@ -35,6 +38,14 @@ def no_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> list[str]:
+    """A folder on which a service has run."""
+
+    async def run() -> None:
+        store = SqliteStore(tmp_path / "data" / DATABASE)
+        await store.open()
+        await store.close()
+
+    asyncio.run(run())
     return ["--data", str(tmp_path / "data")]
 
 
@@ -117,6 +128,23 @@ def test_tokens(data: list[str], capsys: Capture) -> None:
     assert secret not in listed
     assert main(["token", "revoke", "robot", *data]) == 0
     assert main(["token", "revoke", "robot", *data]) == 1
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["token", "create", "--role", "admin", "--name", "x"],
+        ["token", "list"],
+        ["never-call", "check", "40001234"],
+    ],
+)
+def test_no_database_is_made_where_none_is(verb: list[str], tmp_path: Path, capsys: Capture) -> None:
+    """A token for a service that does not exist helps nobody: what to do is said, and nothing is made."""
+    assert main([*verb, "--data", str(tmp_path / "elsewhere")]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--config /etc/tast1 --data /var/lib/tast1" in said.err
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_verbs_without_a_line_need_no_secrets_of_it(tmp_path: Path, data: list[str], capsys: Capture) -> None:

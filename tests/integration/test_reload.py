@@ -327,7 +327,9 @@ async def test_the_command(
     assert "  offices.toml: office[1].urgent_limit: " in said
     monkeypatch.setenv("TAST1_TOKEN", "t1_wrong")
     assert await asyncio.to_thread(main, command) == 1
-    assert "t1_wrong" not in capsys.readouterr().err
+    refused = capsys.readouterr().err
+    assert "the service does not know this token; make one with the service's own --data" in refused
+    assert "t1_wrong" not in refused
     assert await asyncio.to_thread(main, ["reload", "--url", "http://127.0.0.1:9"]) == 1
     assert "no service answers" in capsys.readouterr().err
     assert await asyncio.to_thread(main, ["reload", "--url", "127.0.0.1:8600"]) == 1

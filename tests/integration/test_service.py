@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import aiohttp
@@ -29,6 +30,13 @@ async def test_serves_and_starts_again(tmp_path: Path) -> None:
         request, _ = await service.desk.register(Registration("9001", CALLER))
     async with running(on_a_free_port(), Secrets(), tmp_path) as service:
         assert (await service.desk.get(request.id)) == request
+
+
+async def test_the_data_folder_is_for_its_user_only(tmp_path: Path) -> None:
+    """It holds numbers and names."""
+    data = tmp_path / "data"
+    async with running(on_a_free_port(), Secrets(), data):
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
 
 
 async def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path) -> None:
