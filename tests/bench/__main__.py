@@ -14,7 +14,9 @@ from pathlib import Path
 from statistics import mean, median, quantiles
 
 from tests.bench.load_bench import RATE, Side, memory_with_calls_up, site, under_load
+from tests.bench.path_bench import HEADING, path_times
 from tests.bench.start_bench import start_times
+from tests.bench.step_bench import Steps, menu_steps
 from tests.bench.store_bench import register_latency
 
 _SCRATCH = Path("var")
@@ -49,17 +51,23 @@ class Row:
 async def _measure(directory: Path, rate: float) -> list[Row]:
     _say("register: 1,000 requests through the store, 100 a second")
     registering = await asyncio.to_thread(register_latency, 1000, RATE, directory)
+    _say("ways: every prompt on them is spoken")
+    paths = await asyncio.to_thread(path_times, directory / "prompts")
     _say("start: 100,000 requests in the store")
     starting = await start_times(directory / "start")
     async with site(directory) as here:
         _say("load: the service and the dialplan alone in turns")
         service, plain = await under_load(here, rate)
+        _say("steps: the same, a caller's next key as soon as the prompt has begun")
+        steps = await menu_steps(here)
         _say("memory: 1,000 calls up")
         calls_up, memory = await memory_with_calls_up(here)
-    for problem in (*service.problems, *plain.problems):
+    for problem in (*service.problems, *plain.problems, *steps[0].problems, *steps[1].problems):
         _say(f"problem: {problem}")
+    print("\n".join((HEADING, *map(str, paths), "")))
     return [
         *_load_rows(service, plain, rate),
+        *_step_rows(*steps),
         Row("register durably, p99", registering["p99_ms"], "ms", most=5),
         Row("calls up at the same time", calls_up, "", least=1000),
         Row("memory of the service with them", memory, "MB", most=150),
@@ -84,6 +92,16 @@ def _load_rows(service: Side, plain: Side, rate: float) -> list[Row]:
         Row("key to next prompt, service, median", median(service.key_to_prompt_ms), "ms"),
         Row("key to next prompt, service, p99", service_p99, "ms"),
         Row("key to next prompt, p99 over the dialplan's", service_p99 - plain_p99, "ms", most=15),
+    ]
+
+
+def _step_rows(service: Steps, plain: Steps) -> list[Row]:
+    ratio = service.per_cpu_second / plain.per_cpu_second
+    return [
+        Row("menu steps taken, each side", min(service.taken, plain.taken), "", least=1000),
+        Row("menu steps per second of CPU, dialplan alone", plain.per_cpu_second, "/s"),
+        Row("menu steps per second of CPU, Asterisk + service", service.per_cpu_second, "/s"),
+        Row("menu steps per second of CPU, Asterisk + service / dialplan alone", ratio, ""),
     ]
 
 

@@ -132,7 +132,7 @@ async def under_load(here: Site, rate: float = RATE, rounds: int = ROUNDS) -> tu
 
 
 async def _round(here: Site, side: Side, number: str, callers: int, calls: int, rate: float) -> None:
-    await until_answered(lambda: _quiet(here), 120, "all is quiet")
+    await until_answered(lambda: quiet(here), 120, "all is quiet")
     folder = here.directory / f"sipp-{callers}"
     before = cpu_seconds(here.pbx_pid), cpu_seconds(here.service_pid)
     load = Load(number, calls, rate, _MENU, callers_from=callers)
@@ -156,7 +156,7 @@ async def _round(here: Site, side: Side, number: str, callers: int, calls: int, 
         side.problems.append(f"{result.failed} calls failed: {result.errors[-300:]}")
 
 
-async def _quiet(here: Site) -> bool:
+async def quiet(here: Site) -> bool:
     """No call is left, and nobody has anything else to do: a new service makes its prompts first."""
     before = here.cpu_seconds()
     await asyncio.sleep(_CALM)

@@ -1,7 +1,7 @@
 """What the service is held against: the same menu written in Asterisk's dialplan alone.
 
 It plays the same files from the same addresses, reads the same keys the same way and waits as long. It keeps no list
-and promises nothing: only its speed means something. And the tones that stand in for three of the prompts.
+and promises nothing: only its speed means something. And the tones that stand in for some of the prompts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _WAIT: Final = 2
 """Seconds of silence before the menu goes on; the service of the benchmarks has the same (SHORT_WAITS)."""
 
 GREETING, REGISTERED, PROMISE = "intake.greeting", "intake.registered", "intake.promise"
-TONES: Final = {GREETING: 500, REGISTERED: 1000, PROMISE: 1500}
+WHEN, NOTED = "intake.when", "intake.noted"
+TONES: Final = {GREETING: 500, REGISTERED: 1000, PROMISE: 1500, WHEN: 750, NOTED: 1250}
 """The first prompt of each step of the menu, and the tone it is (Hz): whole waves in every 20 ms packet."""
 _TONE_SECONDS: Final = 8
 
@@ -53,6 +54,8 @@ def plain_dialplan(prompts_url: str, answer_by: date) -> str:
     promise = files(
         f"nb/{PROMISE}", *date_items(answer_by, "nb"), "nb/intake.on_number", *pairs, "nb/intake.choices"
     )
+    when = files(f"nb/{WHEN}", "nb/intake.when_borrowed")
+    noted = f"{files(f'nb/{NOTED}')}&{promise}"
     goodbye = files("nb/intake.promise_again", "nb/intake.goodbye")
     return f"""
 [tast1-inbound]
@@ -65,6 +68,11 @@ exten => s,1,Answer()
  same => n(registered),Read(KEY,{registered},1,,1,{_WAIT})
  same => n,GotoIf($["${{KEY}}" != "2"]?registered)
  same => n,Read(KEY,{promise},1,,2,{_WAIT})
+ same => n(promised),GotoIf($["${{KEY}}" = "3"]?when)
  same => n,Playback({goodbye})
  same => n,Hangup()
+ same => n(when),Read(KEY,{when},1,,1,{_WAIT})
+ same => n,GotoIf($["${{KEY}}" != "2"]?when)
+ same => n,Read(KEY,{noted},1,,2,{_WAIT})
+ same => n,Goto(promised)
 """

@@ -14,6 +14,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -146,6 +147,27 @@ class Probe(asyncio.DatagramProtocol):
             await call.bye()
             sounds.close()
         return first, second
+
+    async def walk(self, number: str, caller: str, steps: Sequence[tuple[str, int]], pace: float) -> None:
+        """Ring, and press the keys of `steps` (a key, and the tone it leads to), each `pace` seconds after the prompt
+        before it began; hang up in the last one. Raises ProbeFailed."""
+        sounds = Sounds.open()
+        call = _Dialog(self, number, caller, f"walk-{next(self._ids)}-{time.time_ns()}")
+        taken = 0
+        try:
+            await call.invite(sounds.sock.getsockname()[1])
+            await sounds.first(TONES[GREETING])
+            for key, tone in steps:
+                await asyncio.sleep(pace)
+                sounds.heard.pop(tone, None)  # from the last time round
+                await call.key(key)
+                await sounds.first(tone)
+                taken += 1
+        except TimeoutError as error:
+            raise ProbeFailed(f"{number}: nothing came after {taken} of {len(steps)} keys") from error
+        finally:
+            await call.bye()
+            sounds.close()
 
     async def _press(self, call: _Dialog, sounds: Sounds, key: str, then: int) -> float:
         # At any moment of a packet's 20 ms, and never in step with the other callers.

@@ -49,6 +49,20 @@ def test_two_keys_on_ones_own_number(menu: str) -> None:
 
 
 @pytest.mark.parametrize(("menu", "path"), EACH)
+def test_pressing_ahead(menu: str, path: MenuPath) -> None:
+    """Whoever knows the menu waits for nothing but their own fingers, where they press; elsewhere it changes nothing."""
+    second = timedelta(seconds=1)
+    walked = walk(path, MENUS[menu], "nb")
+    ahead, listening = (walked.time_ahead(lambda _: second, timedelta()), walked.time(lambda _: second))
+    if path.presses == 0:
+        assert ahead == listening
+    else:
+        assert ahead < listening
+    if SILENCE not in path.keys:
+        assert walked.time_ahead(lambda _: timedelta(), second) == path.presses * second
+
+
+@pytest.mark.parametrize(("menu", "path"), EACH)
 def test_seconds(menu: str, path: MenuPath, spoken: PromptLibrary) -> None:
     """The promise begins in good time in every language that is spoken, also for a caller who hears everything."""
 
