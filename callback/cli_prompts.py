@@ -115,7 +115,7 @@ def render_command(library: PromptLibrary, tags: list[str]) -> tuple[int, str]:
             for item, wav in sounds
             if wav.duration > LONGEST
         ]
-    problems = too_long + library.problems(tags)
+    problems = too_long + [problem.text for problem in library.problems(tags)]
     return int(bool(problems)), "\n".join(lines + [f"FIX  {problem}" for problem in problems])
 
 

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import structlog
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 
 Stamp = tuple[int, int] | str | None
 _LANGUAGE = re.compile(r"[a-z]{2,3}(\.slow)?")
+_CACHE = "cache"
+"""Stands for the folder of made prompts among the failures."""
 _PER_CHARACTER = timedelta(milliseconds=70)
 """Speech as long as this per character, for prompts that were not made yet."""
 
@@ -49,6 +52,33 @@ class Source:
 
     item: str
     recorded: bool
+
+
+class ProblemKind(StrEnum):
+    NO_VOICE = "no_voice"
+    """No synthetic voice speaks the language, and not all of it is recorded: the rest is heard in bokmål."""
+    NO_SPEECH = "no_speech"
+    """There is no speech on this machine, and not all is recorded."""
+    NOT_SPOKEN = "not_spoken"
+    """The voice failed on a prompt."""
+    NOT_KEPT = "not_kept"
+    """What is made cannot be written to disk."""
+    BAD_RECORDING = "bad_recording"
+    STRAY_RECORDING = "stray_recording"
+    """A recording with a name that no prompt has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that somebody can do something about."""
+
+    kind: ProblemKind
+    text: str
+    """In English, with every detail."""
+    name: str = ""
+    """The language, the prompt, or the recording as `language/file`."""
+    count: int = 1
+    """Of prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +316,10 @@ class PromptLibrary:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            self._failures["cache"] = f"made prompts cannot be kept in {self._cache_dir}: {error}"
+            self._failures[_CACHE] = f"made prompts cannot be kept in {self._cache_dir}: {error}"
             log.warning("prompt_not_cached", path=str(path), why=str(error))
             return None
-        self._failures.pop("cache", None)
+        self._failures.pop(_CACHE, None)
         return path
 
     # ---- for the check --------------------------------------------------------------------------
@@ -304,39 +334,61 @@ class PromptLibrary:
         own = self._sources(item, fall_back=False)
         return any(source.recorded and self._sound(source) is not None for source in own)
 
-    def problems(self, languages: Iterable[str] = (BASE_LANGUAGE,)) -> list[str]:
-        """What callers in these languages would miss, one sentence each. Blocks: it reads every recording."""
-        found = [problem for language in dict.fromkeys(languages) for problem in self._problems_of(language)]
-        found += [why for path, (stamp, why) in list(self._bad_recordings.items()) if _stamp(path) == stamp]
-        return found + self._stray_recordings() + list(self._failures.values())
+    def spoken(self, language: str) -> list[str]:
+        """Items of `language` that the synthetic voice says. Blocks: it reads every recording."""
+        return [item for item in self.synthetic(language) if self._can_say(item)]
 
-    def _problems_of(self, language: str) -> Iterator[str]:
-        unrecorded = self.synthetic(language)
-        silent = [item for item in unrecorded if not self._can_say(item)]
+    def problems(self, languages: Iterable[str] = (BASE_LANGUAGE,)) -> list[Problem]:
+        """What callers in these languages would miss. What has no text in a language is said in bokmål, and is no
+        problem. Blocks: it reads every recording."""
+        found = [problem for language in dict.fromkeys(languages) for problem in self._problems_of(language)]
+        found += [
+            Problem(ProblemKind.BAD_RECORDING, why, _recording_name(path))
+            for path, (stamp, why) in list(self._bad_recordings.items())
+            if _stamp(path) == stamp
+        ]
+        return found + self._stray_recordings() + self._failed()
+
+    def _failed(self) -> list[Problem]:
+        kept = ProblemKind.NOT_KEPT
+        return [
+            Problem(kept, why) if item == _CACHE else Problem(ProblemKind.NOT_SPOKEN, f"{item}: {why}", item)
+            for item, why in self._failures.items()
+        ]
+
+    def _problems_of(self, language: str) -> Iterator[Problem]:
+        """One at most."""
+        if self._voice is not None and self._voice.speaks(language):
+            return
+        own = set(self.catalogue.all_items(language))
+        silent = [item for item in self.synthetic(language) if item in own or not own]
         if not silent:
             return
         if self._voice is None:
-            why = "there is no speech on this machine"
-        elif not self._voice.speaks(language):
-            why = f"no synthetic voice speaks {bare_language(language)}"
+            kind, why = ProblemKind.NO_SPEECH, "there is no speech on this machine"
         else:
-            why = "they have no text or could not be spoken"
-        instead = (
-            "are silent"
-            if bare_language(language) == BASE_LANGUAGE
-            else f"are heard in {BASE_LANGUAGE}, if at all"
-        )
-        yield f"{len(silent)} prompts in {language} {instead}: they are not recorded and {why} (first: {silent[0]})"
+            kind, why = ProblemKind.NO_VOICE, f"no synthetic voice speaks {bare_language(language)}"
+        in_base = bare_language(language) == BASE_LANGUAGE
+        instead = "are silent" if in_base else f"are heard in {BASE_LANGUAGE}, if at all"
+        text = f"{len(silent)} prompts in {language} {instead}: they are not recorded and {why} (first: {silent[0]})"
+        yield Problem(kind, text, language, len(silent))
 
-    def _stray_recordings(self) -> list[str]:
+    def _stray_recordings(self) -> list[Problem]:
         if self._recordings_dir is None:
             return []
-        files = sorted(self._recordings_dir.glob("*/*.wav"))
         return [
-            f"{file} is never played: no prompt has that id"
-            for file in files
+            Problem(
+                ProblemKind.STRAY_RECORDING,
+                f"{file} is never played: no prompt has that id",
+                _recording_name(file),
+            )
+            for file in sorted(self._recordings_dir.glob("*/*.wav"))
             if file.stem not in self.catalogue
         ]
+
+
+def _recording_name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:

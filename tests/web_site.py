@@ -30,7 +30,7 @@ from callback.web.context import LineStatusSource, Services
 from config.model import Config, Role
 from hardware.line import LineStatus, LineUnavailable
 from ivr.library import PromptLibrary
-from ivr.prompts import Catalogue
+from ivr.prompts import NO_VOICE, Catalogue, bare_language
 from ivr.sound import wav_bytes
 from ivr.voice import Voice
 from scheduler.clock import Clock, ManualClock
@@ -80,10 +80,10 @@ class Heart:
 
 
 class Beep:
-    """A voice that says everything as one beep."""
+    """A voice that says everything as one beep, in the languages that a voice speaks."""
 
     def speaks(self, language: str) -> bool:
-        return True
+        return bare_language(language) not in NO_VOICE
 
     def settings(self, language: str) -> str:
         return "beep"

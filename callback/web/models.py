@@ -204,7 +204,9 @@ class HoursView(Answer):
 
 
 class PromptsView(Answer):
-    synthetic_count: int = Field(description="How many prompts have no recording; the status page names them")
+    synthetic_count: int = Field(
+        description="How many prompts a synthetic voice speaks; the status page names them"
+    )
     problems: list[str]
 
 
@@ -232,9 +234,8 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        """Nobody has to do anything now."""
-        lines_up = all(line.up for line in self.lines)
-        return self.store.ok and lines_up and self.last_sweep_error is None and not self.prompts.problems
+        """Lines, store and sweep."""
+        return self.store.ok and all(line.up for line in self.lines) and self.last_sweep_error is None
 
 
 class ReloadView(Answer):

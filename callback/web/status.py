@@ -29,6 +29,7 @@ from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.prompt_list import offices_led
 from config.load import ConfigError
 from config.model import Office
+from ivr.library import Problem, ProblemKind
 from ivr.menu_drawing import draw_menu
 from scheduler.calendar import NeverOpen, OfficeCalendar
 
@@ -98,12 +99,16 @@ def _hours_of(office: Office, calendar: OfficeCalendar, now: datetime) -> HoursV
 
 
 def _prompts(services: Services) -> PromptsView:
-    problems = services.library.problems(_languages(services))
+    problems = [problem.text for problem in _problems(services)]
     return PromptsView(synthetic_count=len(_synthetic(services)), problems=problems)
 
 
+def _problems(services: Services) -> list[Problem]:
+    return services.library.problems(_languages(services))
+
+
 def _synthetic(services: Services) -> list[str]:
-    return [item for language in _languages(services) for item in services.library.synthetic(language)]
+    return [item for language in _languages(services) for item in services.library.spoken(language)]
 
 
 def _languages(services: Services) -> list[str]:
@@ -112,8 +117,14 @@ def _languages(services: Services) -> list[str]:
 
 async def status_page(request: web.Request) -> web.StreamResponse:
     services, viewer = request.config_dict[SERVICES], viewer_of(request)
+    problems = await asyncio.to_thread(_problems, services)
+    status = await collect(services, viewer)
+    # A language that is heard in bokmål until somebody records it is no fault.
+    faults = [problem for problem in problems if problem.kind is not ProblemKind.NO_VOICE]
     context = {
-        "status": await collect(services, viewer),
+        "status": status,
+        "well": status.well and not faults,
+        "problems": problems,
         "synthetic": await asyncio.to_thread(_synthetic, services),
         "may_preview": bool(offices_led(services, viewer)),
         "may_reload": viewer.may_reload,

@@ -110,6 +110,11 @@ class Words:
         """Why something was refused."""
         return self.t(f"refusal.{kind}")
 
+    def prompt_problem(self, kind: str, name: str, count: int) -> str:
+        """What is wrong with prompts, and what to do. `name` is a language, a prompt or a recording."""
+        language = self.language_name(name.removesuffix(".slow"))
+        return self.t(f"prompt_problem.{kind}", name=name, language=language, n=count)
+
     # -- requests
 
     # why it stands where it stands: an urgent reason, then the limit

@@ -183,7 +183,9 @@ async def test_the_status_page(kari: Client, world: World, tmp_path: Path) -> No
     assert "Alt virker." in await text_of(kari, "/status")
     (tmp_path / "recordings" / "nb").mkdir(parents=True)
     (tmp_path / "recordings" / "nb" / "no.such.prompt.wav").write_bytes(b"")
-    assert "Noe virker ikke." in await text_of(kari, "/status")
+    page = await text_of(kari, "/status")
+    for words in ("Noe virker ikke.", "Innspillingen nb/no.such.prompt.wav blir aldri spilt", "fjern den."):
+        assert words in page
     world.line.up = False
     world.heart.last_error = "KeyError: +4740001234"
     page = await text_of(kari, "/status")
@@ -191,6 +193,21 @@ async def test_the_status_page(kari: Client, world: World, tmp_path: Path) -> No
         assert words in page
     assert "Storvik" not in page
     assert PHONE not in page
+
+
+async def test_a_language_that_nobody_has_recorded(tmp_path: Path) -> None:
+    """It is heard in bokmål: no fault, but something to do; and none of it is said to be read by a voice."""
+    made = config()
+    somali = made.offices[0].model_copy(update={"languages": ("nb", "so", "uk")})
+    world = await open_world(tmp_path, of=made.model_copy(update={"offices": (somali,)}))
+    client = await serve(world)
+    await login(client, "kari")
+    page = await text_of(client, "/status")
+    for words in ("Alt virker.", "Å gjøre med meldingene", "Somali: ", "Les dem inn."):
+        assert words in page
+    assert "so/" not in page.partition('id="prompts"')[2].partition("</section>")[0]
+    assert "Ukrainsk: " not in page
+    await client.close()
 
 
 async def test_the_hours_of_the_offices(tmp_path: Path) -> None:

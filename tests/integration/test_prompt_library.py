@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ivr import library as library_module
-from ivr.library import PromptLibrary
+from ivr.library import ProblemKind, PromptLibrary
 from ivr.prompts import Catalogue, UnknownPrompt
 from ivr.serve import serve
 from ivr.sound import levelled, loudness, wav_bytes, wav_samples
@@ -163,7 +163,7 @@ async def test_a_recording_of_the_wrong_kind_is_not_played(prompts: PromptLibrar
     assert found is not None
     assert not found.recorded
     assert GREETING in prompts.synthetic("nb")
-    told = " ".join(prompts.problems(["nb"]))
+    told = " ".join(problem.text for problem in prompts.problems(["nb"]))
     assert f"{path} is 44100 Hz, 2 channel(s), 16 bit; it must be 8000 Hz, 1 channel, 16 bit" in told
     assert f"{noise} is not a PCM wav file" in told
 
@@ -181,7 +181,7 @@ async def test_a_repaired_recording_is_played(prompts: PromptLibrary, tmp_path: 
 def test_misnamed_recordings_are_told(prompts: PromptLibrary, tmp_path: Path) -> None:
     """A recording whose name is no prompt id would never be heard: the check says so."""
     record(tmp_path, "nb/intake.greting")
-    assert [problem for problem in prompts.problems(["nb"]) if "intake.greting" in problem]
+    assert [problem for problem in prompts.problems(["nb"]) if problem.name == "nb/intake.greting.wav"]
 
 
 async def test_speech_is_made_once(tmp_path: Path, spoken: Voice, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,8 +243,18 @@ async def test_a_language_without_voice_or_text_falls_back(prompts: PromptLibrar
     assert recorded.recorded
     assert await prompts.wav("sma/intake.goodbye") is await prompts.wav("nb/intake.goodbye")
     (problem,) = prompts.problems(["nb", "sma"])
-    assert f"{len(CATALOGUE.ids) - 1} prompts in sma" in problem
-    assert "no synthetic voice speaks sma" in problem
+    assert f"{len(CATALOGUE.ids) - 1} prompts in sma" in problem.text
+    assert "no synthetic voice speaks sma" in problem.text
+
+
+def test_what_nobody_hears_in_a_language_is_no_problem(prompts: PromptLibrary) -> None:
+    """Caseworkers hear bokmål: their prompts have no text in Ukrainian, and the voice says all that has. Of Somali,
+    which no voice speaks, what has a text is to be recorded, and none of it counts as spoken."""
+    assert prompts.problems(["nb", "en", "uk"]) == []
+    assert len(prompts.spoken("uk")) == len(CATALOGUE.all_items("uk")) < len(CATALOGUE.ids)
+    (problem,) = prompts.problems(["so"])
+    assert (problem.kind, problem.count) == (ProblemKind.NO_VOICE, len(CATALOGUE.all_items("so")))
+    assert prompts.spoken("so") == []
 
 
 async def test_without_speech_only_recordings_sound(tmp_path: Path) -> None:
@@ -255,8 +265,8 @@ async def test_without_speech_only_recordings_sound(tmp_path: Path) -> None:
     assert await prompts.wav("en/intake.goodbye") == await prompts.wav("nb/intake.goodbye") is not None
     await prompts.warm(["nb"])
     (problem,) = prompts.problems(["nb"])
-    assert "are silent" in problem
-    assert "there is no speech on this machine" in problem
+    assert "are silent" in problem.text
+    assert "there is no speech on this machine" in problem.text
 
 
 async def test_a_voice_that_fails_is_told_and_not_raised(
@@ -272,7 +282,7 @@ async def test_a_voice_that_fails_is_told_and_not_raised(
 
     monkeypatch.setattr(spoken, "render", broken)
     assert await prompts.wav("en/intake.goodbye") == await prompts.wav("nb/intake.goodbye") is not None
-    assert any("the voice broke" in problem for problem in prompts.problems(["en"]))
+    assert any("the voice broke" in problem.text for problem in prompts.problems(["en"]))
 
 
 async def test_a_cache_that_cannot_be_written_does_not_silence_us(tmp_path: Path, spoken: Voice) -> None:
@@ -283,7 +293,7 @@ async def test_a_cache_that_cannot_be_written_does_not_silence_us(tmp_path: Path
     wav = await prompts.wav(GREETING)
     assert wav is not None
     assert wav.path is None
-    assert any(str(blocked) in problem for problem in prompts.problems(["nb"]))
+    assert any(str(blocked) in problem.text for problem in prompts.problems(["nb"]))
 
 
 async def test_info_guesses_until_it_knows(prompts: PromptLibrary) -> None:

@@ -28,6 +28,7 @@ from callback.request import (
 from callback.web.texts import LANGUAGE_NAMES, LANGUAGES, translator
 from callback.web.timeline import timeline
 from callback.web.words import Words, spaced
+from ivr.library import ProblemKind
 from scheduler.clock import from_local
 from tests.contract.store_factory import new_request
 from tests.offices import MONDAY, config
@@ -239,10 +240,10 @@ def test_every_value_of_the_domain_has_words(language: str) -> None:
     t = translator(language)
     for prefix, kind in (
         ("state", RequestState), ("outcome", AttemptOutcome), ("result", CallResult), ("reason", Reason), ("origin", Origin), ("day_part", DayPart),
-        ("refusal", Refusal),
+        ("refusal", Refusal), ("prompt_problem", ProblemKind),
     ):  # fmt: skip
         for value in kind:
-            assert t(f"{prefix}.{value}", name="", when="")
+            assert t(f"{prefix}.{value}", name="", when="", language="", n=1)
     assert t(f"refusal.{TOO_MANY_REGISTRATIONS}")
     assert t(f"refusal.{TOO_MANY_REFERENCES}")
     for source in set(NumberSource) - {NumberSource.CALLER_ID}:  # who rang from it needs no words
