@@ -152,8 +152,8 @@ async def test_every_page_is_accessible(site: Site, width: int) -> None:
         await look(page, f"register-errors-{person}")
     page = await site.page("admin", width=width)
     for name, query in (
-        ("prompts", "search=intake"),
-        ("prompts-en", "search=intake&language=en&lang=en"),
+        ("prompts", "search=greeting"),
+        ("prompts-en", "search=greeting&language=en&lang=en"),
         ("prompts-none", "search=zzz&lang=nb"),
     ):
         await page.goto(f"/status/prompts?{query}")
