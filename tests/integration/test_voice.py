@@ -18,7 +18,8 @@ import pytest
 from config.model import VoiceSpeed
 from hardware.line import Answer, CallOffered, Prompt
 from ivr import sound, voice
-from ivr.intake_state import OfficeFacts, begin
+from ivr.intake import begin
+from ivr.intake_state import OfficeFacts
 from ivr.library import PromptLibrary, WavFile
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue, spoken_tag
 from ivr.sound import SoundError, telephone_wav, to_telephone_rate, wav_bytes, wav_duration
