@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.e2e.story import (
     click_and_accept,
     ended,
     hears,
+    hears_begin,
     is_promised,
     last,
     registers,
@@ -68,7 +70,8 @@ async def test_registered_called_back_and_reached(service: Service, public: Phon
 
 async def test_hanging_up_right_after_1_is_registered(service: Service, public: Phones) -> None:
     """A caller who presses 1 and is gone is on the list all the same."""
-    call = await rings_the_office(service, await public.phone(CALLER))
+    call = await (await (await public.phone(CALLER)).call(LILLEVIK)).answered()
+    await hears_begin(call, service, "nb/intake.greeting", timedelta())
     await call.press("1")
     await call.hang_up()
     request = await service.request_of(CALLER)
