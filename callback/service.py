@@ -176,6 +176,7 @@ def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config],
     tasks: set[asyncio.Task[None]] = set()
 
     def warm(config: Config) -> None:
+        library.use_own(config.prompts)
         task = asyncio.create_task(library.warm(prompt_tags(config)))
         tasks.add(task)
         task.add_done_callback(tasks.discard)

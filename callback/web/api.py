@@ -25,7 +25,6 @@ from callback.request import (
     next_state,
 )
 from callback.store import CaseworkerInCall, RequestQuery
-from callback.web import prompts
 from callback.web.caseworkers import candidates, named
 from callback.web.context import SERVICES, Services
 from callback.web.errors import ApiError
@@ -159,7 +158,7 @@ async def reload(request: web.Request) -> web.StreamResponse:
     if not viewer_of(request).may_reload:
         raise ApiError(403, "not_admin", "only an administrator of all offices may do this")
     try:
-        made = await prompts.reload(request.config_dict[SERVICES])
+        made = await request.config_dict[SERVICES].reloader.reload()
     except ConfigError as error:
         raise ApiError(
             422, "bad_configuration", "the configuration in the folder has errors; the one in force stays",

@@ -65,7 +65,6 @@ def build_app(services: Services) -> web.Application:
     prompt_list.add_routes(app)
     api.add_routes(app)
     prompts.add_routes(app)
-    prompts.use_own(services)
     app.router.add_static("/static/", _HERE / "static", name="static")
     if services.exchange is not None:
         phone.add_routes(app)

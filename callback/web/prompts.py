@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from callback.web.context import SERVICES, Services
-from config.changes import Changes
+from callback.web.context import SERVICES
 from ivr.serve import serve
 
 
@@ -17,18 +16,6 @@ async def prompt(request: web.Request) -> web.StreamResponse:
     item = f"{request.match_info['language']}/{request.match_info['prompt_id']}"
     answer = await serve(request.config_dict[SERVICES].library, item, request.headers.get("If-None-Match"))
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
-
-
-def use_own(services: Services) -> None:
-    """The offices' own prompts, as the configuration in force has them."""
-    services.library.use_own(services.config.prompts)
-
-
-async def reload(services: Services) -> Changes:
-    """Take the configuration in the folder into use, and its prompts with it. Raises ConfigError."""
-    made = await services.reloader.reload()
-    use_own(services)
-    return made
 
 
 def add_routes(app: web.Application) -> None:

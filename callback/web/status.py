@@ -13,7 +13,6 @@ from aiohttp import web
 
 from callback.access import Viewer
 from callback.store import StoreError
-from callback.web import prompts
 from callback.web.context import SERVICES, Services
 from callback.web.flash import set_flash
 from callback.web.models import (
@@ -139,7 +138,7 @@ async def reload(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     response = see_other("/status")
     try:
-        await prompts.reload(request.config_dict[SERVICES])
+        await request.config_dict[SERVICES].reloader.reload()
     except ConfigError:
         set_flash(response, "reload_refused")
     else:

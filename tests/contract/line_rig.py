@@ -200,6 +200,9 @@ class LineRig(ABC, Generic[H]):
     async def knows_of_the_answer(self, leg: str) -> None:
         """Until the line knows what the telephone knows: before that, hanging up may look like giving up."""
 
+    async def no_call_left(self) -> None:
+        """Until the exchange has ended what its telephones have ended."""
+
     async def originated(self, to: str = STAFF, ring_timeout: timedelta | None = None) -> str:
         """A leg of ours that rings (or tries to)."""
         leg = self.new_leg()

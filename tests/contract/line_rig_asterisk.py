@@ -28,7 +28,7 @@ from tests.contract.line_rig import CALLER, RUNG, STAFF, Handle, LineRig
 from tests.e2e import sip_exchange
 from tests.e2e.audio import heard
 from tests.e2e.phones import OFFICE_PHONES, PUBLIC_NETWORK, Call, Phones
-from tests.e2e.waiting import until
+from tests.e2e.waiting import until, until_answered
 
 _ROOT: Final = Path(__file__).resolve().parents[2] / ".pbx" / "root"
 _AMI_PORT: Final = 5038
@@ -92,7 +92,7 @@ class AsteriskRig(LineRig[Call]):
         self._prompts = folder / "prompts"
         self._prompts.mkdir()
         self._prompt_url = await self._serve_prompts()
-        await self._stack.enter_async_context(LocalPbx(find_asterisk(_ROOT), folder / "pbx"))
+        self._pbx = await self._stack.enter_async_context(LocalPbx(find_asterisk(_ROOT), folder / "pbx"))
         self._public = await self._stack.enter_async_context(Phones(PUBLIC_NETWORK, folder))
         self._office = await self._stack.enter_async_context(Phones(OFFICE_PHONES, folder))
         await self._public.phone(RUNG)
@@ -167,6 +167,12 @@ class AsteriskRig(LineRig[Call]):
             return found is None or found.answered
 
         await until(known, what="the line knows that the leg was answered")
+
+    async def no_call_left(self) -> None:
+        async def look() -> bool:
+            return "0 active channels" in await self._pbx.cli("core show channels count")
+
+        await until_answered(look, what="no channel is left")
 
     def is_over(self, handle: Handle[Call]) -> bool:
         return handle.call.state == "closed"

@@ -232,6 +232,7 @@ async def test_last_words(rig: Rig, act: str) -> None:
     await rig.until(lambda: rig.is_over(rung), "the peer's telephone is free")
     await rig.hang_up(caller)
     await rig.until(lambda: rig.is_over(caller), "the caller's telephone is free")
+    await rig.no_call_left()
     await rig.start_line()
     assert await rig.restored() == frozenset()
     words = await rig.line.last_words(leg)

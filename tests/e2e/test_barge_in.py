@@ -72,7 +72,7 @@ async def _cuts_it_short(cut: Cut, number: str, service: Service, public: Phones
     call = await (await phone.call(LILLEVIK, caller_id="withheld" if cut.withheld else "shown")).answered()
     await comes_to(call, service, cut.keys)
     if cut.then or not cut.keys:
-        began = now_in(call)
+        began = now_in(call) if cut.then else timedelta()
         await call.press(cut.then)
         await hears_begin(call, service, cut.playing[0], began)
     pressed = now_in(call)

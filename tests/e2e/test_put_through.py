@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivr.intake import SHORT_TALK
 from tests.e2e import sip_exchange
 from tests.e2e.audio import heard, tone_seconds
 from tests.e2e.phones import Call, Phone, Phones
@@ -42,9 +43,11 @@ async def rings_back(service: Service, public: Phones) -> Call:
     return call
 
 
-async def hear_each_other(one: tuple[Phone, Call], other: tuple[Phone, Call]) -> None:
+async def hear_each_other(one: tuple[Phone, Call], other: tuple[Phone, Call], seconds: float = 1) -> None:
     for (_, listens), (speaks, _) in ((one, other), (other, one)):
-        await until(lambda c=listens, p=speaks: tone_seconds(c.recording(), p.voice_hz) > 1, what="they talk")
+        await until(
+            lambda c=listens, p=speaks: tone_seconds(c.recording(), p.voice_hz) > seconds, 30, "they talk"
+        )
 
 
 async def test_rings_back_and_is_put_through(service: Service, public: Phones, office: Phones) -> None:
@@ -98,7 +101,8 @@ async def test_a_person_takes_the_call(service: Service, public: Phones) -> None
     staff = await (await on_call.incoming(timeout=30)).answer()
     await hears(staff, service, "nb/whisper.transfer")
     await staff.press("1")
-    await hear_each_other((await public.phone(CALLER), caller), (on_call, staff))
+    long_enough = SHORT_TALK.total_seconds() + 1
+    await hear_each_other((await public.phone(CALLER), caller), (on_call, staff), long_enough)
     await caller.hang_up()
     await staff.closed()
     assert await service.requests(phone=CALLER) == [], "a person has taken it"
