@@ -325,7 +325,7 @@ async def test_own_prompts(prompts: PromptLibrary, tmp_path: Path) -> None:
     prompts.use_own({})
     assert await prompts.wav(item) is None
     assert await prompts.wav(GREETING) is greeting
-    assert any("office.housing" in problem for problem in prompts.problems())
+    assert any("office.housing" in str(problem) for problem in prompts.problems())
 
 
 async def test_warming_leaves_the_loop_free(prompts: PromptLibrary) -> None:
