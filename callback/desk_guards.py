@@ -28,10 +28,6 @@ REFUSAL = "refusal."
 """Kinds of counters that count refusals begin with this."""
 TOO_MANY_REGISTRATIONS = "too_many_registrations"
 TOO_MANY_REFERENCES = "too_many_references"
-REFERENCES_PER_CALLER = 10
-"""References that one number may key in on one day; nobody has more than one."""
-REFERENCES_WITHHELD = 200
-"""The same of all callers together whose number is not seen: among 900 000 references they find nobody by guessing."""
 _ASKED, _LIFTED = "asked_not_to_be_called", "never_call_lifted"
 _ALLOWED_AGAIN = frozenset({_LIFTED, "number_changed"})
 """After one of these lines in the ledger the number of a request may be rung, until it says otherwise once more."""
@@ -57,9 +53,11 @@ class DeskGuards(DeskBase):
     async def count_reference(self, caller: str | None) -> bool:
         """Count that a reference is keyed in; False when that has been done too often today."""
         if caller is None:
-            counter = Counter("reference_withheld", limit=REFERENCES_WITHHELD)
+            counter = Counter("reference_withheld", limit=self.config.settings.limits.references_withheld)
         else:
-            counter = Counter("reference", await self._subject(caller), REFERENCES_PER_CALLER)
+            counter = Counter(
+                "reference", await self._subject(caller), self.config.settings.limits.references_per_caller
+            )
         if await self.store.count_up(self._today(), counter) is None:
             return True
         await self._count_refusal(TOO_MANY_REFERENCES)

@@ -232,6 +232,10 @@ class LimitSettings(Model):
     """How many numbers one caller may key in."""
     keyed_per_target: int = Field(default=3, ge=0)
     """How often one number may be keyed in, by whomever."""
+    references_per_caller: int = Field(default=10, ge=0)
+    """How many references may be keyed in from one number."""
+    references_withheld: int = Field(default=200, ge=0)
+    """The same of all callers together whose number is not seen: among 900,000 references they find nobody by guessing."""
 
 
 class AsteriskSettings(Model):

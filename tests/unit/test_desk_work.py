@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callback.desk import Desk
-from callback.desk_guards import REFERENCES_PER_CALLER, REFERENCES_WITHHELD
+from config.model import LimitSettings
 from ivr.desk_work import DeskWork
 from ivr.machine import Find, Found, Register, Registered, Update
 from tests.offices import CALLER
@@ -63,7 +63,7 @@ async def test_a_number_that_is_not_rung_is_found_so(desk: Desk, work: DeskWork)
 
 @pytest.mark.parametrize(
     ("caller", "most"),
-    [(CALLER, REFERENCES_PER_CALLER), (None, REFERENCES_WITHHELD)],
+    [(CALLER, LimitSettings().references_per_caller), (None, LimitSettings().references_withheld)],
     ids=["known", "withheld"],
 )
 async def test_references_are_not_guessed_for_ever(
