@@ -28,7 +28,7 @@ from callback.desk_base import (
     attempt_of,
     with_attempt,
 )
-from callback.desk_guards import DeskGuards
+from callback.desk_guards import TOO_MANY_REGISTRATIONS, DeskGuards
 from callback.desk_return import DeskReturn
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.request import (
@@ -46,7 +46,7 @@ from callback.request import (
     Urgency,
     next_state,
 )
-from callback.store import Change, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest
+from callback.store import Change, LimitReached, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest
 from scheduler.deadline import deadline
 from scheduler.retry import next_attempt
 
@@ -59,6 +59,7 @@ __all__ = [
     "MissingText",
     "OutOfReach",
     "Registration",
+    "TooManyRegistrations",
     "UnknownOffice",
     "UnknownPerson",
     "UnknownRequest",
@@ -85,6 +86,12 @@ class Registration:
     """Given by a call so that a repeated registration is no second request."""
     by: str | None = None
     """How a caller did it: `key`, `silence` or `wrong_key`; for the ledger."""
+    caller: str | None = None
+    """The number that rang us, which may ask so often a day; None: nobody is counted."""
+
+
+class TooManyRegistrations(DeskError):
+    """This number has asked to be registered too often today."""
 
 
 class Desk(DeskReturn, DeskGuards):
@@ -93,7 +100,8 @@ class Desk(DeskReturn, DeskGuards):
     # -- registering
 
     async def register(self, registration: Registration) -> tuple[CallbackRequest, bool]:
-        """Put someone on the list, or find their open request: (request, created)."""
+        """Put someone on the list, or find their open request: (request, created). Whoever is on it is not counted,
+        and never refused with TooManyRegistrations."""
         office = self.office(registration.office_no)
         phone = None
         if registration.phone is not None:
@@ -131,15 +139,19 @@ class Desk(DeskReturn, DeskGuards):
             ),
         )
         how = {"by": registration.by} if registration.by else {}
+        counter = None if registration.caller is None else await self._registrations_of(registration.caller)
         for _ in range(TRIES):
             entry = self._entry(
                 request, registration.registered_by, "registered", None, urgency=urgency.value, **how
             )
             try:
-                saved, created = await self.store.register(request, entry)
+                saved, created = await self.store.register(request, entry, counter=counter)
             except ReferenceTaken:
                 request = replace(request, reference=_new_reference())
                 continue
+            except LimitReached as reached:
+                await self._count_refusal(TOO_MANY_REGISTRATIONS)
+                raise TooManyRegistrations("this number has asked too often today") from reached
             log.info("request_registered", request_id=saved.id, office=saved.office_no, created=created)
             if not created and saved.id != registration.request_id:
                 saved = await self._registered_again(saved.id, request, registration.registered_by)

@@ -38,27 +38,17 @@ class DeskGuards(DeskBase):
 
     _key = b""
 
-    async def count_registration(self, caller: str | None) -> bool:
-        """Count that this number asks to be registered; False when it has done so too often today.
-        A caller without a number cannot be counted, and may."""
-        if caller is None:
-            return True
-        limit = self.config.settings.limits.registrations_per_caller
-        counter = Counter("registration", await self._subject(caller), limit)
-        if await self.store.count_up(self._today(), counter) is None:
-            return True
-        await self._count_refusal(TOO_MANY_REGISTRATIONS)
-        return False
-
     async def count_reference(self, caller: str | None) -> bool:
         """Count that a reference is keyed in; False when that has been done too often today."""
         if caller is None:
-            counter = Counter("reference_withheld", limit=self.config.settings.limits.references_withheld)
+            counter = self._counter(
+                "reference_withheld", limit=self.config.settings.limits.references_withheld
+            )
         else:
-            counter = Counter(
+            counter = self._counter(
                 "reference", await self._subject(caller), self.config.settings.limits.references_per_caller
             )
-        if await self.store.count_up(self._today(), counter) is None:
+        if await self.store.count_up(counter) is None:
             return True
         await self._count_refusal(TOO_MANY_REFERENCES)
         return False
@@ -86,11 +76,11 @@ class DeskGuards(DeskBase):
         by = None if caller is None else await self._subject(caller)
         if by == to:
             return None
-        target_counter = Counter("keyed_target", to, limits.keyed_per_target)
+        target_counter = self._counter("keyed_target", to, limits.keyed_per_target)
         counters = [target_counter]
         if by is not None:
-            counters.insert(0, Counter("keyed_by", by, limits.keyed_numbers_per_caller))
-        full = await self.store.count_up(self._today(), *counters)
+            counters.insert(0, self._counter("keyed_by", by, limits.keyed_numbers_per_caller))
+        full = await self.store.count_up(*counters)
         if full is None:
             return None
         return Refusal.TOO_OFTEN if full == target_counter else Refusal.TOO_MANY_TRIES
@@ -180,6 +170,10 @@ class DeskGuards(DeskBase):
                 f"the person at the number of request {request.id} asked not to be called"
             )
 
+    async def _registrations_of(self, caller: str) -> Counter:
+        limit = self.config.settings.limits.registrations_per_caller
+        return self._counter("registration", await self._subject(caller), limit)
+
     async def _asks_for_a_call(self, phone: str) -> None:
         """Someone pressed 1 on this very telephone: they want to be called after all."""
         await self.may_call_again(phone, "caller")
@@ -200,6 +194,9 @@ class DeskGuards(DeskBase):
 
     def _today(self) -> date:
         return to_local(self.clock.now()).date()
+
+    def _counter(self, kind: str, subject: str = "", limit: int = 0) -> Counter:
+        return Counter(self._today(), kind, subject, limit)
 
     def _normal(self, phone: str) -> str:
         """One way of writing for each number, so that it has one hash."""
@@ -222,4 +219,4 @@ class DeskGuards(DeskBase):
         await self._retrying_open(request_id, change)
 
     async def _count_refusal(self, kind: str) -> None:
-        await self.store.count_up(self._today(), Counter(f"{REFUSAL}{kind}"))
+        await self.store.count_up(self._counter(f"{REFUSAL}{kind}"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
@@ -25,6 +26,10 @@ _EMERGENCY = re.compile(r"110|112|113|116\d{3}")
 """Fire, police, ambulance; 116 xxx is Europe's help lines, 116117 the emergency doctor."""
 _MACHINE = re.compile(r"5[89](\d{6}|\d{10})")
 """58 and 59: numbers of machines, 8 or 12 digits."""
+
+
+_REMEMBERED = 1024
+"""Numbers looked at lately: one call asks about the same number several times."""
 
 
 class Refusal(StrEnum):
@@ -70,6 +75,7 @@ def check_number(raw: str, settings: NumberSettings) -> str:
     return _foreign(digits, settings) if international else _norwegian(digits)
 
 
+@lru_cache(_REMEMBERED)
 def caller_number(raw: str | None) -> str | None:
     """A caller id from a line -> E.164, also foreign; None when withheld, internal or garbage.
 
@@ -116,6 +122,7 @@ def _allowed(digits: str, international: bool, settings: NumberSettings) -> str 
     return next((number for number in settings.allow if number in wanted), None)
 
 
+@lru_cache(_REMEMBERED)
 def _norwegian(national: str) -> str:
     number = _parse(f"+47{national}")
     refusal = _norwegian_refusal(national, number)

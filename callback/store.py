@@ -41,6 +41,10 @@ class NumberTaken(StoreError):
         self.request_id = request_id
 
 
+class LimitReached(StoreError):
+    """It has been counted as often today as it may be."""
+
+
 class ReferenceTaken(StoreError):
     """An open request has this reference; make another."""
 
@@ -120,6 +124,7 @@ class Session:
 class Counter:
     """Something counted per day."""
 
+    day: date
     kind: str
     subject: str = ""
     """A keyed hash of whom it is about; never a number."""
@@ -135,11 +140,14 @@ class Store(Protocol):
 
     # -- requests
 
-    async def register(self, request: CallbackRequest, entry: LedgerEntry) -> tuple[CallbackRequest, bool]:
+    async def register(
+        self, request: CallbackRequest, entry: LedgerEntry, *, counter: Counter | None = None
+    ) -> tuple[CallbackRequest, bool]:
         """Insert `request`, or return the open one with the same number and office: (request, created).
         A request without a number is always inserted. An id that exists is returned unchanged (a
-        repeated call is no second request). `entry` is written only when created.
-        Raises ReferenceTaken, StoreUnavailable; ValueError for a request that has attempts already."""
+        repeated call is no second request). `entry` is written, and `counter` counted up, only when created.
+        Raises LimitReached (nothing was written), ReferenceTaken, StoreUnavailable; ValueError for a request that
+        has attempts already."""
 
     async def save(self, *changes: Change) -> tuple[CallbackRequest, ...]:
         """Write all changes or none; returns the requests as saved, attempts in the order they were made.
@@ -171,9 +179,8 @@ class Store(Protocol):
 
     # -- guards
 
-    async def count_up(self, day: date, *counters: Counter) -> Counter | None:
-        """Add one to all counters of the day, or, when one has reached its limit, to none: returns the first
-        such."""
+    async def count_up(self, *counters: Counter) -> Counter | None:
+        """Add one to all counters, or, when one has reached its limit, to none: returns the first such."""
 
     async def counts(self, day: date, prefix: str) -> dict[str, int]:
         """The day's counts whose kind begins with `prefix`, by kind, all subjects together."""

@@ -19,6 +19,7 @@ from callback.store import (
     CaseworkerInCall,
     Change,
     Counter,
+    LimitReached,
     NumberInCall,
     NumberTaken,
     ReferenceTaken,
@@ -94,7 +95,9 @@ def rows_of(change: Change) -> Rows:
     )
 
 
-def register(db: Database, request: CallbackRequest, row: Row, entry: Row) -> tuple[CallbackRequest, bool]:
+def register(
+    db: Database, request: CallbackRequest, row: Row, entry: Row, counter: Counter | None
+) -> tuple[CallbackRequest, bool]:
     """See Store.register. Inserts first and asks afterwards: almost every call is a new request."""
     conn = db.conn
     try:
@@ -104,6 +107,8 @@ def register(db: Database, request: CallbackRequest, row: Row, entry: Row) -> tu
         if known is not None:
             return known, False
         raise _refused(error) from error
+    if counter is not None and count_up(db, (counter,)) is not None:
+        raise LimitReached
     conn.execute(_INSERT_ENTRY, entry)
     return request, True
 
@@ -168,16 +173,16 @@ def add_unique(db: Database, table: str, columns: Sequence[str], row: Row, refus
         raise StoreError(refusal) from error
 
 
-def count_up(db: Database, day: date, counters: Sequence[Counter]) -> Counter | None:
+def count_up(db: Database, counters: Sequence[Counter]) -> Counter | None:
     """See Store.count_up."""
     count = "SELECT n FROM day_count WHERE day = ? AND kind = ? AND subject = ?"
     for counter in counters:
-        row = db.conn.execute(count, (day.isoformat(), counter.kind, counter.subject)).fetchone()
+        row = db.conn.execute(count, (counter.day.isoformat(), counter.kind, counter.subject)).fetchone()
         if row is not None and 0 < counter.limit <= row[0]:
             return counter
     add = "INSERT INTO day_count VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1"
     for counter in counters:
-        db.conn.execute(add, (day.isoformat(), counter.kind, counter.subject))
+        db.conn.execute(add, (counter.day.isoformat(), counter.kind, counter.subject))
     return None
 
 

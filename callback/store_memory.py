@@ -20,6 +20,7 @@ from callback.store import (
     CaseworkerInCall,
     Change,
     Counter,
+    LimitReached,
     NumberInCall,
     NumberTaken,
     ReferenceTaken,
@@ -78,7 +79,9 @@ class MemoryStore:
 
     # -- requests
 
-    async def register(self, request: CallbackRequest, entry: LedgerEntry) -> tuple[CallbackRequest, bool]:
+    async def register(
+        self, request: CallbackRequest, entry: LedgerEntry, *, counter: Counter | None = None
+    ) -> tuple[CallbackRequest, bool]:
         check_new(request, entry)
         request, entry = _normal(request), _normal_entry(entry)
         self._check_open()
@@ -86,6 +89,8 @@ class MemoryStore:
         if known is not None:
             return self._whole(known), False
         self._check_reference(request)
+        if counter is not None and await self.count_up(counter) is not None:
+            raise LimitReached
         self._requests[request.id] = request
         self._write_entry(entry)
         return request, True
@@ -203,13 +208,13 @@ class MemoryStore:
 
     # -- guards
 
-    async def count_up(self, day: date, *counters: Counter) -> Counter | None:
+    async def count_up(self, *counters: Counter) -> Counter | None:
         self._check_open()
         for counter in counters:
-            if 0 < counter.limit <= self._counts.get((day, counter.kind, counter.subject), 0):
+            if 0 < counter.limit <= self._counts.get((counter.day, counter.kind, counter.subject), 0):
                 return counter
         for counter in counters:
-            key = (day, counter.kind, counter.subject)
+            key = (counter.day, counter.kind, counter.subject)
             self._counts[key] = self._counts.get(key, 0) + 1
         return None
 

@@ -90,10 +90,12 @@ class SqliteStore:
 
     # -- requests
 
-    async def register(self, request: CallbackRequest, entry: LedgerEntry) -> tuple[CallbackRequest, bool]:
+    async def register(
+        self, request: CallbackRequest, entry: LedgerEntry, *, counter: Counter | None = None
+    ) -> tuple[CallbackRequest, bool]:
         check_new(request, entry)
         row, entry_values = request_row(request), entry_row(entry)
-        return await self.write(lambda db: jobs.register(db, request, row, entry_values))
+        return await self.write(lambda db: jobs.register(db, request, row, entry_values, counter))
 
     async def save(self, *changes: Change) -> tuple[CallbackRequest, ...]:
         for change in changes:
@@ -130,8 +132,8 @@ class SqliteStore:
 
     # -- guards
 
-    async def count_up(self, day: date, *counters: Counter) -> Counter | None:
-        return await self.write(lambda db: jobs.count_up(db, day, counters))
+    async def count_up(self, *counters: Counter) -> Counter | None:
+        return await self.write(lambda db: jobs.count_up(db, counters))
 
     async def counts(self, day: date, prefix: str) -> dict[str, int]:
         return await self.read(lambda db: jobs.counts(db, day, prefix))

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import structlog
 
-from callback.desk import Desk, Registration
+from callback.desk import Desk, Registration, TooManyRegistrations
 from callback.desk_return import Returning
 from callback.numbers import NumberRefused as NumberRefusedError
 from callback.request import AttemptOutcome, CallbackRequest, DayPart, NumberSource, Reason, Urgency
@@ -132,22 +132,23 @@ class DeskWork:
 
     async def _register(self, call_id: str, command: Register) -> Registered | NotRegistered:
         desk = self._desk
-        known = command.phone and await desk.open_request_of(command.office_no, phone=command.phone)
-        if not known and not await desk.count_registration(command.phone):
-            return NotRegistered()
         asked = Registration(
             command.office_no,
             command.phone,
             language=command.language,
             request_id=f"{call_id}{command.nth or ''}",
             by=command.by,
+            caller=command.phone,
         )
         refused = None
         try:
-            request, _ = await self._desk.register(asked)
-        except NumberRefusedError as error:  # their own number may not be rung: ask for another
-            refused = error.why
-            request, _ = await self._desk.register(replace(asked, phone=None))
+            try:
+                request, _ = await desk.register(asked)
+            except NumberRefusedError as error:  # their own number may not be rung: ask for another
+                refused = error.why
+                request, _ = await desk.register(replace(asked, phone=None))
+        except TooManyRegistrations:
+            return NotRegistered()
         if command.chosen:
             request = await desk.set_language(request.id, command.language, "caller")
         return Registered(request.id, request.reference, request.phone, self._spoken_date(request), refused)

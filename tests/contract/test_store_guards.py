@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, timedelta
 
-from callback.store import Counter, Store
-from tests.contract.store_factory import T0
+import pytest
+
+from callback.store import Counter, LimitReached, Store
+from tests.contract.store_factory import T0, new_entry, new_request
 from tests.contract.store_fixtures import Reopen
 
 TODAY = date(2026, 11, 23)
@@ -15,40 +18,40 @@ DAY = timedelta(days=1)
 
 async def test_counts_up_to_the_limit(store: Store) -> None:
     """The counter that is full is returned, each day and each subject has its own."""
-    counter = Counter("keyed", "a", 3)
-    assert [await store.count_up(TODAY, counter) for _ in range(5)] == [None, None, None, counter, counter]
-    assert await store.count_up(TODAY + DAY, counter) is None
-    assert await store.count_up(TODAY, Counter("keyed", "b", 3)) is None
-    assert await store.count_up(TODAY, Counter("rung", "a", 3)) is None
+    counter = Counter(TODAY, "keyed", "a", 3)
+    assert [await store.count_up(counter) for _ in range(5)] == [None, None, None, counter, counter]
+    assert await store.count_up(replace(counter, day=TODAY + DAY)) is None
+    assert await store.count_up(Counter(TODAY, "keyed", "b", 3)) is None
+    assert await store.count_up(Counter(TODAY, "rung", "a", 3)) is None
     assert await store.counts(TODAY, "keyed") == {"keyed": 4}
 
 
 async def test_no_limit(store: Store) -> None:
     """With a limit of 0 it only counts."""
     for _ in range(20):
-        assert await store.count_up(TODAY, Counter("keyed", "a")) is None
+        assert await store.count_up(Counter(TODAY, "keyed", "a")) is None
     assert await store.counts(TODAY, "") == {"keyed": 20}
 
 
 async def test_several_count_together_or_not_at_all(store: Store) -> None:
     """When one of them is full, none is counted, and the first that is full is returned."""
-    one, two = Counter("by", "a", 5), Counter("to", "b", 1)
-    assert await store.count_up(TODAY, one, two) is None
-    assert await store.count_up(TODAY, one, two) == two
+    one, two = Counter(TODAY, "by", "a", 5), Counter(TODAY, "to", "b", 1)
+    assert await store.count_up(one, two) is None
+    assert await store.count_up(one, two) == two
     assert await store.counts(TODAY, "") == {"by": 1, "to": 1}
 
 
 async def test_at_once(store: Store) -> None:
     """Of twenty at once no more than the limit get through."""
-    answers = await asyncio.gather(*(store.count_up(TODAY, Counter("by", "a", 7)) for _ in range(20)))
+    answers = await asyncio.gather(*(store.count_up(Counter(TODAY, "by", "a", 7)) for _ in range(20)))
     assert answers.count(None) == 7
 
 
 async def test_counts_by_prefix(store: Store) -> None:
     """Only kinds that begin with the words asked for, all subjects together, of that day."""
     for kind, subject in (("refusal.a", "x"), ("refusal.a", "y"), ("refusal.b", ""), ("keyed", "x")):
-        await store.count_up(TODAY, Counter(kind, subject))
-    await store.count_up(TODAY - DAY, Counter("refusal.a"))
+        await store.count_up(Counter(TODAY, kind, subject))
+    await store.count_up(Counter(TODAY - DAY, "refusal.a"))
     assert await store.counts(TODAY, "refusal.") == {"refusal.a": 2, "refusal.b": 1}
     assert await store.counts(TODAY + DAY, "refusal.") == {}
 
@@ -56,7 +59,7 @@ async def test_counts_by_prefix(store: Store) -> None:
 async def test_forgets(store: Store) -> None:
     """Counts before a day go, the day's own stay."""
     for day in (TODAY - DAY, TODAY):
-        await store.count_up(day, Counter("keyed", "a"))
+        await store.count_up(Counter(day, "keyed", "a"))
     await store.forget_counts_before(TODAY)
     await store.forget_counts_before(TODAY)
     assert await store.counts(TODAY - DAY, "") == {}
@@ -99,3 +102,24 @@ async def test_who_takes_calls(store: Store, reopen: Reopen) -> None:
     await store.set_ready("kari", None)
     await store.set_ready("nobody", None)
     assert await (await reopen()).ready() == ["ola", "sami"]
+
+
+async def test_registering_counts_new_requests(store: Store) -> None:
+    """Up to the limit; who is on the list is found without being counted, and a refused one leaves nothing."""
+    counter = Counter(TODAY, "registration", "a", 1)
+    first = new_request()
+    assert await store.register(first, new_entry(first), counter=counter) == (first, True)
+    again = new_request(phone=first.phone)
+    assert await store.register(again, new_entry(again), counter=counter) == (first, False)
+    second = new_request()
+    with pytest.raises(LimitReached):
+        await store.register(second, new_entry(second), counter=counter)
+    assert await store.get(second.id) is None
+    assert await store.ledger(second.id) == []
+    assert await store.counts(TODAY, "registration") == {"registration": 1}
+    others = [new_request() for _ in range(3)]
+    answers = await asyncio.gather(
+        *(store.register(r, new_entry(r), counter=replace(counter, limit=3)) for r in others),
+        return_exceptions=True,
+    )
+    assert [isinstance(answer, LimitReached) for answer in answers] == [False, False, True]

@@ -137,11 +137,11 @@ class CallerWorld:
         left = dict.fromkeys(real, 2)
 
         def failing(name: str) -> Callable[..., Any]:
-            async def write(*args: Any) -> Any:
+            async def write(*args: Any, **named: Any) -> Any:
                 left[name] -= 1
                 if left[name] == 1:
                     raise StoreUnavailable("locked")
-                result = await real[name](*args)
+                result = await real[name](*args, **named)
                 if left[name] == 0:
                     raise StoreUnavailable("the answer is lost")
                 return result

@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from callback.desk import AskedNotToBeCalled, Desk, MissingText, Registration, UnknownRequest
+from callback.desk import (
+    AskedNotToBeCalled,
+    Desk,
+    MissingText,
+    Registration,
+    TooManyRegistrations,
+    UnknownRequest,
+)
 from callback.numbers import NumberRefused, Refusal
 from callback.request import AttemptOutcome, CallbackRequest, IllegalTransition, Origin, RequestState
 from callback.store import Change, StoreUnavailable
@@ -28,6 +35,17 @@ def numbered(n: int) -> str:
     return f"+4740002{n:03}"
 
 
+async def asks(desk: Desk, caller: str) -> bool:
+    """Someone presses 1, and withdraws; False: they were refused."""
+    try:
+        request, created = await desk.register(Registration("9001", caller, by="key", caller=caller))
+    except TooManyRegistrations:
+        return False
+    assert created
+    await desk.withdraw(request.id, "caller")
+    return True
+
+
 def limited(**limits: int) -> Config:
     made = config()
     settings = made.settings.model_copy(update={"limits": LimitSettings(**limits)})
@@ -36,28 +54,38 @@ def limited(**limits: int) -> Config:
 
 async def test_registrations_of_a_caller_per_day(desk: Desk, clock: ManualClock) -> None:
     """Ten a day, and anew on the next; another caller has ten of their own."""
-    answers = [await desk.count_registration(CALLER) for _ in range(12)]
+    answers = [await asks(desk, CALLER) for _ in range(12)]
     assert answers == [True] * 10 + [False] * 2
-    assert await desk.count_registration(OTHER)
+    assert await asks(desk, OTHER)
     assert await desk.refusals() == {"too_many_registrations": 2}
     clock.advance(timedelta(days=1))
-    assert await desk.count_registration(CALLER)
+    assert await asks(desk, CALLER)
     assert await desk.refusals() == {}
+
+
+async def test_who_is_on_the_list_is_never_refused(desk: Desk) -> None:
+    """However often they press 1: it is the same request, and not counted."""
+    asked = Registration("9001", CALLER, by="key", caller=CALLER)
+    made = [await desk.register(asked) for _ in range(15)]
+    assert [created for _, created in made] == [True] + [False] * 14
+    await desk.withdraw(made[0][0].id, "caller")
+    assert [await asks(desk, CALLER) for _ in range(10)] == [True] * 9 + [False]
 
 
 async def test_a_day_is_a_day_in_norway(desk: Desk, clock: ManualClock) -> None:
     """The count begins anew at midnight in Oslo: 23:00 UTC in winter."""
     for _ in range(10):
-        await desk.count_registration(CALLER)
+        await asks(desk, CALLER)
     clock.set(MONDAY.replace(hour=22, minute=59))
-    assert not await desk.count_registration(CALLER)
+    assert not await asks(desk, CALLER)
     clock.set(MONDAY.replace(hour=23, minute=0))
-    assert await desk.count_registration(CALLER)
+    assert await asks(desk, CALLER)
 
 
 async def test_withheld_callers_are_not_counted(desk: Desk) -> None:
     """Nobody is refused because others hid their number too."""
-    assert all([await desk.count_registration(None) for _ in range(30)])
+    for _ in range(30):
+        await desk.register(Registration("9001", None, by="key"))
 
 
 async def test_numbers_a_caller_keys_in(desk: Desk) -> None:
@@ -88,13 +116,13 @@ async def test_zero_is_no_limit(store: MemoryStore, clock: ManualClock) -> None:
     none = limited(registrations_per_caller=0, keyed_numbers_per_caller=0, keyed_per_target=0)
     desk = Desk(store, none, clock)
     assert [await desk.may_key(CALLER, OTHER) for _ in range(20)] == [None] * 20
-    assert all([await desk.count_registration(CALLER) for _ in range(20)])
+    assert all([await asks(desk, CALLER) for _ in range(20)])
 
 
 async def test_no_number_is_kept_or_logged(desk: Desk, store: MemoryStore) -> None:
     """Only keyed hashes, which another database would make otherwise."""
     with capture_logs() as logs:
-        await desk.count_registration(CALLER)
+        await asks(desk, CALLER)
         await desk.may_key(CALLER, OTHER)
         await desk.never_call(THIRD, "kari")
     kept = f"{store._counts} {store._never_call} {logs}"
@@ -109,7 +137,7 @@ async def test_no_number_is_kept_or_logged(desk: Desk, store: MemoryStore) -> No
 
 async def test_the_sweep_forgets(desk: Desk, store: MemoryStore, clock: ManualClock) -> None:
     """After two days no count is left."""
-    await desk.count_registration(CALLER)
+    await asks(desk, CALLER)
     clock.advance(timedelta(days=1))
     await desk.sweep()
     assert store._counts
