@@ -16,6 +16,7 @@ from hardware.asterisk import outcomes
 from hardware.asterisk.agi_dial import CallSetup, PeerDial
 from hardware.asterisk.fastagi import DEAD_CHANNEL, AgiGone, AgiSession
 from hardware.asterisk.leg import Leg
+from hardware.asterisk.missed_keys import MissedKeys
 from hardware.asterisk.pbx_config import DONE_VARIABLE
 from hardware.line import (
     Answer,
@@ -51,6 +52,7 @@ class AgiCall:
         self._queue: deque[CallCommand] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._ahead = ""
+        self._missed = MissedKeys()
         self._over = False
         self._dials = PeerDial(leg, session, setup)
         self.busy = False
@@ -67,6 +69,10 @@ class AgiCall:
             return
         self._queue.append(command)
         self._stir()
+
+    def key_pressed(self, key: str) -> None:
+        """The exchange tells of every key, whether a command listened or not."""
+        self._missed.told(key)
 
     async def run(self) -> None:
         """Until the end of the call; its `LegEnded` has been emitted then (except when `abandoned`)."""
@@ -118,6 +124,7 @@ class AgiCall:
                 await self._prompt(command)
             case Dial():
                 await self._dials.run(command)
+                self._missed.forget()
             case Hangup():
                 await self._hang_up()
 
@@ -205,6 +212,7 @@ class AgiCall:
 
     async def _collect(self, prompt: Prompt, urls: list[str], *, again: bool = False) -> None:
         """Play and read. Keys pressed ahead have stopped the playing already."""
+        self._ahead += self._missed.missed()
         entered = self._take_ahead(prompt.digits)
         if entered is not None:
             self._tell(DigitsEntered(prompt.leg, entered))
@@ -247,10 +255,12 @@ class AgiCall:
         )
         gone = await self._session.is_gone(reply)
         if reply.code == DEAD_CHANNEL:
+            self._missed.distrust()
             return None
         # Also when they are gone: whoever pressed 1 and hung up in the same moment has pressed 1.
         values = await self._session.evaluate(f"${{READSTATUS}},${{{KEYS_VARIABLE}}}")
         status, _, keys = values.partition(",")
+        self._missed.taken(f"{keys}#" if status == "OK" and len(keys) < digits else keys)
         keys = "".join(key for key in keys if key in _KEYS)
         if (gone or status == "HANGUP") and len(keys) < digits:
             self._session.hung_up = True
@@ -269,7 +279,9 @@ class AgiCall:
                 return False
             if reply.result == "0":
                 return True
-            self._ahead = (self._ahead + chr(outcomes.number(reply.result) or ord("#")))[-40:]
+            key = chr(outcomes.number(reply.result) or ord("#"))
+            self._missed.taken(key)
+            self._ahead = (self._ahead + key)[-40:]
             offset = outcomes.number_at(reply.data, "endpos=") or offset
 
     def _tell(self, event: LegEvent) -> None:

@@ -126,7 +126,7 @@ class AmiClient:
         self._tasks.append(asyncio.create_task(self._ping()))
 
     async def _login(self, address: AmiAddress) -> None:
-        fields = {"Username": address.user, "Secret": address.secret, "Events": "system,call,user"}
+        fields = {"Username": address.user, "Secret": address.secret, "Events": "system,call,user,dtmf"}
         try:
             await self.action("Login", fields, timeout=self._timing.login)
         except LineRejected as error:

@@ -33,6 +33,7 @@ class LegTable:
             "OriginateResponse": self._originate_response,
             "Hangup": self._hung_up,
             "UserEvent": self._user_event,
+            "DTMFEnd": self._key_pressed,
         }
 
     def get(self, leg_id: str) -> Leg | None:
@@ -159,6 +160,11 @@ class LegTable:
             self.end_adopted(
                 leg, DialEnd(keys.get("DialStatus", ""), outcomes.number(keys.get("Cause")), seconds)
             )
+
+    def _key_pressed(self, keys: Mapping[str, str]) -> None:
+        leg = self._of_channel(keys.get("Uniqueid", ""))
+        if leg is not None and leg.call is not None and keys.get("Direction") == "Received":
+            leg.call.key_pressed(keys.get("Digit", "")[:1])
 
     def end_adopted(self, leg: Leg, end: DialEnd | None) -> None:
         """The end of a leg that was up and has no session: first its peer's, if it is known to have had one.

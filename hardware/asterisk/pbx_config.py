@@ -159,8 +159,8 @@ def manager_conf(parameters: PbxParameters) -> str:
         "deny = 0.0.0.0/0.0.0.0",
         "deny = ::/0",
         f"permit = {network}",
-        "; Read: calls, our own messages, and whether the PBX is up.",
-        "read = system,call,user",
+        "; Read: calls, our own messages, whether the PBX is up, and the keys of callers in the menu.",
+        "read = system,call,user,dtmf",
         "; Write: place and end calls (originate, call), look things up (reporting). No commands, no files, no reload.",
         "write = call,originate,reporting",
         "; A slow reader is cut off rather than holding up the PBX; the service then connects again.",
@@ -194,6 +194,7 @@ def _event_filters(version: tuple[int, int]) -> list[str]:
     by_header = [(name, "Uniqueid", LEG_PREFIX) for name in LEG_EVENTS_BY_UNIQUEID]
     by_header += [(name, "DestUniqueid", LEG_PREFIX) for name in LEG_EVENTS_BY_DESTUNIQUEID]
     by_header += [(name, "Context", INBOUND_CONTEXT) for name in LEG_EVENTS_BY_DESTUNIQUEID]
+    by_header += [("DTMFEnd", "Uniqueid", LEG_PREFIX), ("DTMFEnd", "Context", INBOUND_CONTEXT)]
     by_header += [("UserEvent", "UserEvent", "Tast1")]
     if version >= FILTER_SYNTAX_SINCE:
         return [f"eventfilter(action(include),name({name})) =" for name in WHOLE_EVENTS] + [

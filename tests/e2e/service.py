@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -141,6 +142,16 @@ class Service:
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """It gets no time, as on a machine that has far too much to do."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

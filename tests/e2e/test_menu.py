@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.e2e import sip_exchange
 from tests.e2e.audio import heard
 from tests.e2e.phones import Phones
@@ -93,6 +95,20 @@ async def test_keys_pressed_ahead(service: Service, public: Phones) -> None:
     await hears(call, service, "nb/intake.promise_again", share=0.3)
     await call.hang_up()
     assert await service.request_of(CALLER) == request
+
+
+async def test_a_key_that_no_command_heard(service: Service, public: Phones) -> None:
+    """A service that stands still for a moment: what is pressed meanwhile, Asterisk drops. It counts all the same."""
+    call = await rings_the_office(service, await public.phone(CALLER))
+    with service.standing_still():
+        for key in "12":
+            await call.press(key)
+            await asyncio.sleep(0.5)
+    request = await service.request_of(CALLER)
+    await is_promised(call, service, request)
+    await service.fetch_prompts("nb/intake.urgent_later")
+    assert not heard(call.recording(), service.prompt("nb/intake.urgent_later")), "2 was taken for silence"
+    await call.hang_up()
 
 
 async def test_a_person_when_nobody_can_answer(service: Service, public: Phones) -> None:
