@@ -11,7 +11,7 @@ from typing import Any
 
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
-from config.rules_menu import spoken_in_bokmal, untold_keys
+from config.rules_menu import emergency_in_bokmal, spoken_in_bokmal, untold_keys
 from config.rules_service import LOCAL_PBX_SECRET
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
@@ -29,6 +29,8 @@ def warnings(config: Config) -> tuple[Problem, ...]:
         if config.on_call(office) is None:
             message = "nobody of the office in staff.toml has this number: nobody is rung for what is urgent"
             told.append(Problem(OFFICES_FILE, f"{key}.fallback_number", message))
+        for at, message in emergency_in_bokmal(office, catalogue):
+            told.append(Problem(OFFICES_FILE, f"{key}.{at}", message))
         if office.menu in config.menus:
             for rule in (spoken_in_bokmal, untold_keys):
                 told += (

@@ -77,6 +77,7 @@ def load(
     catalogue = Catalogue.load()
     own = _read_prompts(folder, catalogue, draft)
     menus = _read_menus(folder, offices, catalogue.with_own(own), draft)
+    _check_emergency_prompts(offices, catalogue.with_own(own), draft)
     if draft.problems or settings is None:
         raise ConfigError(tuple(draft.problems))
     return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus, prompts=own)
@@ -136,6 +137,15 @@ def _read_menus(folder: Path, offices: list[Office], catalogue: Catalogue, draft
         for key, message in problems:
             draft.add(name, key, message)
     return menus
+
+
+def _check_emergency_prompts(offices: list[Office], catalogue: Catalogue, draft: Draft) -> None:
+    keys = {
+        str(table.get("office_no")): f"office[{n}]" for n, table in enumerate(draft.offices or (), start=1)
+    }
+    for office in offices:
+        for key, message in rules_menu.emergency_problems(office, catalogue):
+            draft.add(OFFICES_FILE, f"{keys[office.office_no]}.{key}", message)
 
 
 def _answered(draft: Draft) -> dict[str, str]:

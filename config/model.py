@@ -152,6 +152,8 @@ class Office(Model):
     special_days: tuple[SpecialDay, ...] = ()
     deadline_policy: DeadlinePolicy = DeadlinePolicy.HOURS_48
     urgent_limit: Duration = timedelta(hours=2)
+    emergency_prompt: str = "intake.emergency_numbers"
+    """Whom to ring when nobody here can help in time: the id of a prompt."""
 
 
 class Person(Model):

@@ -307,6 +307,11 @@ def _office_problems(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
         yield "node", f"{languages} languages do not fit on the keys 1 to 9"
 
 
+def emergency_problems(office: Office, catalogue: Catalogue) -> Found:
+    """What is wrong with the prompt an office has chosen for its emergency numbers."""
+    return _prompt_problems("emergency_prompt", office.emergency_prompt, office, catalogue)
+
+
 def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue) -> Found:
     language, prompt_id = "", prompt
     if "/" in prompt:
@@ -334,15 +339,21 @@ def spoken_in_bokmal(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
     """Prompts that some of an office's callers do not hear in their language."""
     for name, node in menu.node.items():
         for where, prompt in node.said():
-            missing = [
-                one for one in office.languages if "/" not in prompt and prompt in catalogue.missing(one)
-            ]
-            for language in missing:
-                if language in catalogue.languages:  # one without any text is told of as a whole
-                    yield (
-                        f"node.{name}.{where}",
-                        f"{prompt!r} has no text in {language!r}: it is heard in bokmål",
-                    )
+            for told in _without_text(prompt, office, catalogue):
+                yield f"node.{name}.{where}", told
+
+
+def emergency_in_bokmal(office: Office, catalogue: Catalogue) -> Found:
+    """The same of the prompt with an office's emergency numbers."""
+    for told in _without_text(office.emergency_prompt, office, catalogue):
+        yield "emergency_prompt", told
+
+
+def _without_text(prompt: str, office: Office, catalogue: Catalogue) -> Iterator[str]:
+    missing = [one for one in office.languages if "/" not in prompt and prompt in catalogue.missing(one)]
+    for language in missing:
+        if language in catalogue.languages:  # one without any text is told of as a whole
+            yield f"{prompt!r} has no text in {language!r}: it is heard in bokmål"
 
 
 def untold_keys(menu: Menu, office: Office, catalogue: Catalogue) -> Found:

@@ -322,7 +322,7 @@ def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
 def _after_reason(state: IntakeState, now: datetime) -> Step:
     node = state.menu.node[state.at]
     assert isinstance(node, UrgentNode)
-    nobody = () if state.office.open else ("intake.emergency_numbers",)  # nobody is at work to be rung
+    nobody = () if state.office.open else (state.office.emergency,)  # nobody is at work to be rung
     return _go(state, node.urgent, now, "intake.urgent_now", *nobody)
 
 
@@ -359,7 +359,7 @@ def _not_registered(state: IntakeState, event: NotRegistered, now: datetime) -> 
     """Told why, and whom to ring when life is in danger; the list keeps whom it has."""
     state = replace(state, wants_person=False)
     return _play(
-        _saying(state, "intake.too_many_today", "intake.emergency_numbers", "intake.goodbye"), Node.LAST_WORDS
+        _saying(state, "intake.too_many_today", state.office.emergency, "intake.goodbye"), Node.LAST_WORDS
     )
 
 

@@ -59,6 +59,8 @@ class OfficeFacts:
     person: str | None
     """The number of whoever is on call; None: nobody to ring."""
     speed: VoiceSpeed = VoiceSpeed.NORMAL
+    emergency: str = "intake.emergency_numbers"
+    """The prompt that says whom to ring when nobody here can help in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,7 @@ class Runner:
             public_number=office.public_number,
             person=office.fallback_number,
             speed=office.voice_speed,
+            emergency=office.emergency_prompt,
         )
 
     async def _reconcile(self, gone: Iterable[_Call]) -> None:

@@ -477,6 +477,12 @@ def test_closed_is_said_before_the_promise_to_whoever_pressed_1_at_once() -> Non
     assert Caller(None, office=CLOSED).keys("1", "2", "90001234", "1").hears(*HOURS, "intake.promise")
 
 
+def test_an_offices_own_emergency_numbers() -> None:
+    """Closed and urgent: whom the office wants to be rung instead."""
+    office = replace(CLOSED, emergency="office.emergency")
+    assert Caller(office=office).keys("1", "1", "2").hears("intake.urgent_now", "office.emergency", *HOURS)
+
+
 def test_closed_and_nothing_pressed() -> None:
     """They hear it once, in the greeting, and are registered and promised like everybody."""
     caller = Caller(office=CLOSED)

@@ -105,3 +105,23 @@ def test_own_prompts_come_and_go() -> None:
     with pytest.raises(UnknownPrompt):
         other.text("nb/office.a")
     assert other.note("nb/intake.greeting")
+
+
+def test_an_offices_own_emergency_numbers(folder: Path) -> None:
+    """Named in offices.toml: known to the menu, warned of where a language lacks it, refused where it is none."""
+    offices = folder / "offices.toml"
+    chosen = 'urgent_limit = "2h"\nemergency_prompt = "office.emergency"\n'
+    offices.write_text(offices.read_text("utf-8").replace('urgent_limit = "2h"\n', chosen), "utf-8")
+    own = (
+        f'[nb]\nhousing = "{HOUSING}"\nemergency = "Krisesenteret, 73 00 99 99."\n[en]\nhousing = "press 4"\n'
+    )
+    config = loaded(folder, own.replace("press 4", "For housing, press 4."))
+    assert [office.emergency_prompt for office in config.offices] == [
+        "office.emergency", "intake.emergency_numbers",
+    ]  # fmt: skip
+    told = "offices.toml: office[1].emergency_prompt: 'office.emergency' has no text in 'en': it is heard in bokmål"
+    assert told in map(str, warnings(config))
+    (refused,) = problems(folder, OWN)
+    assert refused.startswith(
+        "offices.toml: office[1].emergency_prompt: there is no prompt 'office.emergency'"
+    )
