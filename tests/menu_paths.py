@@ -47,6 +47,7 @@ PATHS: dict[str, tuple[MenuPath, ...]] = {
         MenuPath("urgent", ("1", "1", "2"), 3),
         MenuPath("silent caller", (SILENCE,) * 4, 0),
         MenuPath("language first", ("2", "2", "1", "2"), 4, foreign=True),
+        MenuPath("language first, then silent", ("2", "2", "1", SILENCE, SILENCE), 3, foreign=True),
         MenuPath("other number", ("1", "2", "2", NUMBER, "1"), 4 + len(NUMBER)),
         MenuPath("withheld, keys in a number", ("1", "2", NUMBER, "1"), 3 + len(NUMBER), withheld=True),
         MenuPath(

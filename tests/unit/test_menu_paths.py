@@ -34,11 +34,17 @@ def test_every_menu_that_ships_has_its_paths() -> None:
 def test_key_presses(menu: str, path: MenuPath) -> None:
     """As many as the path says: two to a promise on one's own number, three when it is urgent, and nobody has to."""
     assert path.presses <= path.most
-    if not path.withheld and path.said == PROMISE and NUMBER not in path.keys and not path.foreign:
-        assert path.presses <= 3
+    if not path.withheld and path.said == PROMISE and NUMBER not in path.keys:
+        needed = [key for at, key in enumerate(path.keys) if key != SILENCE and not _may_wait(path, at)]
+        assert len(needed) <= 3
     for language in LANGUAGES:
         walked = walk(path, MENUS[menu], language)
         assert len(walked.prompts) == len(path.keys) + 1, "one prompt for each answer"
+
+
+def _may_wait(path: MenuPath, at: int) -> bool:
+    """ "2: not urgent" only saves the waiting: silence leads to the same promise (the last two paths of a language)."""
+    return path.foreign and at == 3 and path.keys[at] == "2"
 
 
 @pytest.mark.parametrize("menu", MENUS)
