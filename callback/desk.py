@@ -335,7 +335,11 @@ class Desk(DeskReturn, DeskGuards):
                 next_attempt_at=self._plan(with_attempt(request, ended), at_once=ended.inbound),
             )  # fmt: skip
 
-        return await self._by_attempt(attempt_id, change)
+        saved = await self._by_attempt(attempt_id, change)
+        attempt = attempt_of(saved, attempt_id)
+        if attempt.ringing_at is not None:
+            await self._leave_in_peace(attempt.caseworker)
+        return saved
 
     async def record_result(
         self, request_id: str, person_id: str, result: CallResult, note: str | None = None
@@ -362,7 +366,9 @@ class Desk(DeskReturn, DeskGuards):
                 claimed_by=None, claimed_at=None, next_attempt_at=again, note=note or request.note,
             )  # fmt: skip
 
-        return await self._retrying(request_id, change)
+        saved = await self._retrying(request_id, change)
+        await self._leave_in_peace(person_id)
+        return saved
 
     # -- ending without a talk, and moving
 

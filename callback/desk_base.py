@@ -139,7 +139,7 @@ class DeskBase:
         history = [
             PastAttempt(a.ended_at, (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value)
             for a in request.attempts
-            if a.ended_at is not None and not at_once
+            if a.ended_at is not None and not at_once and not _nobody_rung(a)
         ]
         calendar = self._calendars.get(request.office_no)
         if calendar is None:  # the office was taken out of the configuration: due now, for whoever looks
@@ -219,6 +219,11 @@ class DeskBase:
 
 def attempt_of(request: CallbackRequest, attempt_id: str) -> CallAttempt:
     return next(a for a in request.attempts if a.id == attempt_id)
+
+
+def _nobody_rung(attempt: CallAttempt) -> bool:
+    """A colleague did not take their telephone, or did not accept: for the caller nothing has happened."""
+    return attempt.outcome is AttemptOutcome.CANCELLED and attempt.ringing_at is None
 
 
 def with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
 
 from callback.desk_base import with_attempt
 from callback.desk_wishes import IDLE, DeskWishes
@@ -12,13 +15,18 @@ from callback.request import (
     CallbackRequest,
     IllegalTransition,
     RequestEvent,
+    RequestState,
     next_state,
 )
-from callback.store import Change
+from callback.store import Change, RequestQuery, StoreError
 from config.model import Person
+
+log = structlog.get_logger(__name__)
 
 MOST_COLLEAGUES = 3
 """Telephones that are rung for one caller who rang back; nobody listens to ringing for longer."""
+
+_MOST_TALKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,29 @@ class DeskReturn(DeskWishes):
 
     async def ready(self, office_no: str) -> list[Person]:
         """Who of the office takes calls, the one who has waited longest first."""
-        people = [self.config.person(person_id) for person_id in await self.store.ready()]
-        return [person for person in people if person is not None and person.office_no == office_no]
+        return [person for person, _ in await self._ready_since() if person.office_no == office_no]
+
+    async def free(self) -> list[Person]:
+        """Who takes calls and has nothing to do with another: whom the next request of their office can be offered to,
+        the one who has waited longest first."""
+        busy = {attempt.caseworker for attempt in await self.store.live_attempts()}
+        talked = RequestQuery(states=frozenset({RequestState.RESULT_DUE}), limit=_MOST_TALKED)
+        busy |= {request.claimed_by or "" for request in await self.find(talked)}
+        now = self.clock.now()
+        return [p for p, since in await self._ready_since() if p.id not in busy and since <= now]
 
     # -- inner workings
+
+    async def _ready_since(self) -> list[tuple[Person, datetime]]:
+        people = [(self.config.person(person_id), since) for person_id, since in await self.store.ready()]
+        return [(person, since) for person, since in people if person is not None]
+
+    async def _leave_in_peace(self, person_id: str) -> None:
+        """They have just been in a call. Nobody's request waits for this: what fails here is only less peace."""
+        try:
+            await self.store.postpone_ready(person_id, self.clock.now() + self.config.settings.calls.wrap_up)
+        except StoreError as error:
+            log.warning("not_left_in_peace", why=type(error).__name__)
 
     async def _colleagues(self, request: CallbackRequest) -> tuple[Person, ...]:
         tried = request.missed.caseworker if request.missed else ""

@@ -1,5 +1,6 @@
-"""Who is offered what, when. A caseworker clicked "Ring"; and whoever carries the on-call telephone is rung for an
-urgent request that nobody has taken. Nothing else rings by itself."""
+"""Who is offered what, when. A caseworker clicked "Ring"; whoever takes calls is offered the next request of their
+office; and whoever carries the on-call telephone is rung for an urgent request that nobody has taken. Nothing else
+rings by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from callback.request import (
     CallbackRequest,
     Urgency,
 )
-from callback.store import RequestQuery, StoreError
+from callback.store import CaseworkerInCall, RequestQuery, StoreError
+from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
 from ivr.prompts import spoken_tag
@@ -28,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 _MOST_ALERTS = 100
 """Urgent requests looked at in one sweep."""
+_MOST_OFFERS = 200
+"""Requests of one office looked at in one sweep."""
 
 
 class NoTelephone(DeskError):
@@ -42,10 +46,10 @@ class Dispatch:
         self._runner = runner
 
     async def ring(
-        self, request_id: str, person_id: str, telephone: str | None = None
+        self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
     ) -> tuple[CallbackRequest, CallAttempt]:
-        """Ring the caseworker, at `telephone` if given; after their key press, the caller. The attempt is written
-        before any telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
+        """Ring the caseworker, at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
+        and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
         telephone = telephone or person.telephone
         if telephone is None:
@@ -67,6 +71,7 @@ class Dispatch:
             tried_before=any(a.ended_at and a.outcome not in FREE_OUTCOMES for a in request.attempts),
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
+            offered_to=person.id if offered else None,
             screen_language=None
             if request.is_own_number
             else spoken_tag(request.language, office.voice_speed),
@@ -91,7 +96,53 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
+        await self.offer()
         await self._alert()
+
+    # -- who takes calls
+
+    async def offer(self) -> None:
+        """Ring everyone who takes calls and is free, for the next request of their office."""
+        free = await self._desk.free() if self._runner.line.status().up else []
+        for office_no in dict.fromkeys(person.office_no for person in free):
+            if office_no is None or self._desk.config.office(office_no) is None:
+                continue
+            if not self._desk.calendar(office_no).is_open(self._desk.clock.now()):
+                continue
+            due = await self._due(office_no)
+            for person in (one for one in free if one.office_no == office_no and one.telephone is not None):
+                for request in [r for r in due if r.assigned_to in (None, person.id)]:
+                    due.remove(request)
+                    if await self._offered(request, person):
+                        break
+
+    async def _due(self, office_no: str) -> list[CallbackRequest]:
+        """Who is next at an office, in order, without those who cannot be rung now."""
+        now = self._desk.clock.now()
+        query = RequestQuery(office_no=office_no, states=IDLE, due_before=now, limit=_MOST_OFFERS)
+        due = await self._desk.find(query)
+        never = await self._desk.never_called(due)
+        return [
+            request
+            for request in due
+            if request.phone is not None
+            and request.id not in never
+            and not request.is_out_of_reach(now)
+            and not self._runner.is_on_the_line(request.id)
+        ]
+
+    async def _offered(self, request: CallbackRequest, person: Person) -> bool:
+        """Whether they are being rung now, or cannot be: then there is no use in offering them another."""
+        try:
+            await self.ring(request.id, person.id, offered=True)
+        except (CaseworkerInCall, LineError) as error:
+            log.info("not_offered", request_id=request.id, why=type(error).__name__)
+            return True
+        except (CallbackError, StoreError) as error:  # somebody was faster: the next one
+            log.info("not_offered", request_id=request.id, why=type(error).__name__)
+            return False
+        log.info("offered", request_id=request.id, office=request.office_no)
+        return True
 
     # -- the on-call telephone
 

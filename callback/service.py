@@ -94,6 +94,7 @@ async def running(
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
         alarm = Alarm(_sweeper(dispatch, store, clock), clock)
+        runner.on_callback_ended = lambda: alarm.wake_at(clock.now())
         access = Access(store, config, clock)
         if secrets.demo_password:
             await access.give_demo_passwords(secrets.demo_password)

@@ -205,8 +205,11 @@ class Store(Protocol):
     async def set_ready(self, person_id: str, since: datetime | None) -> None:
         """They take calls since then; who is ready already keeps the time. None: they take none."""
 
-    async def ready(self) -> list[str]:
-        """Ids of those who take calls, the one who has waited longest first."""
+    async def postpone_ready(self, person_id: str, since: datetime) -> None:
+        """Whoever takes calls does so again from then on; nobody else begins to."""
+
+    async def ready(self) -> list[tuple[str, datetime]]:
+        """(id, since when) of those who take calls, the one who has waited longest first."""
 
     # -- access
 

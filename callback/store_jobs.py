@@ -41,6 +41,7 @@ from callback.store_rows import (
     clock_row,
     entry_from,
     entry_row,
+    from_text,
     request_from,
     to_text,
 )
@@ -67,6 +68,7 @@ _UPDATE_REQUEST = (
 )
 _UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = excluded.request_id"
 UPSERT_CALL = _upsert("call", CALL_COLUMNS)
+POSTPONE_READY = "UPDATE ready SET since = ? WHERE person_id = ?"
 
 
 # -- writing
@@ -208,9 +210,9 @@ def secret(db: Database, name: str) -> str:
 # -- reading
 
 
-def ready(db: Database) -> list[str]:
-    rows = db.conn.execute("SELECT person_id FROM ready ORDER BY since, person_id")
-    return [person_id for (person_id,) in rows]
+def ready(db: Database) -> list[tuple[str, datetime]]:
+    rows = db.conn.execute("SELECT person_id, since FROM ready ORDER BY since, person_id")
+    return [(person_id, from_text(since)) for person_id, since in rows]
 
 
 def counts(db: Database, day: date, prefix: str) -> dict[str, int]:

@@ -254,9 +254,15 @@ class MemoryStore:
         else:
             self._ready.setdefault(person_id, since)
 
-    async def ready(self) -> list[str]:
+    async def postpone_ready(self, person_id: str, since: datetime) -> None:
+        since = aware_utc(since)
         self._check_open()
-        return sorted(self._ready, key=lambda person_id: (self._ready[person_id], person_id))
+        if person_id in self._ready:
+            self._ready[person_id] = since
+
+    async def ready(self) -> list[tuple[str, datetime]]:
+        self._check_open()
+        return sorted(self._ready.items(), key=lambda item: (item[1], item[0]))
 
     async def never_call_among(self, subjects: frozenset[str]) -> frozenset[str]:
         self._check_open()

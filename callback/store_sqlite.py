@@ -165,7 +165,11 @@ class SqliteStore:
         text = None if since is None else to_text(since)
         await self.write(lambda db: jobs.set_ready(db, person_id, text))
 
-    async def ready(self) -> list[str]:
+    async def postpone_ready(self, person_id: str, since: datetime) -> None:
+        row = (to_text(since), person_id)
+        await self.write(lambda db: db.conn.execute(jobs.POSTPONE_READY, row).rowcount)
+
+    async def ready(self) -> list[tuple[str, datetime]]:
         return await self.read(jobs.ready)
 
     # -- access

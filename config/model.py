@@ -214,6 +214,8 @@ class CallSettings(Model):
     """A claimed request nobody rings goes back to the list after this."""
     result_limit: Duration = timedelta(hours=1)
     """A finished conversation without a result is due again after this."""
+    wrap_up: Duration = timedelta(minutes=1)
+    """Whoever takes calls is left in peace for so long after each, from when its result is written."""
     alert_every: Duration = timedelta(minutes=5)
     """The on-call telephone is rung so often for an urgent request that nobody has taken."""
 

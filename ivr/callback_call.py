@@ -34,6 +34,7 @@ from ivr.machine import (
     MarkConnected,
     MarkRinging,
     NeverCall,
+    StopTaking,
 )
 from ivr.phrases import about_items, duration_items, when_items
 
@@ -78,6 +79,8 @@ class CallbackFacts:
     tried_before: bool
     caseworker_ring: timedelta
     caller_ring: timedelta
+    offered_to: str | None = None
+    """The person it was offered to without their asking: who does not accept takes no more calls until they say so."""
     screen_language: str | None = None
     """In which whoever is rung is asked whether they want to talk; None: joined at once, for the number is known to
     be the caller's own."""
@@ -188,12 +191,21 @@ def _screen(language: str | None) -> Screen | None:
 def _briefing_silence(state: CallbackState, event: Event, now: datetime) -> Step:
     if state.briefings < BRIEFINGS:
         return _brief(state, now)
-    return _end(replace(state, closing="whisper.no_key"), Node.ENDING, "cancelled", None)
+    return _not_taken(replace(state, closing="whisper.no_key"), Node.ENDING, "cancelled", None)
 
 
 def _caseworker_gone(state: CallbackState, event: LegEnded, now: datetime) -> Step:
     outcome = "line_failed" if event.outcome in _OURS else "cancelled"
-    return _end(state, Node.ENDED, outcome, event.cause)
+    if event.outcome is LegOutcome.FAILED:  # the line, not the person
+        return _end(state, Node.ENDED, outcome, event.cause)
+    return _not_taken(state, Node.ENDED, outcome, event.cause)
+
+
+def _not_taken(state: CallbackState, node: Node, outcome: str, cause: int | None) -> Step:
+    """First they are away, then the request is due: else it would be offered to them again."""
+    away = () if state.facts.offered_to is None else (StopTaking(state.facts.offered_to),)
+    state, end = _end(state, node, outcome, cause)
+    return state, (*away, *end)
 
 
 # ---- the caller's leg ---------------------------------------------------------------------------

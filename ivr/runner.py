@@ -90,6 +90,8 @@ class Runner:
         self._legs: dict[str, _Call] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self.on_callback_ended: Callable[[], None] = lambda: None
+        """Told when a callback is over: a colleague has their hands free, and perhaps somebody is due."""
 
     # -- life
 
@@ -236,6 +238,8 @@ class Runner:
                 self._calls.pop(call.record.id, None)
                 for leg in call.record.legs:
                     self._legs.pop(leg, None)
+                if isinstance(call.state, CallbackState):
+                    self.on_callback_ended()
 
     async def _advance(self, call: _Call, event: Event) -> None:
         events: list[Event] = [event]

@@ -101,7 +101,11 @@ async def test_who_takes_calls(store: Store, reopen: Reopen) -> None:
         await store.set_ready(person, T0 + timedelta(minutes=minutes))
     await store.set_ready("kari", None)
     await store.set_ready("nobody", None)
-    assert await (await reopen()).ready() == ["ola", "sami"]
+    again = await reopen()
+    assert await again.ready() == [("ola", T0), ("sami", T0 + timedelta(minutes=2))]
+    await again.postpone_ready("ola", T0 + timedelta(minutes=9))
+    await again.postpone_ready("kari", T0)
+    assert await again.ready() == [("sami", T0 + timedelta(minutes=2)), ("ola", T0 + timedelta(minutes=9))]
 
 
 async def test_registering_counts_new_requests(store: Store) -> None:

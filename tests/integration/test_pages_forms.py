@@ -367,7 +367,7 @@ async def test_says_that_they_take_calls(kari: Client, world: World) -> None:
     response = await submit(kari, "/ready", {"ready": "yes"})
     assert response.url.path == "/requests"
     page = await response.text()
-    assert "Tar imot dem som ringer tilbake: Kari." in page
+    assert "Tar imot samtaler, og blir ringt for den neste: Kari." in page
     assert "Jeg tar ikke imot samtaler" in page
     assert [person.id for person in await world.desk.ready("9001")] == ["kari"]
     await submit(kari, "/ready", {"ready": "no"})

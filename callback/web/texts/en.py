@@ -164,7 +164,7 @@ TEXTS: dict[str, str] = {
     "request.next": "Next attempt",
     "ready.yes": "I take calls",
     "ready.no": "I take no calls",
-    "ready.others": "Taking those who ring back: {names}.",
+    "ready.others": "Taking calls, and rung for the next in turn: {names}.",
     "ready.nobody": "Nobody has said that they take calls.",
     "live.waiting": "Nobody is ringing right now.",
     "live.claimed": "{name} has this until {when}.",

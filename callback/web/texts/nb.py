@@ -164,7 +164,7 @@ TEXTS: dict[str, str] = {
     "request.next": "Neste forsøk",
     "ready.yes": "Jeg tar imot samtaler",
     "ready.no": "Jeg tar ikke imot samtaler",
-    "ready.others": "Tar imot dem som ringer tilbake: {names}.",
+    "ready.others": "Tar imot samtaler, og blir ringt for den neste: {names}.",
     "ready.nobody": "Ingen har sagt at de tar imot samtaler.",
     "live.waiting": "Ingen ringer akkurat nå.",
     "live.claimed": "{name} har denne til {when}.",
