@@ -11,8 +11,8 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -169,14 +169,31 @@ class Service:
 
         await until_answered(up, timeout, "the line is up")
 
-    async def _token(self, config: Path) -> str:
-        """What `tast1 token create` gives, without the time a process takes to start."""
+    @asynccontextmanager
+    async def store(self) -> AsyncIterator[SqliteStore]:
+        """Its database, as another program has it."""
         store = SqliteStore(self.directory / "data" / "tast1.sqlite3")
         await store.open()
-        access = Access(store, load(config, os.environ, line="simulated"), SystemClock())
-        token = await access.create_token("kari", Role.CASEWORKER, "9001")
-        await store.close()
-        return token
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    async def _token(self, config: Path) -> str:
+        """What `tast1 token create` gives, without the time a process takes to start."""
+        async with self.store() as store:
+            access = Access(store, load(config, os.environ, line="simulated"), SystemClock())
+            return await access.create_token("kari", Role.CASEWORKER, "9001")
+
+    async def take_calls(self, *people: str) -> None:
+        """What the button on the list does, for one after another."""
+        async with self.store() as store:
+            for person in people:
+                await store.set_ready(person, SystemClock().now())
+
+    async def takers(self) -> list[str]:
+        async with self.store() as store:
+            return [person for person, _ in await store.ready()]
 
     # ---- the API
 
