@@ -18,9 +18,9 @@ from axe_playwright_python.base import AxeResults
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from callback.request import AttemptOutcome, CallbackRequest, Reason
-from callback.web.app import build_app, make_runner
+from callback.web.app import make_runner
 from tests.e2e.browser import launched
-from tests.web_site import PASSWORD, World, open_world
+from tests.web_site import PASSWORD, World, application, open_world
 
 WIDE, ZOOMED, NARROW, SMALLEST = 1280, 640, 375, 320
 """640 is 1280 at 200 % zoom, 320 is 1280 at 400 %."""
@@ -83,7 +83,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def site(browser: Browser, tmp_path: Path) -> AsyncIterator[Site]:
     world = await open_world(tmp_path)
-    runner = make_runner(build_app(world.services))
+    runner = make_runner(application(world))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     site = Site(world, f"http://127.0.0.1:{runner.addresses[0][1]}", browser)
