@@ -84,10 +84,12 @@ def to_telephone_rate(speech: Sequence[int]) -> array[int]:
     big integer; a tap times that integer filters all of them in one multiplication, many times faster than a loop."""
     rounds = len(speech) // _STEP + 1
     reach = _TAPS + _STEP
+    lanes = rounds + reach // _STEP
     raised = array("I", [_MIDDLE]) * (_TAPS // 2)
     raised.extend(array("I", _flipped("H", array("h", speech))))
-    raised.extend(array("I", [_MIDDLE]) * (rounds * _STEP + reach - len(raised)))
-    packed = [_packed(raised[place : place + rounds * _STEP : _STEP]) for place in range(reach)]
+    raised.extend(array("I", [_MIDDLE]) * (lanes * _STEP - len(raised)))
+    first = [_packed(raised[place::_STEP]) for place in range(_STEP)]
+    packed = [first[place % _STEP] >> place // _STEP * 32 for place in range(reach)]
     biases = _packed(array("I", [_BIAS]) * rounds)
     out = array("h", bytes(2 * rounds * _PHASES))
     for phase, taps in enumerate(_FILTER):
