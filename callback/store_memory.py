@@ -162,7 +162,7 @@ class MemoryStore:
 
     def _whole(self, request: CallbackRequest) -> CallbackRequest:
         attempts = tuple(a for a in self._attempts.values() if a.request_id == request.id)
-        return replace(request, attempts=attempts)
+        return replace(request, attempts=attempts) if attempts else request
 
     async def get(self, request_id: str) -> CallbackRequest | None:
         self._check_open()

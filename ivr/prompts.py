@@ -11,6 +11,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -83,15 +84,7 @@ class Catalogue:
     @classmethod
     def load(cls) -> Catalogue:
         """The texts and atoms that ship with the package."""
-        texts: dict[str, dict[str, str]] = {}
-        notes: dict[str, dict[str, str]] = {}
-        for file in resources.files("ivr").joinpath("texts").iterdir():
-            language, dot, ending = file.name.partition(".")
-            if dot and ending == "toml":
-                table = tomllib.loads(file.read_text("utf-8"))
-                notes[language] = _flatten(table.pop(_NOTES, {}), file.name)
-                texts[language] = atoms(language) | _flatten(table, file.name)
-        return cls(texts, notes)
+        return cls(*_shipped())
 
     def with_own(self, own: Mapping[str, Mapping[str, str]]) -> Catalogue:
         """These texts and the offices' own (`OWN` ids), in place of any own there were."""
@@ -171,6 +164,20 @@ def pause_after(prompt_id: str, text: str) -> timedelta:
     if text.endswith((":", ",")) or prompt_id.startswith(_SPELLED_OUT):
         return timedelta(milliseconds=150)
     return timedelta(milliseconds=40)
+
+
+@cache
+def _shipped() -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """(texts, notes) of each language, read once: nobody changes them here."""
+    texts: dict[str, dict[str, str]] = {}
+    notes: dict[str, dict[str, str]] = {}
+    for file in resources.files("ivr").joinpath("texts").iterdir():
+        language, dot, ending = file.name.partition(".")
+        if dot and ending == "toml":
+            table = tomllib.loads(file.read_text("utf-8"))
+            notes[language] = _flatten(table.pop(_NOTES, {}), file.name)
+            texts[language] = atoms(language) | _flatten(table, file.name)
+    return texts, notes
 
 
 def _flatten(table: Mapping[str, Any], source: str, prefix: str = "") -> dict[str, str]:

@@ -84,26 +84,36 @@ def to_telephone_rate(speech: Sequence[int]) -> array[int]:
     big integer; a tap times that integer filters all of them in one multiplication, many times faster than a loop."""
     rounds = len(speech) // _STEP + 1
     reach = _TAPS + _STEP
-    raised = array("I", [_MIDDLE] * (_TAPS // 2))
-    raised.extend([sample + _MIDDLE for sample in speech])
-    raised.extend([_MIDDLE] * (rounds * _STEP + reach - len(raised)))
-    packed = [_packed(raised[place : place + rounds * _STEP : _STEP]) for place in range(reach)]
-    zero = (_MIDDLE << _SCALE) + _BIAS
+    lanes = rounds + reach // _STEP
+    raised = array("I", [_MIDDLE]) * (_TAPS // 2)
+    raised.extend(array("I", _flipped("H", array("h", speech))))
+    raised.extend(array("I", [_MIDDLE]) * (lanes * _STEP - len(raised)))
+    first = [_packed(raised[place::_STEP]) for place in range(_STEP)]
+    packed = [first[place % _STEP] >> place // _STEP * 32 for place in range(reach)]
     biases = _packed(array("I", [_BIAS]) * rounds)
     out = array("h", bytes(2 * rounds * _PHASES))
     for phase, taps in enumerate(_FILTER):
         start = phase * _STEP // _PHASES
         total = sum(map(mul, packed[start : start + _TAPS], taps), biases)
-        lanes = array("I", total.to_bytes(4 * rounds, "little"))
-        out[phase::_PHASES] = _samples([(lane - zero) >> _SCALE for lane in lanes])
+        out[phase::_PHASES] = _unpacked(total, rounds)
     return out
 
 
-def _samples(values: list[int]) -> array[int]:
-    """As 16-bit samples, clipped only where needed."""
-    if min(values) < -32768 or max(values) > 32767:
-        values = [min(32767, max(-32768, value)) for value in values]
-    return array("h", values)
+def _unpacked(total: int, rounds: int) -> array[int]:
+    """Lanes that hold a sample, _MIDDLE and _BIAS, as 16-bit samples; clipped only where needed."""
+    lanes = total >> _SCALE & _packed(array("I", [(1 << 32 - _SCALE) - 1]) * rounds)
+    halves = array("H", lanes.to_bytes(4 * rounds, "little"))
+    low, high = halves[::2], halves[1::2]
+    if high != array("H", [1]) * rounds:  # 1 is _BIAS: the rest fits in 16 bits
+        pairs = zip(low, high, strict=True)
+        low = array("H", [place if over == 1 else over and 0xFFFF for place, over in pairs])
+    return _flipped("h", low)
+
+
+def _flipped(kind: str, samples: array[int]) -> array[int]:
+    """Raised by _MIDDLE, or lowered by it, from signed to unsigned and back: that is the top bit turned over."""
+    bits = int.from_bytes(samples.tobytes(), "little") ^ int.from_bytes(b"\x00\x80" * len(samples), "little")
+    return array(kind, bits.to_bytes(2 * len(samples), "little"))
 
 
 def _packed(lanes: array[int]) -> int:
@@ -127,7 +137,8 @@ def loudness(samples: Sequence[int]) -> float:
     powers = [sum(map(mul, frame, frame)) / len(frame) for frame in frames]
     if not powers or max(powers) == 0:
         return -math.inf
-    spoken = [power for power in powers if power > max(powers) / 100]
+    pause = max(powers) / 100
+    spoken = [power for power in powers if power > pause]
     return 10 * math.log10(sum(spoken) / len(spoken) / 32768**2)
 
 
@@ -136,9 +147,7 @@ def evenly_loud(samples: array[int]) -> array[int]:
     level = loudness(samples)
     if math.isinf(level):
         return samples
-    gain = min(10 ** ((LOUDNESS - level) / 20), _PEAK / max(map(abs, samples)))
-    scale = int(gain * 4096)
-    out = array("h", [sample * scale >> 12 for sample in samples])
+    out = _amplified(samples, 10 ** ((LOUDNESS - level) / 20))
     for place in range(min(_FADE, len(out) // 2)):
         out[place] = out[place] * place // _FADE
         out[-1 - place] = out[-1 - place] * place // _FADE
@@ -153,9 +162,16 @@ def levelled(body: bytes) -> bytes:
     level = loudness(samples)
     if math.isinf(level) or abs(level - LOUDNESS) < _LEVEL_ENOUGH:
         return body
-    raised = 10 ** (min(LOUDNESS - level, _MOST_GAIN) / 20)
-    scale = int(min(raised, _PEAK / max(map(abs, samples))) * 4096)
-    return wav_bytes(array("h", [sample * scale >> 12 for sample in samples]))
+    return wav_bytes(_amplified(samples, 10 ** (min(LOUDNESS - level, _MOST_GAIN) / 20)))
+
+
+def _amplified(samples: array[int], gain: float) -> array[int]:
+    """So many times as loud, or less if the peaks would clip. One multiplication, as in `to_telephone_rate`."""
+    lowest, highest = min(samples), max(samples)
+    scale = int(min(gain, _PEAK / max(-lowest, highest)) * 4096)
+    raised = _packed(array("Q", _flipped("H", samples))) * scale >> 12
+    lowered = raised + _packed(array("Q", [-(_MIDDLE * scale >> 12) % (1 << 16)]) * len(samples))
+    return array("h", lowered.to_bytes(8 * len(samples), "little"))[::4]
 
 
 def wav_bytes(samples: array[int]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests import own_network
@@ -10,6 +12,12 @@ NEEDS_PBX = {"pbx", "asterisk"}
 """Fixtures, or kinds of a fixture, that start an Asterisk."""
 PBXS = 3
 """Local PBXs at a time: their tests mostly listen."""
+
+
+@pytest.fixture(scope="session")
+def speech_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where prompts that the voice has made are kept for all tests of the session: making all takes a minute."""
+    return tmp_path_factory.mktemp("speech")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects

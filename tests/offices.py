@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+
+from argon2 import PasswordHasher
 
 from config.menu import Menu
 from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings, WeekHours
@@ -15,8 +18,11 @@ MONDAY = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
 """Monday 23 November 2026, 09:05 in Oslo: open."""
 CALLER = "+4740001234"
 PUBLIC = "+4773000010"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""For tests that log in but are not about passwords: the real one takes most of such a test."""
 
 
+@functools.cache
 def standard_menu() -> Menu:
     """The menu that ships with the service."""
     return Menu.model_validate(tomllib.loads(shipped_menu()))
@@ -26,6 +32,7 @@ def settings() -> Settings:
     return Settings(retry=RetrySettings(busy=timedelta(minutes=7)), calls=CallSettings())
 
 
+@functools.cache
 def config() -> Config:
     hours = WeekHours.model_validate(dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "09:00-15:00"))
     office = Office(

@@ -1,7 +1,7 @@
 """The web side over a list in memory, with a clock that stands still and a ringer without telephones.
 
 For tests of the pages and the API only. It must never be gentler than the service: the desk, the access rules and
-the application are the real ones.
+the application are the real ones. Only what a password costs is less, and templates are compiled once for all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from jinja2.bccache import Bucket
 
 from callback.access import Access
 from callback.desk import Desk, Registration
@@ -34,7 +38,7 @@ from ivr.prompts import NO_VOICE, Catalogue, bare_language
 from ivr.sound import wav_bytes
 from ivr.voice import Voice
 from scheduler.clock import Clock, ManualClock
-from tests.offices import MONDAY, config
+from tests.offices import CHEAP, MONDAY, config
 
 PASSWORD = "correct horse battery"
 NOTE = "secret note about the family"
@@ -47,6 +51,25 @@ FIELDS = {
     "number_source", "asked_not_to_be_called",
 }  # fmt: skip
 """Of a request in the API."""
+
+
+class Compiled(jinja2.BytecodeCache):
+    """Templates that an application before this one has compiled."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        kept = self._kept.get(bucket.key)
+        if kept is not None:
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+CATALOGUE = Catalogue.load()
 
 
 @dataclass
@@ -142,7 +165,7 @@ async def open_world(
     store = MemoryStore()
     await store.open()
     desk = Desk(store, of, clock)
-    access = Access(store, of, clock)
+    access = Access(store, of, clock, CHEAP)
     await access.give_demo_passwords(PASSWORD)
     line, heart, ringer, phases = Line(), Heart(), Ringer(desk), dict[str, str]()
     services = _services(of, clock, desk, access, ringer, heart, (line,), folder, phases)
@@ -166,9 +189,7 @@ def _services(
         access=access,
         ringer=ringer,
         reloader=Reloader(lambda: of, desk, access, lambda: 0, lambda config: None),
-        library=PromptLibrary(
-            Catalogue.load(), folder / "cache", folder / "recordings", cast("Voice", Beep())
-        ),
+        library=PromptLibrary(CATALOGUE, folder / "cache", folder / "recordings", cast("Voice", Beep())),
         heartbeat=heart,
         lines=lines,
         exchange=None,
@@ -181,9 +202,16 @@ def _services(
 Client = TestClient[Any, Any]
 
 
+def application(world: World) -> web.Application:
+    """What the service serves."""
+    app = build_app(world.services)
+    app[aiohttp_jinja2.APP_KEY].bytecode_cache = COMPILED
+    return app
+
+
 async def serve(world: World) -> Client:
     """A client of the application; close it."""
-    server = TestServer(build_app(world.services))
+    server = TestServer(application(world))
     await server.start_server(access_log=None)
     client = TestClient(server, cookie_jar=aiohttp.CookieJar(unsafe=True))
     await client.start_server()

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import pytest_asyncio
 from aiohttp import ClientSession, WSServerHandshakeError
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from hardware.line import (
     CallOffered,
@@ -25,26 +26,18 @@ from hardware.line import (
     NoInput,
     Originate,
 )
-from tests.e2e.browser import CHROMIUM
+from tests.e2e.browser import launched
 from tests.e2e.phone_site import CALLER, OURS, SECONDS, STAFF, Site, new_script
 from tests.e2e.waiting import until
 
 # aiohttp_jinja2 keeps its context in the request under a plain string; not ours to mend.
-pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning"),
+    pytest.mark.asyncio(loop_scope="module"),  # as long as the browser
 ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def site() -> AsyncIterator[Site]:
     script = new_script()
     site = Site("", script, cast("Any", None), 0, [])
@@ -53,15 +46,14 @@ async def site() -> AsyncIterator[Site]:
     await site.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    """One for all tests here; every page of theirs is in a context of its own."""
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser, site: Site) -> AsyncIterator[Page]:
     """The page with both telephones ready, and no complaint from the browser at the end."""
     complaints: list[str] = []
@@ -72,6 +64,8 @@ async def page(browser: Browser, site: Site) -> AsyncIterator[Page]:
     for name in ("a", "b"):
         await expect(telephone(page, name).locator("[data-part=state]")).to_have_text("Ledig")
     yield page
+    for context in browser.contexts:
+        await context.close()
     assert [text for text in complaints if "WebSocket" not in text and "ERR_" not in text] == []
 
 

@@ -7,13 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from ivr.phrases import date_items, phone_items
 from ivr.prompts import Catalogue
-from tests.e2e.browser import CHROMIUM
+from tests.e2e.browser import launched
 from tests.e2e.service import Service
-from tests.e2e.test_pages_browser import FLAGS
 
 CATALOGUE = Catalogue.load()
 PASSWORD = "tast1-demo"
@@ -30,12 +29,8 @@ async def simulated(tmp_path: Path) -> AsyncIterator[Service]:
 
 @pytest.fixture
 async def browser(simulated: Service) -> AsyncIterator[BrowserContext]:
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*FLAGS, "--autoplay-policy=no-user-gesture-required"]
-        )
+    async with launched() as chromium:
         yield await chromium.new_context(base_url=simulated.url, locale="nb-NO")
-        await chromium.close()
 
 
 def telephone(page: Page, name: str) -> Locator:

@@ -12,9 +12,9 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from callback.store import StoreUnavailable
-from callback.web.app import build_app, make_runner
+from callback.web.app import make_runner
 from config.model import Role
-from tests.web_site import BASE, FIELDS, NOTE, Client, World, ask, refusal
+from tests.web_site import BASE, FIELDS, NOTE, Client, World, application, ask, refusal
 
 PHONE = "+4740001234"
 GOOD = {"office_no": "9001", "phone": "40001234"}
@@ -164,7 +164,7 @@ async def test_broken_http_is_logged_without_its_bytes(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A request line that is not HTTP may hold a number; the log says only what kind of error it was."""
-    runner = make_runner(build_app(world.services))
+    runner = make_runner(application(world))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     caplog.set_level(logging.DEBUG)

@@ -10,6 +10,7 @@ import wave
 from array import array
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,18 +39,18 @@ def spoken() -> Voice:
 
 
 @pytest.fixture(scope="module")
-def rendered(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, WavFile]:
+def rendered(spoken: Voice, speech_cache: Path) -> dict[str, WavFile]:
     """Every prompt of every language that has a voice, made once."""
-    prompts = PromptLibrary(CATALOGUE, tmp_path_factory.mktemp("cache"), voice=spoken)
+    prompts = PromptLibrary(CATALOGUE, speech_cache, voice=spoken)
     asyncio.run(prompts.warm(SPOKEN))
     items = [item for language in SPOKEN for item in CATALOGUE.all_items(language)]
     return {item: found for item in items if (found := prompts.load(item)) is not None}
 
 
 @pytest.fixture(scope="module")
-def slowly(spoken: Voice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, WavFile]:
+def slowly(spoken: Voice, speech_cache: Path) -> dict[str, WavFile]:
     """Everything longer than a few words in every language, said slowly."""
-    prompts = PromptLibrary(CATALOGUE, tmp_path_factory.mktemp("slow"), voice=spoken)
+    prompts = PromptLibrary(CATALOGUE, speech_cache, voice=spoken)
     tags = [spoken_tag(language, VoiceSpeed.SLOW) for language in SPOKEN]
     items = [item for tag in tags for item in CATALOGUE.all_items(tag)]
     return {

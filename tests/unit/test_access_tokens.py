@@ -15,7 +15,7 @@ from callback.store_memory import MemoryStore
 from config.model import Role
 from scheduler.clock import ManualClock
 from tests.contract.store_factory import new_request
-from tests.offices import MONDAY, config
+from tests.offices import CHEAP, MONDAY, config
 
 PASSWORD = "correct horse battery"
 
@@ -35,7 +35,7 @@ async def store() -> AsyncIterator[MemoryStore]:
 
 @pytest.fixture
 async def access(store: MemoryStore, clock: ManualClock) -> Access:
-    access = Access(store, config(), clock)
+    access = Access(store, config(), clock, CHEAP)
     await access.set_password("kari", PASSWORD)
     return access
 

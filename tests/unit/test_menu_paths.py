@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +21,9 @@ LONGEST_OWN_NUMBER = timedelta(seconds=35)
 
 
 @pytest.fixture(scope="module")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> PromptLibrary:
+def spoken(speech_cache: Path) -> PromptLibrary:
     """Prompts as this machine speaks them, each made once."""
-    return PromptLibrary(Catalogue.load(), tmp_path_factory.mktemp("prompts"), voice=Voice())
+    return PromptLibrary(Catalogue.load(), speech_cache, voice=Voice())
 
 
 def test_every_menu_that_ships_has_its_paths() -> None:
