@@ -468,10 +468,10 @@ async def test_a_store_that_fails_for_a_moment_loses_nobody(
     """The registration is tried again until it is written, while the caller waits."""
     real, failures = world.store.register, [StoreUnavailable("locked"), StoreUnavailable("locked")]
 
-    async def flaky(*args: object) -> object:
+    async def flaky(*args: object, **options: object) -> object:
         if failures:
             raise failures.pop()
-        return await real(*args)  # type: ignore[arg-type]
+        return await real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.store, "register", flaky)
     assert (await world.registers()).phone == CALLER
