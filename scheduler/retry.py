@@ -200,7 +200,8 @@ class _Plan:
                     window, earliest
                 ), f"on another day, {_IN[window.part]}, not tried then yet"
         window = min(choices, key=lambda window: (tries[window.part], self._distance(window)))
-        return self._moment(window, earliest), "on another day, near the hour at which they rang"
+        why = f"on another day, {_IN[window.part]}, tried least and nearest to the hour they rang"
+        return self._moment(window, earliest), why
 
     # -- what moves it: each gives a moment from `earliest` on and why, or None
 
@@ -243,8 +244,7 @@ class _Plan:
         limit, tried = self.until - self.policy.before_given_back, self._tried()
         if at <= limit or (tried and tried[-1].at >= limit):
             return None
-        soonest = min(earliest, self.past[-1].at + self.policy.busy) if self.past else earliest
-        soonest = max(soonest, self.now)
+        soonest = max(self.now, min([earliest, *(past.at + self.policy.busy for past in self.past[-1:])]))
         moment = self.calendar.last_open_minute(max(limit, soonest), soonest)
         if moment is None or moment >= min(at, self.until):
             return None

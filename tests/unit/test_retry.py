@@ -203,7 +203,9 @@ class TestWorkedExamples:
             "45m after no answer.",
             "Missed twice in the morning, so in another part of the day.",
         ]
-        assert coming[6].why == "On another day, near the hour at which they rang."
+        assert (
+            coming[6].why == "On another day, in the morning, tried least and nearest to the hour they rang."
+        )
 
     def test_monday_afternoon(self) -> None:
         """What is not tried yet comes first, then what is tried least."""
