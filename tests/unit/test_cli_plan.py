@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from callback.cli import main
 from callback.cli_plan import OUTCOMES, Question, plan_command
 from config.load import load
 from config.model import Config
@@ -101,6 +103,15 @@ def test_a_mistake_names_the_option_and_what_to_write(
     """What, where, and what to do."""
     with pytest.raises(ValueError, match=told):
         ask(config, **asked)
+
+
+@pytest.mark.parametrize("page", ["cli.md", "domain.md"])
+def test_the_documents_show_what_it_prints(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Word by word."""
+    text = (DEMO.parents[1] / "docs" / page).read_text("utf-8")
+    (example,) = re.findall(r"^```\n\$ tast1 (plan [^\n]+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert main([*example[0].split(), "--config", str(DEMO)]) == 0
+    assert capsys.readouterr().out == example[1]
 
 
 def test_unknown_office_lists_the_known(config: Config) -> None:
