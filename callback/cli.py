@@ -14,7 +14,16 @@ from functools import partial
 from pathlib import Path
 
 import config as config_package
-from callback import cli_access, cli_menu, cli_never_call, cli_pbx, cli_policy, cli_prompts, cli_reload
+from callback import (
+    cli_access,
+    cli_menu,
+    cli_never_call,
+    cli_pbx,
+    cli_plan,
+    cli_policy,
+    cli_prompts,
+    cli_reload,
+)
 from callback.access import Access
 from callback.desk import Desk
 from callback.logs import configure_logging
@@ -87,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     when.add_argument("when", metavar="WHEN", help="local time, ISO: 2026-12-23T14:50")
     when.add_argument("--urgent", action="store_true")
     when.add_argument("--json", action="store_true")
+    cli_plan.register(verbs, _verb)
 
     token = verbs.add_parser("token", help="bearer tokens for the API").add_subparsers(required=True)
     create = _verb(token, "create", "make a token and print it once", _token_create, data=True)

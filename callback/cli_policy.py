@@ -24,10 +24,7 @@ def deadline_command(config: Config, office_no: str, when: str, urgent: bool, as
 
     `when` is ISO 8601 with date and time: the office's wall-clock time, unless it carries an offset. Any
     year. JSON times carry the offset of Europe/Oslo. Raises ValueError with what to write instead."""
-    office = config.office(office_no)
-    if office is None:
-        known = ", ".join(f"{office.office_no} {office.name}" for office in config.offices)
-        raise ValueError(f"no office {office_no!r}; there are: {known}")
+    office = office_of(config, office_no)
     try:
         registered_at = instant(when)
         result = deadline(registered_at, OfficeCalendar(office), urgent=urgent)
@@ -45,6 +42,15 @@ def check_command(folder: Path, environ: Mapping[str, str]) -> tuple[int, str]:
         return 0, effective(config, load_secrets(environ, config)).rstrip("\n")
     except ConfigError as error:
         return 1, str(error)
+
+
+def office_of(config: Config, office_no: str) -> Office:
+    """Raises ValueError with the offices there are."""
+    office = config.office(office_no)
+    if office is None:
+        known = ", ".join(f"{office.office_no} {office.name}" for office in config.offices)
+        raise ValueError(f"no office {office_no!r}; there are: {known}")
+    return office
 
 
 def instant(when: str) -> datetime:

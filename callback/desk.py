@@ -48,7 +48,6 @@ from callback.request import (
 )
 from callback.store import Change, LimitReached, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest
 from scheduler.deadline import deadline
-from scheduler.retry import next_attempt
 
 __all__ = [
     "AskedNotToBeCalled",
@@ -114,9 +113,7 @@ class Desk(DeskReturn, DeskGuards):
             Urgency.URGENT if registration.reason in URGENT_REASONS else Urgency.ORDINARY
         )
         now = self.clock.now()
-        calendar = self.calendar(office.office_no)
-        clock = deadline(now, calendar, urgent=urgency is Urgency.URGENT)
-        first = next_attempt((), self.config.settings.retry, calendar, now)
+        clock = deadline(now, self.calendar(office.office_no), urgent=urgency is Urgency.URGENT)
         request = CallbackRequest(
             id=registration.request_id or uuid.uuid4().hex,
             reference=_new_reference(),
@@ -131,13 +128,14 @@ class Desk(DeskReturn, DeskGuards):
             due_at=clock.due_at,
             answer_by_date=clock.answer_by_date,
             last_workable_at=clock.last_workable_at,
-            next_attempt_at=first.at,
+            next_attempt_at=now,
             registered_by=registration.registered_by,
             note=registration.note,
             number_source=(
                 NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
             ),
         )
+        request = replace(request, next_attempt_at=self._plan(request))
         how = {"by": registration.by} if registration.by else {}
         counter = None if registration.caller is None else await self._registrations_of(registration.caller)
         for _ in range(TRIES):
@@ -196,7 +194,8 @@ class Desk(DeskReturn, DeskGuards):
     ) -> CallbackRequest:
         """Ring the request at another number. Where that number already has an open request at the
         office, the older of the two lives on and the younger is withdrawn into it; returns the one that
-        will be rung at the number. It is taken for no borrowed one: that is told anew."""
+        will be rung at the number. It is taken for no borrowed one: that is told anew. What was tried at
+        the old number says nothing of this one."""
         phone = await self.checked_number(raw)
         if actor != "caller":  # what a caller keys in has been through `may_key`
             await self._refuse_never_called(phone)
@@ -206,9 +205,7 @@ class Desk(DeskReturn, DeskGuards):
                 return request
             if request.phone == phone and not request.is_out_of_reach(self.clock.now()):
                 return request
-            moved = replace(request, phone=phone, number_source=source, reachable_until=None)
-            if request.reachable_until is not None:
-                moved = self._replanned(moved)
+            moved = self._replanned(replace(request, phone=phone, number_source=source, reachable_until=None))
             entry = self._entry(moved, actor, "number_changed", request.state)
             try:
                 (saved,) = await self.store.save(Change(moved, (entry,)))

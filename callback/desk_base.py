@@ -28,7 +28,7 @@ from callback.store import Change, RequestQuery, StaleRequest, Store
 from config.model import Config, Office, Person
 from scheduler.calendar import OfficeCalendar
 from scheduler.clock import Clock
-from scheduler.retry import PastAttempt, next_attempt
+from scheduler.retry import PastAttempt, Wishes, next_attempt
 
 log = structlog.get_logger(__name__)
 
@@ -135,25 +135,14 @@ class DeskBase:
                 raise HeldByOther(holder.id, holder.name)
 
     def _plan(self, request: CallbackRequest, *, at_once: bool = False) -> datetime:
-        """The next attempt, by what came before, or `at_once` as if nothing had; by the wishes in any case."""
-        history = [
-            PastAttempt(a.ended_at, (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value)
-            for a in request.attempts
-            if a.ended_at is not None and not at_once and not _nobody_rung(a)
-        ]
+        """The next attempt, by what came before at this number, or `at_once` as if nothing had; by the wishes in
+        any case."""
         calendar = self._calendars.get(request.office_no)
         if calendar is None:  # the office was taken out of the configuration: due now, for whoever looks
             return self.clock.now()
-        ordinary = request.urgency is Urgency.ORDINARY
-        return next_attempt(
-            history,
-            self.config.settings.retry,
-            calendar,
-            self.clock.now(),
-            part=request.day_part if ordinary else None,
-            until=request.reachable_until,
-            last_workable_at=request.last_workable_at,
-        ).at
+        history = [] if at_once else history_of(request)
+        policy = self.config.settings.retry
+        return next_attempt(history, policy, calendar, wishes_of(request), self.clock.now()).at
 
     async def _apply_saved(
         self,
@@ -215,6 +204,24 @@ class DeskBase:
         self, after: CallbackRequest, actor: str, event: str, before: RequestState | None, **details: Any
     ) -> LedgerEntry:
         return LedgerEntry(after.id, self.clock.now(), actor, event, before, after.state, details)
+
+
+def history_of(request: CallbackRequest) -> list[PastAttempt]:
+    """The attempts at its number that have ended. A miss counts from their ringing, a conversation from its end."""
+    return [
+        PastAttempt(
+            a.ended_at if a.connected_at else a.ringing_at or a.ended_at,
+            (a.result or a.outcome or AttemptOutcome.LINE_FAILED).value,
+        )
+        for a in request.attempts
+        if a.ended_at is not None and a.phone == request.phone and not _nobody_rung(a)
+    ]
+
+
+def wishes_of(request: CallbackRequest) -> Wishes:
+    """What its plan must respect. What is urgent does not wait for a part of the day."""
+    part = request.day_part if request.urgency is Urgency.ORDINARY else None
+    return Wishes(request.registered_at, request.last_workable_at, part, request.reachable_until)
 
 
 def attempt_of(request: CallbackRequest, attempt_id: str) -> CallAttempt:

@@ -184,7 +184,7 @@ class ServiceSettings(Model):
 
 
 class RetrySettings(Model):
-    """How long to wait after each outcome before the next attempt."""
+    """How long to wait after each outcome before the next attempt, and how attempts are spread over a day."""
 
     busy: Duration = timedelta(minutes=7)
     no_answer: Duration = timedelta(minutes=45)
@@ -192,13 +192,17 @@ class RetrySettings(Model):
     ring_again: Duration = timedelta(minutes=45)
     wrong_person: Duration = timedelta(minutes=45)
     invalid: Duration = timedelta(hours=2)
-    cancelled: Duration = timedelta(0)
-    """The caseworker hung up or did not press 1: the caller was never rung."""
+    cancelled: Duration = timedelta(minutes=1)
+    """The caseworker hung up or did not press 1; twice as long after the next in a row. Uses up no attempt."""
     line_failed: Duration = timedelta(minutes=1)
     """Our own failure: doubled for each in a row up to `line_failed_max`; uses up no attempt."""
     line_failed_max: Duration = timedelta(minutes=10)
+    last_hours: Duration = timedelta(hours=2)
+    """One attempt comes within so many phone hours before the last workable moment."""
+    before_given_back: Duration = timedelta(minutes=15)
+    """A borrowed telephone is rung this long before: somebody must have time to take it."""
     morning: Hours = _HoursModel(opens=time(8), closes=time(11))
-    """The parts of the day a caller can wish for."""
+    """The parts of the day: attempts are spread over them, and a caller can wish for one."""
     midday: Hours = _HoursModel(opens=time(11), closes=time(13))
     afternoon: Hours = _HoursModel(opens=time(13), closes=time(16))
 

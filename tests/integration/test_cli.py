@@ -115,6 +115,22 @@ def test_deadline_refuses_clearly(capsys: Capture) -> None:
     assert "9001" in capsys.readouterr().err
 
 
+def test_plan(capsys: Capture) -> None:
+    """What a person would be told of the next attempts, in words and as JSON; a mistake names the option."""
+    monday = ["plan", "9001", "--registered", "2026-11-23T13:40"]
+    assert main(monday) == 0
+    assert capsys.readouterr().out.count("afternoon") == 5
+    tried = "2026-11-23T13:42:no_answer,2026-11-23T14:27:busy"
+    assert main([*monday, "--attempts", tried, "--wish", "morning", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["now"], told["attempts"][0]["at"]) == (
+        "2026-11-23T14:27:00+01:00",
+        "2026-11-24T09:00:00+01:00",
+    )
+    assert main([*monday, "--attempts", "2026-11-23T13:42"]) == 1
+    assert "tast1: --attempts: no outcome" in capsys.readouterr().err
+
+
 def test_tokens(data: list[str], capsys: Capture) -> None:
     """A token is printed once, listed without its secret, and revoked."""
     assert (

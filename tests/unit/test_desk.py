@@ -101,7 +101,7 @@ async def test_unknown_office_lists_the_known(desk: Desk) -> None:
         (AttemptOutcome.NO_ANSWER, timedelta(minutes=45)),
         (AttemptOutcome.DECLINED, timedelta(minutes=45)),
         (AttemptOutcome.LINE_FAILED, timedelta(minutes=1)),
-        (AttemptOutcome.CANCELLED, timedelta(0)),
+        (AttemptOutcome.CANCELLED, timedelta(0)),  # nobody was rung
     ],
 )
 async def test_a_missed_call_keeps_everything(desk: Desk, outcome: AttemptOutcome, delay: timedelta) -> None:

@@ -158,12 +158,12 @@ class TestDayPart:
         assert (taken_back.day_part, taken_back.next_attempt_at) == (None, MONDAY)
 
     async def test_it_holds_after_a_miss(self, desk: Desk, clock: ManualClock) -> None:
-        """The next attempt is in that part again, while the deadline allows."""
+        """The next attempt is in that part again, near the hour at which they rang; also when it is overdue."""
         request = await registered(desk)
         await desk.set_day_part(request.id, DayPart.MORNING, "caller")
         clock.set(MONDAY + timedelta(minutes=90))
         tuesday = await missed(desk, request)
-        assert tuesday.next_attempt_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+        assert tuesday.next_attempt_at == MONDAY + timedelta(days=1)
         clock.set(datetime(2026, 11, 25, 8, 0, tzinfo=UTC))
         soon = await missed(desk, request, attempt="a2")  # the deadline is 09:05
         assert soon.next_attempt_at == clock.now() + timedelta(minutes=45)
