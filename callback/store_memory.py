@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import count
 
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry, Urgency
 from callback.store import (
@@ -20,6 +19,7 @@ from callback.store import (
     CaseworkerInCall,
     Change,
     Counter,
+    LedgerHead,
     LimitReached,
     NumberInCall,
     NumberTaken,
@@ -31,6 +31,7 @@ from callback.store import (
     StoreUnavailable,
 )
 from callback.store_rows import (
+    FIRST_HASH,
     attempt_from,
     attempt_row,
     call_from,
@@ -39,6 +40,8 @@ from callback.store_rows import (
     check_new,
     clock_may_become,
     details_text,
+    entry_row,
+    line_hash,
     request_from,
     request_row,
     session_from,
@@ -57,7 +60,7 @@ class MemoryStore:
         self._requests: dict[str, CallbackRequest] = {}  # without their attempts
         self._attempts: dict[str, CallAttempt] = {}
         self._ledger: dict[str, list[LedgerEntry]] = {}
-        self._seq = count(1)
+        self._head, self._seq = FIRST_HASH, 0
         self._calls: dict[str, CallRecord] = {}
         self._passwords: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
@@ -149,7 +152,9 @@ class MemoryStore:
         self._attempts[attempt.id] = attempt
 
     def _write_entry(self, entry: LedgerEntry) -> None:
-        self._ledger.setdefault(entry.request_id, []).append(replace(entry, seq=next(self._seq)))
+        self._seq += 1
+        self._head = line_hash(self._head, self._seq, entry_row(entry))
+        self._ledger.setdefault(entry.request_id, []).append(replace(entry, seq=self._seq))
 
     def _open(self) -> Iterator[CallbackRequest]:
         return (request for request in self._requests.values() if request.is_open)
@@ -193,6 +198,10 @@ class MemoryStore:
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         self._check_open()
         return [_copied(entry) for entry in self._ledger.get(request_id, [])]
+
+    async def ledger_head(self) -> LedgerHead:
+        self._check_open()
+        return LedgerHead(self._seq, self._head.hex())
 
     # -- calls
 

@@ -13,8 +13,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from callback import store_jobs as jobs
+from callback import store_ledger as ledger
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
-from callback.store import ApiToken, CallRecord, Change, Counter, RequestQuery, Session, StoreUnavailable
+from callback.store import (
+    ApiToken,
+    CallRecord,
+    Change,
+    Counter,
+    LedgerHead,
+    RequestQuery,
+    Session,
+    StoreUnavailable,
+)
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -119,7 +129,10 @@ class SqliteStore:
         return await self.read(jobs.live_attempts)
 
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
-        return await self.read(lambda db: jobs.ledger(db, request_id))
+        return await self.read(lambda db: ledger.lines_of(db, request_id))
+
+    async def ledger_head(self) -> LedgerHead:
+        return await self.read(ledger.head)
 
     # -- calls
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +20,7 @@ from callback.request import (
     CallbackRequest,
     CallResult,
     DayPart,
+    LedgerEntry,
     NumberSource,
     Origin,
     Reason,
@@ -27,6 +30,7 @@ from callback.request import (
 from callback.store import (
     CaseworkerInCall,
     Change,
+    LedgerHead,
     NumberInCall,
     NumberTaken,
     ReferenceTaken,
@@ -53,6 +57,21 @@ async def calling(store: Store, request: CallbackRequest, **fields: Any) -> Call
     after = replace(request, state=RequestState.CALLING)
     (saved,) = await store.save(Change(after, (new_entry(request, event="call_started"),), attempt))
     return saved
+
+
+def chained(lines: list[LedgerEntry]) -> LedgerHead:
+    """The head that these lines must have, by the words of docs/architecture.md."""
+    hashed = bytes(32)
+    lines = sorted(lines, key=lambda line: line.seq)
+    assert [line.seq for line in lines] == list(range(1, len(lines) + 1))
+    for line in lines:
+        at = f"{line.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        details = json.dumps(line.details, ensure_ascii=False, separators=(",", ":"))
+        states = (line.from_state, line.to_state)
+        content = [line.seq, line.request_id, at, line.actor, line.event, *states, details]
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        hashed = hashlib.sha256(hashed + text.encode()).digest()
+    return LedgerHead(len(lines), hashed.hex())
 
 
 async def everything(store: Store, *requests: CallbackRequest) -> list[object]:
@@ -444,6 +463,25 @@ class TestLedger:
         assert entry.details == wanted
         entry.details["outcome"] = "forged"
         assert (await store.ledger(request.id))[0].details == wanted
+
+    async def test_is_one_hash_chain(self, store: Store, reopen: Reopen) -> None:
+        """Each line is hashed with the hash before it, over all requests, from open to open; what is refused adds
+        nothing."""
+        lines: list[LedgerEntry] = []
+        assert await store.ledger_head() == chained(lines)
+        one, two = await registered(store), await registered(store, note="hemmelig")
+        oslo = T0.astimezone(ZoneInfo("Europe/Oslo"))
+        more = new_entry(
+            one, event="claimed", at=oslo, details={"to": 'ærlig \u2028 "x"', "n": [1, None, 2.5]}
+        )
+        with pytest.raises(StaleRequest):
+            await store.save(Change(two, (new_entry(two),)), Change(replace(one, version=7), (more,)))
+        await store.save(Change(two, (new_entry(two, from_state="waiting"),)), Change(one, (more, more)))
+        store = await reopen()
+        three = await registered(store)
+        for request in (one, two, three):
+            lines += await store.ledger(request.id)
+        assert await store.ledger_head() == chained(lines)
 
     async def test_of_an_unknown_request_is_empty(self, store: Store) -> None:
         """No request, no entries."""
