@@ -20,6 +20,7 @@ from callback import (
     cli_menu,
     cli_never_call,
     cli_pbx,
+    cli_person,
     cli_policy,
     cli_prompts,
     cli_reload,
@@ -136,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     _verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
     cli_data.register(verbs, _verb)
     cli_menu.register(verbs, _verb)
+    cli_person.register(verbs, _verb, _with_store)
     cli_prompts.register(verbs, _verb)
     return parser
 

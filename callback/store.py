@@ -171,6 +171,12 @@ class Store(Protocol):
 
     async def find(self, query: RequestQuery) -> list[CallbackRequest]: ...
 
+    async def of_person(self, phone: str) -> list[CallbackRequest]:
+        """All that have the number, or an attempt that rang it, ended ones too; oldest first."""
+
+    async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        """Those that ended before `at` and have their number or note still; oldest first, `limit` at most."""
+
     async def count_open(self, office_no: str | None = None) -> int: ...
 
     async def live_attempts(self) -> list[CallAttempt]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
-from callback.request import CallAttempt, CallbackRequest, LedgerEntry, Urgency
+from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry, Urgency
 from callback.store import (
     ApiToken,
     CallRecord,
@@ -185,6 +185,23 @@ class MemoryStore:
             query = replace(query, due_before=aware_utc(query.due_before))
         found = sorted((r for r in self._requests.values() if _matches(r, query)), key=_order)
         return [self._whole(request) for request in found[: max(query.limit, 0)]]
+
+    async def of_person(self, phone: str) -> list[CallbackRequest]:
+        self._check_open()
+        whole = map(self._whole, self._requests.values())
+        found = (r for r in whole if phone in (r.phone, *(attempt.phone for attempt in r.attempts)))
+        return sorted(found, key=_age)
+
+    async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = aware_utc(at)
+        self._check_open()
+        kept = (r for r in self._requests.values() if not r.is_open and (r.phone or r.note) is not None)
+        found = (
+            r
+            for r in kept
+            if any(e.to_state in TERMINAL and e.at < until for e in self._ledger.get(r.id, ()))
+        )
+        return [self._whole(request) for request in sorted(found, key=_age)[: max(limit, 0)]]
 
     async def count_open(self, office_no: str | None = None) -> int:
         self._check_open()
@@ -365,3 +382,7 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
 def _order(request: CallbackRequest) -> tuple[bool, datetime, datetime, str]:
     urgent = request.urgency is Urgency.URGENT
     return not urgent, request.last_workable_at, request.registered_at, request.id
+
+
+def _age(request: CallbackRequest) -> tuple[datetime, str]:
+    return request.registered_at, request.id

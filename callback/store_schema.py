@@ -111,6 +111,7 @@ def _connect(path: Path, busy_timeout: timedelta) -> Database:
         db = Database(connection, execute_plugins=False)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is not left in the file
         # A checkpoint every 1,000 pages would be in every hundredth commit and so decide the p99.
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
     except sqlite3.Error:

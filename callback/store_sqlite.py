@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from callback import store_jobs as jobs
 from callback import store_ledger as ledger
+from callback import store_person as persons
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
 from callback.store import (
     ApiToken,
@@ -121,6 +122,13 @@ class SqliteStore:
 
     async def find(self, query: RequestQuery) -> list[CallbackRequest]:
         return await self.read(lambda db: jobs.find(db, query))
+
+    async def of_person(self, phone: str) -> list[CallbackRequest]:
+        return await self.read(lambda db: persons.of_person(db, phone))
+
+    async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = to_text(at)
+        return await self.read(lambda db: persons.ended_before(db, until, limit))
 
     async def count_open(self, office_no: str | None = None) -> int:
         return await self.read(lambda db: jobs.count_open(db, office_no))

@@ -537,6 +537,43 @@ class TestFind:
         await store.save(Change(replace(ended, state=RequestState.REACHED, next_attempt_at=None), ()))
         assert "".join(request.id for request in await store.find(query)) == names
 
+    async def test_of_a_person(self, store: Store) -> None:
+        """Whoever has the number, or was rung on it, ended or not, at every office; the oldest first."""
+        phone, hour = "+4740000001", timedelta(hours=1)
+        late = await registered(store, phone=phone)
+        early = await registered(store, phone=phone, office_no="9002", registered_at=T0 - hour)
+        await store.save(Change(replace(early, state=RequestState.REACHED), ()))
+        rung = await calling(store, await registered(store, registered_at=T0 - 2 * hour), phone=phone)
+        await calling(store, await registered(store))
+        found = await store.of_person(phone)
+        assert [request.id for request in found] == [rung.id, early.id, late.id]
+        assert found[0] == rung
+        assert await store.of_person("+4799999999") == []
+
+    async def test_what_ended_and_is_still_kept(self, store: Store) -> None:
+        """By when it ended, not by when it began; neither the open ones nor those that have been erased."""
+        hour = timedelta(hours=1)
+
+        async def ended(hours_ago: float, after: str = "reached", **fields: Any) -> str:
+            request = await registered(store, registered_at=T0 - 9 * hour, **fields)
+            entry = new_entry(request, at=T0 - hours_ago * hour, to_state=after)
+            state = RequestState(after)
+            (request,) = await store.save(
+                Change(replace(request, state=state, next_attempt_at=None), (entry,))
+            )
+            return request.id
+
+        old = [await ended(3), await ended(4, "withdrawn", phone=None, note="x"), await ended(2.5, "decided")]
+        await ended(2)
+        await ended(1)
+        await ended(3, "unreachable")
+        await ended(3, phone=None)
+        found = await store.ended_before(T0 - 2 * hour, 10)
+        assert sorted(request.id for request in found) == sorted(old)
+        assert all([await store.get(request.id) == request for request in found])
+        assert len(await store.ended_before(T0.astimezone(ZoneInfo("Europe/Oslo")), 2)) == 2
+        assert await store.ended_before(T0 - 5 * hour, 10) == []
+
     async def test_counts_open_ones(self, store: Store) -> None:
         """Open requests are counted, of one office or of all."""
         assert await store.count_open() == 0
