@@ -126,7 +126,7 @@ async def running(
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)
-        log.info("ready", url=url, line=config.settings.service.line.value)
+        log.info("ready", url=url, line=config.settings.service.line.value, **await _ledger(store))
         yield Running(config, services, store, desk, runner, line, url)
 
 
@@ -149,7 +149,13 @@ async def serve(
         if announce:
             print(announce.format(url=service.url), flush=True)
         await stop.wait()
-        log.info("stopping", calls_up=service.runner.calls_up)
+        log.info("stopping", calls_up=service.runner.calls_up, **await _ledger(service.store))
+
+
+async def _ledger(store: Store) -> dict[str, int | str]:
+    """Where the ledger ends: in the log it is out of reach of whoever writes the chain anew."""
+    head = await store.ledger_head()
+    return {"ledger_lines": head.seq, "ledger_hash": head.hash}
 
 
 def prompt_library(data: Path) -> PromptLibrary:

@@ -19,17 +19,18 @@ _COLUMNS = ", ".join(ENTRY_COLUMNS)
 _LINES_OF = f"SELECT seq, {_COLUMNS} FROM ledger WHERE request_id = ? ORDER BY seq"
 _ALL = f"SELECT seq, {_COLUMNS}, hash FROM ledger ORDER BY seq"
 _INSERT = f"INSERT INTO ledger (seq, {_COLUMNS}, hash) VALUES ({', '.join('?' * (len(ENTRY_COLUMNS) + 2))})"
-# Always one row. A line that is gone, or that somebody else put there, is never written over: the gap, or the line
-# without its place in the chain, is what `verify` finds.
-_NEXT = """SELECT max(coalesce(max(seq), 0), (SELECT coalesce(max(seq), 0) FROM ledger)) + 1, max(hash)
-    FROM ledger_head"""
+# Always one row, and of the right types: whatever somebody does to the head, people can be registered. A line that is
+# gone, or that somebody else put there, is never written over: the gap, or the line without its place in the chain, is
+# what `verify` finds.
+_NEXT = """SELECT max(coalesce(max(CAST(seq AS INTEGER)), 0), (SELECT coalesce(max(seq), 0) FROM ledger)) + 1,
+    max(CAST(hash AS BLOB)) FROM ledger_head"""
 _MOVE_HEAD = "INSERT INTO ledger_head VALUES (1, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash"
 
 _GONE = "was removed"
 _FOREIGN = "was put there by something else than this version of Tast 1"
 _CHANGED = "was changed, or the line before it was, hash and all"
 _NOT_NEWEST = "is not the newest line on record, or that record was changed"
-_NO_HEAD = "may be missing: the record of which line is the newest was removed"
+_NO_HEAD = "may be missing: the record of which line is the newest was removed, or is nonsense"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,16 @@ def lines_of(db: Database, request_id: str) -> list[LedgerEntry]:
 
 
 def head(db: Database) -> LedgerHead:
-    seq, newest = db.conn.execute("SELECT seq, hash FROM ledger_head").fetchone()
+    seq, newest = _on_record(db) or (0, FIRST_HASH)
     return LedgerHead(seq, newest.hex())
+
+
+def _on_record(db: Database) -> tuple[int, bytes] | None:
+    """`seq` and hash of the newest line. None: somebody has removed them, or made nonsense of them."""
+    match db.conn.execute("SELECT seq, hash FROM ledger_head").fetchone():
+        case (int(seq), bytes(newest)):
+            return seq, newest
+    return None
 
 
 def verify(path: Path) -> LedgerReport:
@@ -76,8 +85,8 @@ def verify(path: Path) -> LedgerReport:
         # A text that is no UTF-8 is somebody else's: it must be found, and not end the walk.
         db.conn.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         db.conn.execute("BEGIN")
-        on_record = db.conn.execute("SELECT seq, hash FROM ledger_head").fetchone()
-        return _walk(db.conn.execute(_ALL), *(on_record or (None, None)))
+        last, newest = _on_record(db) or (None, None)
+        return _walk(db.conn.execute(_ALL), last, newest)
     except sqlite3.Error as error:
         raise unavailable(error, path) from error
     finally:

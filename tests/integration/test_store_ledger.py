@@ -221,6 +221,11 @@ def test_the_first_bad_line_is_named(deed: Any, written: Path) -> None:
         ("UPDATE ledger_head SET hash = zeroblob(32)", LINES, LINES + 1),
         ("DELETE FROM ledger WHERE seq = 6", LINES, LINES),
         ("DELETE FROM ledger", 1, 1),
+        (
+            "PRAGMA ignore_check_constraints = ON; UPDATE ledger_head SET seq = 6, hash = 'x'",
+            LINES + 1,
+            LINES + 1,
+        ),
     ],
 )
 async def test_the_head_is_guarded_too(sql: str, seq: int, later: int | None, written: Path) -> None:
@@ -229,7 +234,7 @@ async def test_the_head_is_guarded_too(sql: str, seq: int, later: int | None, wr
     path = written.with_name("headless.db")
     shutil.copy(written, path)
     connection = unlocked(path)
-    connection.execute(sql)
+    connection.executescript(sql)
     connection.close()
     for named in (seq, later):
         bad = verify(path).bad
