@@ -16,9 +16,11 @@ from pathlib import Path
 import config as config_package
 from callback import (
     cli_access,
+    cli_data,
     cli_menu,
     cli_never_call,
     cli_pbx,
+    cli_person,
     cli_plan,
     cli_policy,
     cli_prompts,
@@ -46,7 +48,7 @@ class PortInUse(CallbackError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when it went well, 1 when something is wrong (said on stderr), 2 for wrong arguments."""
+    """0 when it went well, 1 when something is wrong (said on stderr), 2 for wrong arguments, and see docs/cli.md."""
     options = _parser().parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         code = int(options.run(options) or 0)
@@ -86,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--line", choices=[line.value for line in LineName], help="default: from tast1.toml")
     start.add_argument("--port", type=int, help="port of the pages (default: from tast1.toml)")
     _verb(verbs, "check", "print every configuration error, or the effective configuration", _check)
-    again = verbs.add_parser("reload", help="let a running service take its changed configuration into use")
-    again.set_defaults(run=_reload)
+    what = "let a running service take its changed configuration into use"
+    again = _verb(verbs, "reload", what, _reload, config=False)
     again.add_argument(
         "--url", default="http://127.0.0.1:8600", help="where the service is (default: %(default)s)"
     )
@@ -135,7 +137,9 @@ def _parser() -> argparse.ArgumentParser:
         help="where the PBX has the sounds",
     )
     _verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
+    cli_data.register(verbs, _verb)
     cli_menu.register(verbs, _verb)
+    cli_person.register(verbs, _verb, _with_store)
     cli_prompts.register(verbs, _verb)
     return parser
 
@@ -146,26 +150,25 @@ def _verb(
     what: str,
     run: Callable[[argparse.Namespace], int],
     *,
+    config: bool = True,
     data: bool = False,
 ) -> argparse.ArgumentParser:
-    """A verb that reads a configuration folder, and with `data` also a data folder."""
+    """A verb that reads a configuration folder, a data folder, or both."""
     verb = under.add_parser(name, help=what, description=what)
     verb.set_defaults(run=run)
-    verb.add_argument(
-        "--config",
-        type=Path,
-        default=Path(os.environ.get("TAST1_CONFIG", DEMO_CONFIG)),
-        metavar="DIR",
-        help="configuration folder (default: $TAST1_CONFIG, else the demo offices)",
-    )
-    if data:
-        verb.add_argument(
-            "--data",
-            type=Path,
-            default=Path(os.environ.get("TAST1_DATA", "var/demo")),
-            metavar="DIR",
-            help="data folder (default: $TAST1_DATA, else var/demo)",
-        )
+    config_folder = Path(os.environ.get("TAST1_CONFIG", DEMO_CONFIG))
+    data_folder = Path(os.environ.get("TAST1_DATA", "var/demo"))
+    for is_wanted, option, default, help_text in (
+        (
+            config,
+            "--config",
+            config_folder,
+            "configuration folder (default: $TAST1_CONFIG, else the demo offices)",
+        ),
+        (data, "--data", data_folder, "data folder (default: $TAST1_DATA, else var/demo)"),
+    ):
+        if is_wanted:
+            verb.add_argument(option, type=Path, default=default, metavar="DIR", help=help_text)
     return verb
 
 

@@ -29,6 +29,7 @@ from callback.desk_base import (
     with_attempt,
 )
 from callback.desk_guards import TOO_MANY_REGISTRATIONS, DeskGuards
+from callback.desk_person import DeskPerson
 from callback.desk_return import DeskReturn
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.request import (
@@ -93,7 +94,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskReturn, DeskGuards):
+class Desk(DeskReturn, DeskGuards, DeskPerson):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -424,7 +425,8 @@ class Desk(DeskReturn, DeskGuards):
 
     async def sweep(self) -> int:
         """Give back claims nobody acted on; returns how many requests were changed. A conversation
-        without a result stays `result_due` and on the list: only a person knows how it went. Then old counts go."""
+        without a result stays `result_due` and on the list: only a person knows how it went. Then old counts go,
+        and what ended longer ago than it is kept."""
         now = self.clock.now()
         query = RequestQuery(states=frozenset({RequestState.CLAIMED}), due_before=now, limit=1000)
         released = 0
@@ -435,6 +437,7 @@ class Desk(DeskReturn, DeskGuards):
             except CallbackError as error:  # someone acted in between: theirs stands
                 log.debug("claim_not_released", request_id=request.id, why=str(error))
         await self._forget_counts()
+        await self._erase_old()
         return released
 
 

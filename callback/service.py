@@ -9,13 +9,16 @@ import asyncio
 import contextlib
 import fcntl
 import gc
+import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 from aiohttp import web
@@ -46,6 +49,11 @@ log = structlog.get_logger(__name__)
 
 DATABASE = "tast1.sqlite3"
 """The list, in the data folder."""
+
+
+_LOCK_TRIES = 20
+_LOCK_PAUSE = 0.05
+"""Seconds. Who was killed a moment ago may not have let go of the folder yet."""
 
 
 class DataInUse(CallbackError):
@@ -119,7 +127,7 @@ async def running(
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)
-        log.info("ready", url=url, line=config.settings.service.line.value)
+        log.info("ready", url=url, line=config.settings.service.line.value, **await _ledger(store))
         yield Running(config, services, store, desk, runner, line, url)
 
 
@@ -142,7 +150,13 @@ async def serve(
         if announce:
             print(announce.format(url=service.url), flush=True)
         await stop.wait()
-        log.info("stopping", calls_up=service.runner.calls_up)
+        log.info("stopping", calls_up=service.runner.calls_up, **await _ledger(service.store))
+
+
+async def _ledger(store: Store) -> dict[str, int | str]:
+    """Where the ledger ends: in the log it is out of reach of whoever writes the chain anew."""
+    head = await store.ledger_head()
+    return {"ledger_lines": head.seq, "ledger_hash": head.hash}
 
 
 def prompt_library(data: Path) -> PromptLibrary:
@@ -200,16 +214,31 @@ def _sweeper(dispatch: Dispatch, store: Store, clock: Clock) -> Callable[[], Awa
 
 @contextlib.contextmanager
 def _sole_user_of(data: Path) -> Iterator[None]:
-    """A second service on the same data would take the first one's calls for lost, and ring people twice."""
+    """A second service on the same data would take the first one's calls for lost, and ring people twice. The lock dies
+    with its process; the process number in the file is only for whoever reads it."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise DataInUse(
-                f"another service runs on {data}; stop it, or give this one its own --data"
-            ) from None
+    with (data / "lock").open("a+", encoding="ascii") as lock:
+        for tries_left in reversed(range(_LOCK_TRIES)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not tries_left:
+                    raise DataInUse(_in_use(data, lock)) from None
+                time.sleep(_LOCK_PAUSE)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         yield
+
+
+def _in_use(data: Path, lock: TextIO) -> str:
+    lock.seek(0)
+    process = f" (process {pid})" if (pid := lock.read().strip()) else ""
+    return (
+        f"another service runs on {data}{process}: stop it, or give this one its own --data."
+        " The command line may be used beside it"
+    )
 
 
 async def _serve_web(stack: AsyncExitStack, services: Services) -> str:

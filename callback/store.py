@@ -4,7 +4,7 @@ Every method is atomic and durable when it returns. The database keeps what code
 * one open request per number and office,
 * a reference unique among open requests,
 * one live call per number, and one live call per caseworker,
-* an append-only ledger.
+* an append-only ledger, each line chained to the one before (`store_rows.line_hash`).
 Nothing of a database's own (rows, rowids, cursors, local time) passes this port.
 """
 
@@ -78,6 +78,16 @@ class RequestQuery:
     due_before: datetime | None = None
     """Only those with `next_attempt_at` at or before this."""
     limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHead:
+    """Where the ledger ends. Each line's hash covers all lines before it, so this stands for the whole ledger."""
+
+    seq: int
+    """Of the newest line: the number of lines."""
+    hash: str
+    """Of the newest line, 64 hexadecimal digits; all 0 while there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +171,12 @@ class Store(Protocol):
 
     async def find(self, query: RequestQuery) -> list[CallbackRequest]: ...
 
+    async def of_person(self, phone: str) -> list[CallbackRequest]:
+        """All that have the number, or an attempt that rang it, ended ones too; oldest first."""
+
+    async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        """Those that ended before `at` and have their number or note still; oldest first, `limit` at most."""
+
     async def count_open(self, office_no: str | None = None) -> int: ...
 
     async def live_attempts(self) -> list[CallAttempt]:
@@ -168,6 +184,8 @@ class Store(Protocol):
 
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         """In order of writing."""
+
+    async def ledger_head(self) -> LedgerHead: ...
 
     # -- calls
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry
+from callback.request import TERMINAL, CallAttempt, CallbackRequest
 from callback.store import (
     CaseworkerInCall,
     Change,
@@ -27,19 +27,18 @@ from callback.store import (
     StaleRequest,
     StoreError,
 )
+from callback.store_ledger import write_line
 from callback.store_rows import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
     CHANGING_COLUMNS,
     CLOCK_COLUMNS,
-    ENTRY_COLUMNS,
     REQUEST_COLUMNS,
     Row,
     attempt_from,
     attempt_row,
     changing_row,
     clock_row,
-    entry_from,
     entry_row,
     from_text,
     request_from,
@@ -59,9 +58,7 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
 
 _REQUEST = f"SELECT {', '.join(REQUEST_COLUMNS)} FROM request"
 _ATTEMPT = f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt"
-_ENTRY = f"SELECT seq, {', '.join(ENTRY_COLUMNS)} FROM ledger WHERE request_id = ? ORDER BY seq"
 _INSERT_REQUEST = _insert("request", REQUEST_COLUMNS)
-_INSERT_ENTRY = _insert("ledger", ENTRY_COLUMNS)
 _UPDATE_REQUEST = (
     f"UPDATE request SET {', '.join(f'{name} = ?' for name in CHANGING_COLUMNS)}"
     f" WHERE id = ? AND version = ? AND {' AND '.join(f'{name} = ?' for name in CLOCK_COLUMNS)}"
@@ -111,7 +108,7 @@ def register(
         raise _refused(error) from error
     if counter is not None and count_up(db, (counter,)) is not None:
         raise LimitReached
-    conn.execute(_INSERT_ENTRY, entry)
+    write_line(conn, entry)
     return request, True
 
 
@@ -136,7 +133,7 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
     if change.attempt is not None and change.attempt_row is not None:
         _write_attempt(conn, change.attempt, change.attempt_row)
     for entry in change.entries:
-        conn.execute(_INSERT_ENTRY, entry)
+        write_line(conn, entry)
     return replace(request, version=request.version + 1, attempts=_attempts(conn, request.id))
 
 
@@ -295,10 +292,6 @@ def count_open(db: Database, office_no: str | None) -> int:
 def live_attempts(db: Database) -> list[CallAttempt]:
     rows = db.conn.execute(f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY started_at, seq")
     return list(map(attempt_from, rows))
-
-
-def ledger(db: Database, request_id: str) -> list[LedgerEntry]:
-    return list(map(entry_from, db.conn.execute(_ENTRY, (request_id,))))
 
 
 def open_calls(db: Database, line: str | None) -> list[Row]:

@@ -11,15 +11,15 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from itertools import count
 
-from callback.request import CallAttempt, CallbackRequest, LedgerEntry, Urgency
+from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry, Urgency
 from callback.store import (
     ApiToken,
     CallRecord,
     CaseworkerInCall,
     Change,
     Counter,
+    LedgerHead,
     LimitReached,
     NumberInCall,
     NumberTaken,
@@ -31,6 +31,7 @@ from callback.store import (
     StoreUnavailable,
 )
 from callback.store_rows import (
+    FIRST_HASH,
     attempt_from,
     attempt_row,
     call_from,
@@ -39,6 +40,8 @@ from callback.store_rows import (
     check_new,
     clock_may_become,
     details_text,
+    entry_row,
+    line_hash,
     request_from,
     request_row,
     session_from,
@@ -57,7 +60,7 @@ class MemoryStore:
         self._requests: dict[str, CallbackRequest] = {}  # without their attempts
         self._attempts: dict[str, CallAttempt] = {}
         self._ledger: dict[str, list[LedgerEntry]] = {}
-        self._seq = count(1)
+        self._head, self._seq = FIRST_HASH, 0
         self._calls: dict[str, CallRecord] = {}
         self._passwords: dict[str, str] = {}
         self._sessions: dict[str, Session] = {}
@@ -149,7 +152,9 @@ class MemoryStore:
         self._attempts[attempt.id] = attempt
 
     def _write_entry(self, entry: LedgerEntry) -> None:
-        self._ledger.setdefault(entry.request_id, []).append(replace(entry, seq=next(self._seq)))
+        self._seq += 1
+        self._head = line_hash(self._head, self._seq, entry_row(entry))
+        self._ledger.setdefault(entry.request_id, []).append(replace(entry, seq=self._seq))
 
     def _open(self) -> Iterator[CallbackRequest]:
         return (request for request in self._requests.values() if request.is_open)
@@ -181,6 +186,23 @@ class MemoryStore:
         found = sorted((r for r in self._requests.values() if _matches(r, query)), key=_order)
         return [self._whole(request) for request in found[: max(query.limit, 0)]]
 
+    async def of_person(self, phone: str) -> list[CallbackRequest]:
+        self._check_open()
+        whole = map(self._whole, self._requests.values())
+        found = (r for r in whole if phone in (r.phone, *(attempt.phone for attempt in r.attempts)))
+        return sorted(found, key=_age)
+
+    async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = aware_utc(at)
+        self._check_open()
+        kept = (r for r in self._requests.values() if not r.is_open and (r.phone or r.note) is not None)
+        found = (
+            r
+            for r in kept
+            if any(e.to_state in TERMINAL and e.at < until for e in self._ledger.get(r.id, ()))
+        )
+        return [self._whole(request) for request in sorted(found, key=_age)[: max(limit, 0)]]
+
     async def count_open(self, office_no: str | None = None) -> int:
         self._check_open()
         return sum(office_no in (None, request.office_no) for request in self._open())
@@ -193,6 +215,10 @@ class MemoryStore:
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         self._check_open()
         return [_copied(entry) for entry in self._ledger.get(request_id, [])]
+
+    async def ledger_head(self) -> LedgerHead:
+        self._check_open()
+        return LedgerHead(self._seq, self._head.hex())
 
     # -- calls
 
@@ -362,3 +388,7 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
 def _order(request: CallbackRequest) -> tuple[bool, datetime, datetime, str]:
     urgent = request.urgency is Urgency.URGENT
     return not urgent, request.last_workable_at, request.registered_at, request.id
+
+
+def _age(request: CallbackRequest) -> tuple[datetime, str]:
+    return request.registered_at, request.id

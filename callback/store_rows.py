@@ -5,6 +5,7 @@ Times are UTC text of one fixed width, so that text order is time order. A naive
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -238,6 +239,18 @@ def entry_from(row: Row) -> LedgerEntry:
     return LedgerEntry(
         request_id, from_text(at), actor, event, from_state, to_state, json.loads(details), seq
     )
+
+
+FIRST_HASH = bytes(32)
+"""What the first ledger line has for the hash of the line before."""
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def line_hash(before: bytes, seq: int, row: Row) -> bytes:
+    """The hash of a ledger line, 32 bytes: SHA-256 over the hash of the line before and the line itself as a JSON
+    array in UTF-8 without spaces, `seq` and then ENTRY_COLUMNS. It stands in every database: never change it."""
+    return hashlib.sha256(before + _json((seq, *row)).encode("utf-8", "surrogateescape")).digest()
 
 
 def call_row(record: CallRecord) -> Row:

@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from callback import store_jobs as jobs
+from callback import store_ledger as ledger
+from callback import store_person as persons
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
-from callback.store import ApiToken, CallRecord, Change, Counter, RequestQuery, Session, StoreUnavailable
+from callback.store import (
+    ApiToken,
+    CallRecord,
+    Change,
+    Counter,
+    LedgerHead,
+    RequestQuery,
+    Session,
+    StoreUnavailable,
+)
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -112,6 +123,13 @@ class SqliteStore:
     async def find(self, query: RequestQuery) -> list[CallbackRequest]:
         return await self.read(lambda db: jobs.find(db, query))
 
+    async def of_person(self, phone: str) -> list[CallbackRequest]:
+        return await self.read(lambda db: persons.of_person(db, phone))
+
+    async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = to_text(at)
+        return await self.read(lambda db: persons.ended_before(db, until, limit))
+
     async def count_open(self, office_no: str | None = None) -> int:
         return await self.read(lambda db: jobs.count_open(db, office_no))
 
@@ -119,7 +137,10 @@ class SqliteStore:
         return await self.read(jobs.live_attempts)
 
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
-        return await self.read(lambda db: jobs.ledger(db, request_id))
+        return await self.read(lambda db: ledger.lines_of(db, request_id))
+
+    async def ledger_head(self) -> LedgerHead:
+        return await self.read(ledger.head)
 
     # -- calls
 

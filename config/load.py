@@ -24,6 +24,7 @@ from config.model import (
     NumberSettings,
     Office,
     Person,
+    RetentionSettings,
     RetrySettings,
     Secrets,
     ServiceSettings,
@@ -52,6 +53,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "calls": CallSettings,
     "numbers": NumberSettings,
     "limits": LimitSettings,
+    "retention": RetentionSettings,
     "asterisk": AsteriskSettings,
 }
 """The sections of tast1.toml: the fields of `Settings`."""

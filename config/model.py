@@ -246,6 +246,13 @@ class LimitSettings(Model):
     """The same of all callers together whose number is not seen: among 900,000 references they find nobody by guessing."""
 
 
+class RetentionSettings(Model):
+    """How long a person's data is kept."""
+
+    days: int = Field(default=30, ge=1)
+    """A request that ended longer ago loses number and note."""
+
+
 class AsteriskSettings(Model):
     ami_host: str = "127.0.0.1"
     ami_port: int = 5038
@@ -271,6 +278,7 @@ class Settings(Model):
     calls: CallSettings = CallSettings()
     numbers: NumberSettings = NumberSettings()
     limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
 
 

@@ -30,7 +30,7 @@ _STEP = frozenset(
     {
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
         "reassigned", "made_urgent", "urgent_reason_set", "day_part_set", "discreet_set", "language_set",
-        "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted",
+        "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted", "erased",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP

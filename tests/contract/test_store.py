@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +20,7 @@ from callback.request import (
     CallbackRequest,
     CallResult,
     DayPart,
+    LedgerEntry,
     NumberSource,
     Origin,
     Reason,
@@ -27,6 +30,7 @@ from callback.request import (
 from callback.store import (
     CaseworkerInCall,
     Change,
+    LedgerHead,
     NumberInCall,
     NumberTaken,
     ReferenceTaken,
@@ -53,6 +57,21 @@ async def calling(store: Store, request: CallbackRequest, **fields: Any) -> Call
     after = replace(request, state=RequestState.CALLING)
     (saved,) = await store.save(Change(after, (new_entry(request, event="call_started"),), attempt))
     return saved
+
+
+def chained(lines: list[LedgerEntry]) -> LedgerHead:
+    """The head that these lines must have, by the words of docs/architecture.md."""
+    hashed = bytes(32)
+    lines = sorted(lines, key=lambda line: line.seq)
+    assert [line.seq for line in lines] == list(range(1, len(lines) + 1))
+    for line in lines:
+        at = f"{line.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        details = json.dumps(line.details, ensure_ascii=False, separators=(",", ":"))
+        states = (line.from_state, line.to_state)
+        content = [line.seq, line.request_id, at, line.actor, line.event, *states, details]
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        hashed = hashlib.sha256(hashed + text.encode()).digest()
+    return LedgerHead(len(lines), hashed.hex())
 
 
 async def everything(store: Store, *requests: CallbackRequest) -> list[object]:
@@ -445,6 +464,25 @@ class TestLedger:
         entry.details["outcome"] = "forged"
         assert (await store.ledger(request.id))[0].details == wanted
 
+    async def test_is_one_hash_chain(self, store: Store, reopen: Reopen) -> None:
+        """Each line is hashed with the hash before it, over all requests, from open to open; what is refused adds
+        nothing."""
+        lines: list[LedgerEntry] = []
+        assert await store.ledger_head() == chained(lines)
+        one, two = await registered(store), await registered(store, note="hemmelig")
+        oslo = T0.astimezone(ZoneInfo("Europe/Oslo"))
+        more = new_entry(
+            one, event="claimed", at=oslo, details={"to": 'ærlig \u2028 "x"', "n": [1, None, 2.5]}
+        )
+        with pytest.raises(StaleRequest):
+            await store.save(Change(two, (new_entry(two),)), Change(replace(one, version=7), (more,)))
+        await store.save(Change(two, (new_entry(two, from_state="waiting"),)), Change(one, (more, more)))
+        store = await reopen()
+        three = await registered(store)
+        for request in (one, two, three):
+            lines += await store.ledger(request.id)
+        assert await store.ledger_head() == chained(lines)
+
     async def test_of_an_unknown_request_is_empty(self, store: Store) -> None:
         """No request, no entries."""
         assert await store.ledger("none") == []
@@ -498,6 +536,43 @@ class TestFind:
         ended = await registered(store, id="d", office_no="9003", registered_by="kari")
         await store.save(Change(replace(ended, state=RequestState.REACHED, next_attempt_at=None), ()))
         assert "".join(request.id for request in await store.find(query)) == names
+
+    async def test_of_a_person(self, store: Store) -> None:
+        """Whoever has the number, or was rung on it, ended or not, at every office; the oldest first."""
+        phone, hour = "+4740000001", timedelta(hours=1)
+        late = await registered(store, phone=phone)
+        early = await registered(store, phone=phone, office_no="9002", registered_at=T0 - hour)
+        await store.save(Change(replace(early, state=RequestState.REACHED), ()))
+        rung = await calling(store, await registered(store, registered_at=T0 - 2 * hour), phone=phone)
+        await calling(store, await registered(store))
+        found = await store.of_person(phone)
+        assert [request.id for request in found] == [rung.id, early.id, late.id]
+        assert found[0] == rung
+        assert await store.of_person("+4799999999") == []
+
+    async def test_what_ended_and_is_still_kept(self, store: Store) -> None:
+        """By when it ended, not by when it began; neither the open ones nor those that have been erased."""
+        hour = timedelta(hours=1)
+
+        async def ended(hours_ago: float, after: str = "reached", **fields: Any) -> str:
+            request = await registered(store, registered_at=T0 - 9 * hour, **fields)
+            entry = new_entry(request, at=T0 - hours_ago * hour, to_state=after)
+            state = RequestState(after)
+            (request,) = await store.save(
+                Change(replace(request, state=state, next_attempt_at=None), (entry,))
+            )
+            return request.id
+
+        old = [await ended(3), await ended(4, "withdrawn", phone=None, note="x"), await ended(2.5, "decided")]
+        await ended(2)
+        await ended(1)
+        await ended(3, "unreachable")
+        await ended(3, phone=None)
+        found = await store.ended_before(T0 - 2 * hour, 10)
+        assert sorted(request.id for request in found) == sorted(old)
+        assert all([await store.get(request.id) == request for request in found])
+        assert len(await store.ended_before(T0.astimezone(ZoneInfo("Europe/Oslo")), 2)) == 2
+        assert await store.ended_before(T0 - 5 * hour, 10) == []
 
     async def test_counts_open_ones(self, store: Store) -> None:
         """Open requests are counted, of one office or of all."""

@@ -9,14 +9,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from callback.cli import DEMO_CONFIG, main
+from callback.request import RequestState
 from callback.service import DATABASE
+from callback.store import Change
 from callback.store_sqlite import SqliteStore
+from tests.contract.store_factory import T0, new_attempt, new_entry, new_request
 
 Capture = pytest.CaptureFixture[str]
 
@@ -219,6 +223,39 @@ def test_numbers_that_are_never_called(data: list[str], capsys: Capture) -> None
     assert capsys.readouterr().err == (
         "tast1: not a telephone number; write 8 digits, or + and the country code\n"
     )
+
+
+def test_a_person_shown_and_erased(data: list[str], capsys: Capture) -> None:
+    """Everything of theirs is printed, then it is gone from the file, and the ledger is whole."""
+
+    async def prepare() -> None:
+        store = SqliteStore(Path(data[1]) / DATABASE)
+        await store.open()
+        request = new_request(phone="+4740001234", note="hemmelig")
+        await store.register(request, new_entry(request))
+        (calling,) = await store.save(Change(request, (), new_attempt(request, ended_at=T0)))
+        reached = replace(calling, state=RequestState.REACHED, next_attempt_at=None)
+        await store.save(Change(reached, (new_entry(reached, event="result_reached"),)))
+        await store.close()
+
+    asyncio.run(prepare())
+    assert main(["person", "show", "40 00 12 34", *data]) == 0
+    shown = capsys.readouterr().out
+    assert "hemmelig" in shown
+    assert shown.count("+4740001234") == 2
+    assert main(["person", "show", "40001234", "--json", *data]) == 0
+    assert len(json.loads(capsys.readouterr().out)["requests"][0]["ledger"]) == 2
+    assert main(["person", "erase", "40001234", "--why", "ring 40001234", *data]) == 1
+    assert "without a number" in capsys.readouterr().err
+    assert main(["person", "erase", "40001234", "--why", "ba om det", *data]) == 0
+    assert capsys.readouterr().out == "Erased from 1 request.\n"
+    assert main(["person", "show", "40001234", *data]) == 0
+    assert capsys.readouterr().out == "Nothing is kept of this number.\n"
+    assert main(["ledger", "verify", *data]) == 0
+    assert "whole: 3 lines" in capsys.readouterr().out
+    for file in Path(data[1]).iterdir():
+        assert b"40001234" not in file.read_bytes()
+        assert b"hemmelig" not in file.read_bytes()
 
 
 def test_pbx_config(tmp_path: Path, capsys: Capture) -> None:

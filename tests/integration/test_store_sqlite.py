@@ -288,7 +288,7 @@ class TestOtherPrograms:
         for sql in (
             "UPDATE ledger SET actor = 'forged'",
             "DELETE FROM ledger",
-            "INSERT OR REPLACE INTO ledger SELECT seq, request_id, at, 'forged', event, NULL, NULL, '{}' FROM ledger",
+            "INSERT OR REPLACE INTO ledger SELECT seq, request_id, at, 'forged', event, NULL, NULL, '{}', hash FROM ledger",
         ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(sql)

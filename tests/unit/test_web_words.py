@@ -169,6 +169,7 @@ def test_attempts_in_words() -> None:
         ("callee", "asked_not_to_be_called", {}, "Den som svarte sa at nummeret ikke skal ringes."),
         ("liv", "never_call_lifted", {"reason_written": True}, "Liv lot nummeret ringes igjen."),
         ("command_line", "never_call_lifted", {}, "Kommandolinjen lot nummeret ringes igjen."),
+        ("command_line", "erased", {"why": "ønske"}, "Kommandolinjen slettet nummer og notat."),
         ("gone", "claimed", {}, "En kollega tok forespørselen."),
         ("kari", "something_new", {}, "Kari: something new."),
     ],

@@ -259,6 +259,7 @@ TEXTS: dict[str, str] = {
     "line.reachable_until_set": "{actor} changed how long the number can be rung.",
     "line.asked_not_to_be_called": "{actor} said that the number is not to be called.",
     "line.never_call_lifted": "{actor} let the number be rung again.",
+    "line.erased": "{actor} erased number and note.",
     "line.other": "{actor}: {event}.",
     "actor.caller": "The caller",
     "actor.callee": "Whoever answered",

@@ -259,6 +259,7 @@ TEXTS: dict[str, str] = {
     "line.reachable_until_set": "{actor} endret hvor lenge nummeret kan ringes.",
     "line.asked_not_to_be_called": "{actor} sa at nummeret ikke skal ringes.",
     "line.never_call_lifted": "{actor} lot nummeret ringes igjen.",
+    "line.erased": "{actor} slettet nummer og notat.",
     "line.other": "{actor}: {event}.",
     "actor.caller": "Innringeren",
     "actor.callee": "Den som svarte",

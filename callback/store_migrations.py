@@ -1,0 +1,223 @@
+"""The tables of the SQLite file, in the steps in which they came to be.
+
+A released migration must never be edited: add another.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+from callback.store_rows import FIRST_HASH, line_hash
+
+MIGRATIONS = Migrations("tast1")
+
+OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
+ENDED_AND_KEPT = "state IN ('reached', 'withdrawn', 'decided') AND (phone IS NOT NULL OR note IS NOT NULL)"
+"""Both: word for word in the partial indexes and in the queries: SQLite uses such an index only then."""
+
+CLOCK_IS_FIXED = "the clock of a request never changes"
+"""What the trigger says; the same words where Python says it."""
+
+_FIRST_TABLES = (
+    # Each index is another page that every registration writes: none without a query that needs it.
+    """CREATE TABLE request (
+        id TEXT PRIMARY KEY NOT NULL,
+        reference TEXT NOT NULL,
+        office_no TEXT NOT NULL,
+        phone TEXT,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'claimed', 'calling', 'result_due', 'unreachable',
+                                             'reached', 'withdrawn', 'decided')),
+        urgency TEXT NOT NULL CHECK (urgency IN ('urgent', 'ordinary')),
+        reason TEXT NOT NULL,
+        language TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        registered_at TEXT NOT NULL,
+        due_at TEXT NOT NULL,
+        answer_by_date TEXT NOT NULL,
+        last_workable_at TEXT NOT NULL,
+        next_attempt_at TEXT,
+        registered_by TEXT NOT NULL,
+        claimed_by TEXT,
+        claimed_at TEXT,
+        assigned_to TEXT,
+        note TEXT,
+        version INTEGER NOT NULL CHECK (version >= 0)) WITHOUT ROWID""",
+    f"CREATE UNIQUE INDEX request_open_number ON request (phone, office_no) WHERE {OPEN_REQUEST}",
+    f"CREATE UNIQUE INDEX request_open_reference ON request (reference) WHERE {OPEN_REQUEST}",
+    # next_attempt_at stands last so that the sweep finds what is due without reading every open request.
+    f"""CREATE INDEX request_open_order
+        ON request (urgency DESC, last_workable_at, registered_at, id, next_attempt_at, office_no)
+        WHERE {OPEN_REQUEST}""",
+    "CREATE INDEX request_phone ON request (phone)",
+    """CREATE TRIGGER request_clock_is_fixed BEFORE UPDATE OF registered_at, due_at, answer_by_date ON request
+        WHEN NEW.registered_at IS NOT OLD.registered_at OR NEW.due_at IS NOT OLD.due_at
+          OR NEW.answer_by_date IS NOT OLD.answer_by_date
+        BEGIN SELECT RAISE(ABORT, 'the clock of a request never changes'); END""",
+    """CREATE TABLE attempt (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        request_id TEXT NOT NULL REFERENCES request (id),
+        caseworker TEXT NOT NULL,
+        phone TEXT,
+        started_at TEXT NOT NULL,
+        ringing_at TEXT,
+        connected_at TEXT,
+        ended_at TEXT,
+        outcome TEXT CHECK (outcome IN ('answered', 'busy', 'no_answer', 'declined', 'invalid', 'cancelled',
+                                        'line_failed')),
+        cause INTEGER,
+        result TEXT CHECK (result IN ('reached', 'wrong_person', 'ring_again')))""",
+    "CREATE INDEX attempt_request ON attempt (request_id)",
+    "CREATE UNIQUE INDEX attempt_live_phone ON attempt (phone) WHERE ended_at IS NULL",
+    "CREATE UNIQUE INDEX attempt_live_caseworker ON attempt (caseworker) WHERE ended_at IS NULL",
+    """CREATE TABLE ledger (
+        seq INTEGER PRIMARY KEY,
+        request_id TEXT NOT NULL REFERENCES request (id),
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        event TEXT NOT NULL,
+        from_state TEXT,
+        to_state TEXT,
+        details TEXT NOT NULL)""",
+    "CREATE INDEX ledger_request ON ledger (request_id)",
+    """CREATE TRIGGER ledger_is_never_updated BEFORE UPDATE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TRIGGER ledger_is_never_deleted BEFORE DELETE ON ledger
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    # REPLACE deletes without the trigger above unless recursive_triggers is on.
+    """CREATE TRIGGER ledger_is_never_replaced BEFORE INSERT ON ledger
+        WHEN EXISTS (SELECT 1 FROM ledger WHERE seq = NEW.seq)
+        BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    """CREATE TABLE call (
+        id TEXT PRIMARY KEY NOT NULL,
+        machine TEXT NOT NULL,
+        line TEXT NOT NULL,
+        office_no TEXT NOT NULL,
+        legs TEXT NOT NULL,
+        state TEXT,
+        started_at TEXT NOT NULL,
+        ended_at TEXT) WITHOUT ROWID""",
+    "CREATE INDEX call_open ON call (started_at) WHERE ended_at IS NULL",
+    "CREATE TABLE password (person_id TEXT PRIMARY KEY, password_hash TEXT NOT NULL)",
+    """CREATE TABLE session (
+        digest TEXT PRIMARY KEY,
+        person_id TEXT NOT NULL,
+        csrf TEXT NOT NULL,
+        expires_at TEXT NOT NULL)""",
+    "CREATE INDEX session_expires ON session (expires_at)",
+    """CREATE TABLE token (
+        digest TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        office_no TEXT,
+        created_at TEXT NOT NULL,
+        revoked_at TEXT)""",
+    "CREATE UNIQUE INDEX token_unrevoked_name ON token (name) WHERE revoked_at IS NULL",
+)
+
+
+@MIGRATIONS()
+def m001_the_list(db: Database) -> None:
+    """Requests, attempts, ledger, calls and access."""
+    for statement in _FIRST_TABLES:
+        db.conn.execute(statement)
+
+
+_WISHES = (
+    "ALTER TABLE request ADD COLUMN day_part TEXT CHECK (day_part IN ('morning', 'midday', 'afternoon'))",
+    "ALTER TABLE request ADD COLUMN discreet INTEGER NOT NULL DEFAULT 0 CHECK (discreet IN (0, 1))",
+    "ALTER TABLE request ADD COLUMN reachable_until TEXT",
+    "DROP TRIGGER request_clock_is_fixed",
+    # A request that becomes urgent is due earlier; nothing else may ever move its clock.
+    f"""CREATE TRIGGER request_clock_is_fixed BEFORE UPDATE OF registered_at, due_at, answer_by_date ON request
+        WHEN NEW.registered_at IS NOT OLD.registered_at OR NEW.answer_by_date IS NOT OLD.answer_by_date
+          OR (NEW.due_at IS NOT OLD.due_at
+              AND NOT (NEW.due_at < OLD.due_at AND OLD.urgency = 'ordinary' AND NEW.urgency = 'urgent'))
+        BEGIN SELECT RAISE(ABORT, '{CLOCK_IS_FIXED}'); END""",
+)
+
+
+@MIGRATIONS()
+def m002_wishes(db: Database) -> None:
+    """What callers say of when and how they can be rung; urgent requests may become due earlier."""
+    for statement in _WISHES:
+        db.conn.execute(statement)
+
+
+_GUARDS = (
+    """CREATE TABLE day_count (
+        day TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        n INTEGER NOT NULL CHECK (n > 0),
+        PRIMARY KEY (day, kind, subject)) WITHOUT ROWID""",
+    "CREATE TABLE never_call (subject TEXT PRIMARY KEY NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE secret (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m003_guards(db: Database) -> None:
+    """Counts per day, numbers that are never called, and the key that hashes both."""
+    for statement in _GUARDS:
+        db.conn.execute(statement)
+
+
+_NUMBER_SOURCE = """ALTER TABLE request ADD COLUMN number_source TEXT NOT NULL DEFAULT 'caller_id'
+    CHECK (number_source IN ('caller_id', 'keyed', 'staff'))"""
+
+
+@MIGRATIONS()
+def m004_number_source(db: Database) -> None:
+    """How we came to know the number of a request."""
+    db.conn.execute(_NUMBER_SOURCE)
+
+
+_RETURN = (
+    "ALTER TABLE attempt ADD COLUMN inbound INTEGER NOT NULL DEFAULT 0 CHECK (inbound IN (0, 1))",
+    "CREATE TABLE ready (person_id TEXT PRIMARY KEY NOT NULL, since TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m005_return(db: Database) -> None:
+    """Who rings back after a miss is put through; who takes such calls."""
+    for statement in _RETURN:
+        db.conn.execute(statement)
+
+
+_LEDGER_CHAIN = (
+    # Without NOT NULL: a service of the version before may go on writing until it is restarted.
+    "ALTER TABLE ledger ADD COLUMN hash BLOB",
+    "DROP TRIGGER ledger_is_never_updated",
+    """CREATE TABLE ledger_head (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        seq INTEGER NOT NULL CHECK (typeof(seq) = 'integer'),
+        hash BLOB NOT NULL CHECK (typeof(hash) = 'blob'))""",
+)
+_LEDGER_IS_NEVER_UPDATED = """CREATE TRIGGER ledger_is_never_updated BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"""
+
+
+@MIGRATIONS()
+def m006_ledger_chain(db: Database) -> None:
+    """Each ledger line is chained to the one before; the newest stands in a row of its own."""
+    for statement in _LEDGER_CHAIN:
+        db.conn.execute(statement)
+    columns = "seq, request_id, at, actor, event, from_state, to_state, details"
+    some = f"SELECT {columns} FROM ledger WHERE seq > ? ORDER BY seq LIMIT 1000"  # noqa: S608 - our own words
+    seq, newest = 0, FIRST_HASH
+    while lines := db.conn.execute(some, (seq,)).fetchall():
+        hashes = []
+        for seq, *row in lines:
+            newest = line_hash(newest, seq, tuple(row))
+            hashes.append((newest, seq))
+        db.conn.executemany("UPDATE ledger SET hash = ? WHERE seq = ?", hashes)
+    db.conn.execute("INSERT INTO ledger_head VALUES (1, ?, ?)", (seq, newest))
+    db.conn.execute(_LEDGER_IS_NEVER_UPDATED)
+
+
+@MIGRATIONS()
+def m007_retention(db: Database) -> None:
+    """What ended and still has a number or a note is found at each sweep without reading all that ended."""
+    db.conn.execute(f"CREATE INDEX request_kept ON request (registered_at) WHERE {ENDED_AND_KEPT}")
