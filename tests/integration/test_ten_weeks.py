@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from callback.request import OPEN, RequestState
+from callback.store_ledger import verify
 from config.model import Config, LimitSettings
 from hardware.simulated.phone import Behaviour
 from ivr import runner
@@ -56,6 +57,7 @@ async def test_ten_weeks(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert world.pressed > 250
         assert sum(world.line.rung.values()) > 100
         await all_is_well(world)
+        assert verify(world.path).bad is None, "the ledger's chain is broken"
     finally:
         await world.runner.stop()
         await world.store.close()
