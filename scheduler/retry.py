@@ -21,6 +21,7 @@ from scheduler.deadline import words
 
 OUTCOMES = tuple(o.value for o in (*AttemptOutcome, *CallResult) if o is not CallResult.REACHED)
 """After these there is a next attempt."""
+_MISSES = frozenset({AttemptOutcome.NO_ANSWER, AttemptOutcome.DECLINED, AttemptOutcome.ANSWERED})
 _MOST_DOUBLINGS = 16
 """1 s doubled this often is 18 hours, more than any sensible maximum; keeps the sum from overflowing."""
 _WISH_SEARCH = 7 * DAY
@@ -194,9 +195,8 @@ class _Plan:
         tries = Counter(part for _, part in map(self._place, _counted(self.past)))
         for window in choices:
             if not tries[window.part]:
-                return self._moment(
-                    window, earliest
-                ), f"on another day, {_IN[window.part]}, not tried then yet"
+                why = f"on another day, {_IN[window.part]}, not tried then yet"
+                return self._moment(window, earliest), why
         window = min(choices, key=lambda window: (tries[window.part], self._distance(window)))
         why = f"on another day, {_IN[window.part]}, tried least and nearest to the hour they rang"
         return self._moment(window, earliest), why
@@ -251,8 +251,8 @@ class _Plan:
     # -- what is known
 
     def _missed_twice(self) -> bool:
-        """In the same part of the same day, one after the other; a busy line says that they are there."""
-        two = [self._place(past) for past in _counted(self.past)[-2:] if past.outcome != AttemptOutcome.BUSY]
+        """In the same part of the same day, one after the other; a busy line or a talk says that they are there."""
+        two = [self._place(past) for past in _counted(self.past)[-2:] if past.outcome in _MISSES]
         return len(two) == 2 and two[0] == two[1]
 
     def _place(self, past: PastAttempt) -> tuple[date, DayPart | None]:
