@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, time
 
 from callback.cli_policy import instant, office_of
-from callback.request import AttemptOutcome, CallResult, DayPart
+from callback.request import DayPart
 from config.load import load
 from config.model import Config, LineName
 from scheduler.calendar import NeverOpen, OfficeCalendar
 from scheduler.clock import from_local, to_local
 from scheduler.deadline import deadline, words
-from scheduler.retry import NextAttempt, PastAttempt, Wishes, plan
-
-OUTCOMES = [o.value for o in (*AttemptOutcome, *CallResult) if o is not CallResult.REACHED]
-"""After these there is a next attempt."""
+from scheduler.retry import OUTCOMES, NextAttempt, PastAttempt, Wishes, plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ class Desk(DeskReturn, DeskGuards, DeskPerson):
         kept = replace(stays, phone=other.phone, number_source=other.number_source, reachable_until=None)
         kept = with_wishes_of(kept, goes)
         kept = replace(kept, language=request.language)  # of the two, the one who speaks now
-        if (kept.urgency, kept.day_part) != (stays.urgency, stays.day_part):
+        if (kept.phone, kept.urgency, kept.day_part) != (stays.phone, stays.urgency, stays.day_part):
             kept = self._replanned(kept, at_once=True)
         changes = (
             Change(gone, (self._entry(gone, actor, "withdrawn", goes.state, merged_into=stays.id),)),

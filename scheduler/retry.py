@@ -19,6 +19,9 @@ from scheduler.clock import aware_utc, from_local, to_local
 from scheduler.day_parts import Window, part_of, windows
 from scheduler.deadline import words
 
+OUTCOMES = tuple(o.value for o in (*AttemptOutcome, *CallResult) if o is not CallResult.REACHED)
+"""After these there is a next attempt."""
+_MISSES = frozenset({AttemptOutcome.NO_ANSWER, AttemptOutcome.DECLINED, AttemptOutcome.ANSWERED})
 _MOST_DOUBLINGS = 16
 """1 s doubled this often is 18 hours, more than any sensible maximum; keeps the sum from overflowing."""
 _WISH_SEARCH = 7 * DAY
@@ -96,6 +99,11 @@ def plan(
     return [next(coming), *takewhile(lambda attempt: attempt.at <= end, coming)]
 
 
+def person_decides(history: Sequence[PastAttempt]) -> bool:
+    """Whether the network has said twice in a row that the number does not exist: no plan helps any more."""
+    return [past.outcome for past in _counted(history)[-2:]] == [AttemptOutcome.INVALID] * 2
+
+
 class _Plan:
     """Finds one attempt after the other; `past` and `now` move on with each."""
 
@@ -120,7 +128,7 @@ class _Plan:
     def coming(self) -> Iterator[NextAttempt]:
         """Without end, as long as there are phone hours; one only where a person decides."""
         yield (attempt := self._next())
-        while not self._is_invalid():
+        while not person_decides(self.past):
             self.past.append(PastAttempt(attempt.at, AttemptOutcome.NO_ANSWER))
             self.now = attempt.at + MINUTE
             try:
@@ -137,7 +145,7 @@ class _Plan:
         at = self.calendar.next_opening(begins)
         if at > begins:
             why += ", moved to the next phone hours"
-        if not self._is_invalid():
+        if not person_decides(self.past):
             for moved in (self._last_chance, self._wished, self._before_given_back):
                 at, why = moved(max(earliest, self.now), at) or (at, why)
         if at > self.end:
@@ -149,7 +157,7 @@ class _Plan:
     def _rhythm(self, earliest: datetime) -> tuple[datetime, str]:
         if not self.past:
             return earliest, "not tried yet"
-        if self._is_invalid():
+        if person_decides(self.past):
             return earliest, "the network says twice that the number does not exist, so a person decides"
         last = self.past[-1]
         another_day = _day(self.calendar.next_opening(earliest)) != _day(last.at)
@@ -159,29 +167,20 @@ class _Plan:
 
     def _delay(self) -> timedelta:
         """What the last outcome asks for, counted from the last attempt."""
-        policy, outcome = self.policy, self.past[-1].outcome
-        delays = {
-            AttemptOutcome.BUSY.value: policy.busy,
-            AttemptOutcome.NO_ANSWER.value: policy.no_answer,
-            AttemptOutcome.DECLINED.value: policy.declined,
-            AttemptOutcome.INVALID.value: policy.invalid,
-            AttemptOutcome.CANCELLED.value: policy.cancelled,
-            AttemptOutcome.LINE_FAILED.value: policy.line_failed,
-            AttemptOutcome.ANSWERED.value: policy.no_answer,
-            CallResult.RING_AGAIN.value: policy.ring_again,
-            CallResult.WRONG_PERSON.value: policy.wrong_person,
-        }
-        if outcome not in delays:
+        outcome = self.past[-1].outcome
+        if outcome not in OUTCOMES:
             raise ValueError(f"no next attempt after {outcome!r}")
+        key = AttemptOutcome.NO_ANSWER if outcome == AttemptOutcome.ANSWERED else outcome
+        delay: timedelta = getattr(self.policy, key)
         if outcome not in FREE_OUTCOMES:
-            return delays[outcome]
+            return delay
         failures = sum(1 for _ in takewhile(lambda past: past.outcome in FREE_OUTCOMES, reversed(self.past)))
-        longest = policy.line_failed_max if outcome == AttemptOutcome.LINE_FAILED else 2 * policy.cancelled
-        return min(delays[outcome] * (1 << min(failures - 1, _MOST_DOUBLINGS)), longest)
+        longest = self.policy.line_failed_max if outcome == AttemptOutcome.LINE_FAILED else 2 * delay
+        return min(delay * (1 << min(failures - 1, _MOST_DOUBLINGS)), longest)
 
     def _elsewhere(self, earliest: datetime) -> tuple[datetime, str]:
         """Another part of the same day, else the best part of the next day with phone hours."""
-        here = self._place(self._tried()[-1])
+        here = self._place(_counted(self.past)[-1])
         for day, group in groupby(windows(earliest, self.policy, self.calendar), lambda window: window.day):
             others = [window for window in group if (day, window.part) != here]
             if others and day == here[0]:
@@ -193,12 +192,11 @@ class _Plan:
 
     def _on_another_day(self, choices: Sequence[Window], earliest: datetime) -> tuple[datetime, str]:
         """A part not tried yet comes first; then those tried least, and the one nearest to the hour they rang."""
-        tries = Counter(part for _, part in map(self._place, self._tried()))
+        tries = Counter(part for _, part in map(self._place, _counted(self.past)))
         for window in choices:
             if not tries[window.part]:
-                return self._moment(
-                    window, earliest
-                ), f"on another day, {_IN[window.part]}, not tried then yet"
+                why = f"on another day, {_IN[window.part]}, not tried then yet"
+                return self._moment(window, earliest), why
         window = min(choices, key=lambda window: (tries[window.part], self._distance(window)))
         why = f"on another day, {_IN[window.part]}, tried least and nearest to the hour they rang"
         return self._moment(window, earliest), why
@@ -207,7 +205,7 @@ class _Plan:
 
     def _last_chance(self, earliest: datetime, at: datetime) -> tuple[datetime, str] | None:
         """The last attempt that fits before the last workable moment goes where it is needed most."""
-        tried = self._tried()
+        tried = _counted(self.past)
         if not tried or earliest > self.end or at + self.policy.no_answer <= self.end:
             return None
         parts = {part for _, part in map(self._place, tried)}
@@ -241,7 +239,7 @@ class _Plan:
         """Once before a borrowed telephone is given back, at the soonest as after a busy line."""
         if self.until is None:
             return None
-        limit, tried = self.until - self.policy.before_given_back, self._tried()
+        limit, tried = self.until - self.policy.before_given_back, _counted(self.past)
         if at <= limit or (tried and tried[-1].at >= limit):
             return None
         soonest = max(self.now, min([earliest, *(past.at + self.policy.busy for past in self.past[-1:])]))
@@ -252,16 +250,9 @@ class _Plan:
 
     # -- what is known
 
-    def _tried(self) -> list[PastAttempt]:
-        """Without our own failures, which use up nothing."""
-        return [past for past in self.past if past.outcome not in FREE_OUTCOMES]
-
-    def _is_invalid(self) -> bool:
-        return [past.outcome for past in self._tried()[-2:]] == [AttemptOutcome.INVALID] * 2
-
     def _missed_twice(self) -> bool:
-        """In the same part of the same day, one after the other; a busy line says that they are there."""
-        two = [self._place(past) for past in self._tried()[-2:] if past.outcome != AttemptOutcome.BUSY]
+        """In the same part of the same day, one after the other; a busy line or a talk says that they are there."""
+        two = [self._place(past) for past in _counted(self.past)[-2:] if past.outcome in _MISSES]
         return len(two) == 2 and two[0] == two[1]
 
     def _place(self, past: PastAttempt) -> tuple[date, DayPart | None]:
@@ -293,6 +284,11 @@ class _Plan:
             left -= max(closes - opens, timedelta(0))
             day -= DAY
         return since
+
+
+def _counted(history: Sequence[PastAttempt]) -> list[PastAttempt]:
+    """Without our own failures, which use up nothing."""
+    return [past for past in history if past.outcome not in FREE_OUTCOMES]
 
 
 def _day(at: datetime) -> date:

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from callback.access import Viewer
+from callback.desk_base import history_of
 from callback.request import (
     OPEN,
     TERMINAL,
@@ -30,6 +31,7 @@ from callback.web.rows import has_telephone, live_sentence, row, takes_calls
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
 from config.model import Office, Person, Role
+from scheduler.retry import person_decides
 
 LIST_LIMIT = 200
 _TOLD = ("registered", "already")
@@ -140,14 +142,15 @@ async def request_context(
     idle = shown.is_open and shown.state is not RequestState.CALLING
     lost = shown.is_out_of_reach(page.words.now)
     never = bool(await services.desk.never_called([shown]))
+    gone = person_decides(history_of(shown))
     return {
         "row": row(shown, viewer, page.words, services.config, never_called=never),
         "request": shown,
         "live": live_sentence(shown, viewer, phase, page.words, never_called=never),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
-        "wants_number": act and idle and (not shown.phone or lost or never),
-        "number_hint": page.t(f"number.{'never_hint' if never else 'lost_hint' if lost else 'hint'}"),
+        "wants_number": act and idle and (not shown.phone or lost or never or gone),
+        "number_hint": page.t(f"number.{'never_hint' if never or gone else 'lost_hint' if lost else 'hint'}"),
         "may_lift": never and viewer.may_lift(shown),
         "wants_result": act and mine and shown.state is RequestState.RESULT_DUE,
         "may_end": act and idle and (mine or shown.claimed_by is None),

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callback.access import Viewer
+from callback.desk_base import history_of
 from callback.request import TRANSITIONS, CallbackRequest, RequestEvent, RequestState, Urgency
 from callback.web.words import Words, shown_phone
 from config.model import Config
 from ivr.callback_call import Node
+from scheduler.retry import person_decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,9 @@ def live_sentence(
         why = "never_called" if never_called else "out_of_reach" if request.phone else "no_phone"
         return t(f"live.{why}")
     if state is RequestState.UNREACHABLE and request.next_attempt_at is not None:
-        if request.next_attempt_at <= words.now:
-            return t("live.unreachable_now")
-        return t("live.unreachable", when=words.when(request.next_attempt_at))
+        key = "unreachable_now" if request.next_attempt_at <= words.now else "unreachable"
+        key = "person_decides" if person_decides(history_of(request)) else key
+        return t(f"live.{key}", when=words.when(request.next_attempt_at))
     limit = words.when(request.next_attempt_at) if request.next_attempt_at else ""
     return t(f"live.{state}", name=name, when=limit)
 

@@ -91,6 +91,20 @@ async def test_a_borrowed_telephone_is_not_offered_afterwards(kari: Client, worl
     assert (moved.phone, moved.reachable_until) == ("+4790001234", None)
 
 
+async def test_a_number_that_does_not_exist_is_for_a_person_to_decide(kari: Client, world: World) -> None:
+    """Said twice by the network: the page says so, and has a field for another number, which is rung at once."""
+    request = await world.caller()
+    for _ in range(2):
+        assert "nummeret ikke finnes" not in await text_of(kari, f"/requests/{request.id}")
+        await world.missed(request, AttemptOutcome.INVALID)
+    page = await text_of(kari, f"/requests/{request.id}")
+    assert "Telenettet sier to ganger at nummeret ikke finnes. Finn et annet nummer" in page
+    assert "/ring" in page
+    await submit(kari, f"/requests/{request.id}/number", {"phone": "90001234"})
+    moved = await world.desk.get(request.id)
+    assert (moved.phone, moved.next_attempt_at) == ("+4790001234", world.clock.now())
+
+
 async def test_the_list_of_nobody(kari: Client) -> None:
     """An empty list says so."""
     assert "Ingen venter på å bli ringt." in await text_of(kari, "/requests")

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from callback.cli import main
-from callback.cli_plan import OUTCOMES, Question, plan_command
+from callback.cli_plan import Question, plan_command
 from config.load import load
 from config.model import Config
+from scheduler.retry import OUTCOMES
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 MON = "2026-11-23T13:40"

@@ -118,6 +118,27 @@ async def test_a_missed_call_keeps_everything(desk: Desk, outcome: AttemptOutcom
     assert [(a.outcome, a.cause) for a in after.attempts] == [(outcome, 17)]
 
 
+async def test_the_next_attempt_counts_from_the_ringing(desk: Desk, clock: ManualClock) -> None:
+    """Not from the click and not from the end; after a conversation from its end. Another number: as if untried."""
+    request = await registered(desk)
+    await desk.start_attempt(request.id, "kari", "a1")
+    clock.advance(timedelta(minutes=2))
+    await desk.attempt_ringing("a1")
+    clock.advance(timedelta(minutes=1))
+    rang = await desk.end_attempt("a1", AttemptOutcome.NO_ANSWER)
+    assert rang.next_attempt_at == MONDAY + timedelta(minutes=2 + 45)
+    await desk.start_attempt(request.id, "kari", "a2")
+    await desk.attempt_ringing("a2")
+    await desk.attempt_connected("a2")
+    clock.advance(timedelta(minutes=20))
+    await desk.end_attempt("a2", AttemptOutcome.ANSWERED)
+    again = await desk.record_result(request.id, "kari", CallResult.RING_AGAIN)
+    assert again.next_attempt_at == datetime(2026, 11, 23, 9, 13, tzinfo=UTC)
+    moved = await desk.set_number(request.id, "90001234", "kari")
+    assert moved.next_attempt_at == clock.now()
+    assert (moved.registered_at, moved.due_at) == (request.registered_at, request.due_at)
+
+
 async def test_no_answer_then_busy_then_reached(desk: Desk, clock: ManualClock) -> None:
     """Three attempts on one request, and only the talk ends it."""
     request = await registered(desk)

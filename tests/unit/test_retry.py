@@ -115,6 +115,10 @@ class TestAfterAnOutcome:
         again = "2026-11-23T10:02 no_answer"
         assert first(MON, "2026-11-23T09:10 no_answer", busy, again) == "2026-11-23 10:47"
 
+    def test_a_talk_is_no_miss(self) -> None:
+        """Who asked to be rung again is rung again after the delay, also in the same part of the day."""
+        assert first(MON, "2026-11-23T09:05 no_answer", "2026-11-23T09:50 ring_again") == "2026-11-23 10:37"
+
     def test_a_delay_over_noon_is_another_part_already(self) -> None:
         """45 minutes after 10:30 is midday; the miss there is the first there."""
         assert told(planned(MON, "2026-11-23T10:30 no_answer")[:3]) == [
@@ -439,6 +443,7 @@ MOMENTS = st.datetimes(datetime.fromisoformat("2026-01-01"), datetime.fromisofor
     from_local
 )
 OUTCOMES = st.sampled_from([*AttemptOutcome, CallResult.RING_AGAIN, CallResult.WRONG_PERSON])
+MISSES = st.sampled_from(["busy", "no_answer", "declined", "answered"])
 GAPS = st.lists(st.tuples(st.timedeltas(timedelta(0), timedelta(hours=20)), OUTCOMES), max_size=8)
 
 
@@ -505,18 +510,28 @@ def test_our_own_failures_change_nothing_later(
     assert plan(history, SETTINGS, calendar, wishes, now) == plan(counted, SETTINGS, calendar, wishes, now)
 
 
-@given(CALENDARS, MOMENTS, st.booleans())
+@given(
+    CALENDARS,
+    MOMENTS,
+    st.lists(st.tuples(st.timedeltas(timedelta(0), timedelta(hours=9)), MISSES), max_size=5),
+    st.booleans(),
+)
 def test_every_part_of_the_day_and_the_last_two_hours(
-    calendar: OfficeCalendar, registered_at: datetime, urgent: bool
+    calendar: OfficeCalendar, registered_at: datetime, gaps: list[tuple[timedelta, str]], urgent: bool
 ) -> None:
-    """Each part with 45 minutes of phone hours before the last workable moment gets an attempt, and so do the last two
-    phone hours before it."""
+    """Each part with 45 minutes of phone hours left before the last workable moment gets an attempt, and so do the last
+    two phone hours before it."""
     last = deadline(registered_at, calendar, urgent=urgent).last_workable_at
-    coming = plan((), SETTINGS, calendar, Wishes(registered_at, last), registered_at)
-    assert any(open_time(calendar, a.at, last) <= timedelta(hours=2) for a in coming)
-    before = takewhile(lambda window: window.begins <= last, windows(registered_at, SETTINGS, calendar))
+    history = history_from(registered_at, gaps)
+    now = history[-1].at if history else registered_at
+    start = now + timedelta(minutes=46) if history else now
+    assume(start <= last)
+    coming = plan(history, SETTINGS, calendar, Wishes(registered_at, last), now)
+    times = [attempt.at for attempt in (*history, *coming)]
+    assert any(open_time(calendar, at, last) <= timedelta(hours=2) for at in times)
+    before = takewhile(lambda window: window.begins <= last, windows(start, SETTINGS, calendar))
     parts = {w.part for w in before if min(w.ends, last) - w.begins >= timedelta(minutes=45)}
-    assert parts <= {a.part for a in coming}
+    assert parts <= {part_of(at, SETTINGS) for at in times}
 
 
 @given(CALENDARS, MOMENTS, GAPS, st.sampled_from(DayPart), st.timedeltas(timedelta(0), timedelta(days=2)))
