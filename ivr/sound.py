@@ -86,7 +86,7 @@ def to_telephone_rate(speech: Sequence[int]) -> array[int]:
     reach = _TAPS + _STEP
     lanes = rounds + reach // _STEP
     raised = array("I", [_MIDDLE]) * (_TAPS // 2)
-    raised.extend(array("I", _flipped("H", array("h", speech))))
+    raised.frombytes(_widened(_flipped("H", array("h", speech)), 4))
     raised.extend(array("I", [_MIDDLE]) * (lanes * _STEP - len(raised)))
     first = [_packed(raised[place::_STEP]) for place in range(_STEP)]
     packed = [first[place % _STEP] >> place // _STEP * 32 for place in range(reach)]
@@ -114,6 +114,13 @@ def _flipped(kind: str, samples: array[int]) -> array[int]:
     """Raised by _MIDDLE, or lowered by it, from signed to unsigned and back: that is the top bit turned over."""
     bits = int.from_bytes(samples.tobytes(), "little") ^ int.from_bytes(b"\x00\x80" * len(samples), "little")
     return array(kind, bits.to_bytes(2 * len(samples), "little"))
+
+
+def _widened(samples: array[int], size: int) -> bytearray:
+    """Each in so many bytes, the lowest first."""
+    narrow, wide = samples.tobytes(), bytearray(size * len(samples))
+    wide[::size], wide[1::size] = narrow[::2], narrow[1::2]
+    return wide
 
 
 def _packed(lanes: array[int]) -> int:
@@ -169,7 +176,7 @@ def _amplified(samples: array[int], gain: float) -> array[int]:
     """So many times as loud, or less if the peaks would clip. One multiplication, as in `to_telephone_rate`."""
     lowest, highest = min(samples), max(samples)
     scale = int(min(gain, _PEAK / max(-lowest, highest)) * 4096)
-    raised = _packed(array("Q", _flipped("H", samples))) * scale >> 12
+    raised = int.from_bytes(_widened(_flipped("H", samples), 8), "little") * scale >> 12
     lowered = raised + _packed(array("Q", [-(_MIDDLE * scale >> 12) % (1 << 16)]) * len(samples))
     return array("h", lowered.to_bytes(8 * len(samples), "little"))[::4]
 
