@@ -262,9 +262,11 @@ class _Plan:
         return takewhile(lambda window: window.begins <= end, windows(earliest, self.policy, self.calendar))
 
     def _moment(self, window: Window, earliest: datetime) -> datetime:
-        """The hour at which they rang, where it lies in a window yet to begin; else the first moment."""
+        """The hour at which they rang, where it lies in a window yet to begin and not after the deadline that the
+        window begins before; else the first moment."""
         hour = self._hour_on(window.day)
-        return hour if earliest < window.begins < hour < window.ends else window.begins
+        late = window.begins <= self.end < hour
+        return hour if earliest < window.begins < hour < window.ends and not late else window.begins
 
     def _distance(self, window: Window) -> timedelta:
         hour = self._hour_on(window.day)
