@@ -5,8 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import own_network
+
+# The same examples at every run, so that a failure is the doing of a change; look for new ones with
+# `--hypothesis-profile=explore`.
+settings.register_profile("same", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", deadline=None, print_blob=True)
+settings.load_profile("same")
 
 NEEDS_PBX = {"pbx", "asterisk"}
 """Fixtures, or kinds of a fixture, that start an Asterisk."""
