@@ -18,6 +18,7 @@ import pytest_asyncio
 from callback.request import OPEN
 from callback.store import RequestQuery, StoreUnavailable
 from callback.store_jobs import find_sql
+from callback.store_ledger import LedgerReport, verify
 from callback.store_schema import Database
 from callback.store_sqlite import SqliteStore
 from tests.contract.store_factory import T0, new_entry, new_request
@@ -241,6 +242,7 @@ class TestOtherPrograms:
         assert other.returncode == 0
         assert all(created for _, created in answers)
         assert await store.count_open() == 300
+        assert verify(path) == LedgerReport(await store.ledger_head())
         await store.close()
 
     async def test_two_may_create_the_file_at_once(self, path: Path) -> None:
@@ -334,6 +336,7 @@ class TestTrouble:
         found = {request.id for request in await store.find(RequestQuery(limit=100_000))}
         assert set(told) <= found
         assert all([len(await store.ledger(request_id)) == 1 for request_id in found])
+        assert verify(path) == LedgerReport(await store.ledger_head())
         await store.close()
 
     async def test_close_leaves_nobody_waiting(self, path: Path) -> None:
