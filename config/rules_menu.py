@@ -6,7 +6,6 @@ file. Nothing here may raise.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -253,7 +252,7 @@ def _set_problems(key: str, node: Any) -> Found:
     if node.when is None and node.discreet is None and node.until is None:
         yield key, "sets nothing; give it when, discreet or until"
     for where, prompt in node.said():
-        if _prompt_id(prompt) == _SAYS_NO_MESSAGES and not node.discreet:
+        if prompt_id_of(prompt) == _SAYS_NO_MESSAGES and not node.discreet:
             yield (
                 f"{key}.{where}",
                 f"{prompt!r} says that we leave no messages; write discreet = true, or say 'intake.noted'",
@@ -280,7 +279,7 @@ def _transfer_problems(key: str, to: str, around: Around) -> Found:
 def _greeting_problems(menu: Menu, name: str) -> Found:
     """Where callers are told that 1 puts them on the list, it must."""
     for where, prompt in menu.node[name].said():
-        if _prompt_id(prompt) not in _SAYS_PRESS_1:
+        if prompt_id_of(prompt) not in _SAYS_PRESS_1:
             continue
         asks = name
         for _ in menu.node:  # at most this many: they could go round
@@ -331,35 +330,6 @@ def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue
             yield key, f"the prompt {prompt_id!r} is missing in {name!r}"
 
 
-def _prompt_id(prompt: str) -> str:
+def prompt_id_of(prompt: str) -> str:
+    """`intake.greeting`, also of an item that names its language (`en/intake.greeting`)."""
     return prompt.rpartition("/")[2]
-
-
-def spoken_in_bokmal(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
-    """Prompts that some of an office's callers do not hear in their language."""
-    for name, node in menu.node.items():
-        for where, prompt in node.said():
-            for told in _without_text(prompt, office, catalogue):
-                yield f"node.{name}.{where}", told
-
-
-def emergency_in_bokmal(office: Office, catalogue: Catalogue) -> Found:
-    """The same of the prompt with an office's emergency numbers."""
-    for told in _without_text(office.emergency_prompt, office, catalogue):
-        yield "emergency_prompt", told
-
-
-def _without_text(prompt: str, office: Office, catalogue: Catalogue) -> Iterator[str]:
-    missing = [one for one in office.languages if "/" not in prompt and prompt in catalogue.missing(one)]
-    for language in missing:
-        if language in catalogue.languages:  # one without any text is told of as a whole
-            yield f"{prompt!r} has no text in {language!r}: it is heard in bokmål"
-
-
-def untold_keys(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
-    """Keys of a question that its prompts do not name: callers cannot know of them."""
-    for name, node in menu.node.items():
-        said = " ".join(catalogue.text(f"{BASE_LANGUAGE}/{_prompt_id(prompt)}") for prompt in node.prompts)
-        for key in node.keys if node.kind == "choose" else ():
-            if re.search(rf"\btast {key}\b", said, re.IGNORECASE) is None and key != "0":
-                yield f"node.{name}.keys.{key}", f"no prompt of this node says 'tast {key}': add one to say"

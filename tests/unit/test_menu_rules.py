@@ -245,6 +245,65 @@ def test_a_prompt_without_a_text_in_a_language(tmp_path: Path) -> None:
     ]
 
 
+def advice(folder: Path, menu: str, languages: str = '["nb", "en"]') -> list[str]:
+    """What check warns of in this menu."""
+    assert problems(folder, menu) == []
+    offices = folder / "offices.toml"
+    offices.write_text(offices.read_text("utf-8").replace('["nb", "en"]', languages), "utf-8")
+    return [str(one) for one in warnings(load(folder, {}, line="simulated")) if one.file == "menu.toml"]
+
+
+def test_the_shipped_menu_tells_of_its_keys_in_every_language(tmp_path: Path) -> None:
+    """No key is missing, and none is told of that is not there."""
+    every = [name for name in Catalogue.load().languages if name != "nb"]
+    told = advice(tmp_path, shipped_menu(), str(["nb", *every]).replace("'", '"'))
+    assert [line for line in told if " key" in line or "tast" in line] == []
+
+
+def test_a_prompt_that_tells_of_a_key_that_was_removed(tmp_path: Path) -> None:
+    """Named once, with every language in which callers hear of it."""
+    languages = '["nb", "en", "uk", "ar", "ru", "pl", "ti", "so"]'
+    told = advice(tmp_path, changed(', 5 = "language_later" }', " }"), languages)
+    (line,) = [line for line in told if "node.promise" in line]
+    for word in ("nb", "en", "uk", "ar", "ru", "pl", "ti", "so"):
+        assert f"5' ({word})" in line or f"5 ጽቐጡ' ({word})" in line, word
+    assert line.startswith(
+        "menu.toml: node.promise.say[1]: 'intake.choices' says 'tast 5' (nb), 'press 5' (en), "
+    )
+    assert line.endswith("but this node has no key 5: give it that key, or say another prompt")
+
+
+def test_the_question_whether_it_is_urgent_has_two_keys(tmp_path: Path) -> None:
+    """They are the machine's own, whatever the node says."""
+    say = '[node.urgent]\nkind = "urgent"\nsay = ["intake.when"]\n'
+    told = advice(tmp_path, changed('[node.urgent]\nkind = "urgent"\n', say), '["nb", "pl"]')
+    for key, polish in (("3", "klawisz 3"), ("4", "klawisz 4")):
+        assert any(
+            f"'tast {key}' (nb), '{polish}' (pl), but this node has no key {key}" in line for line in told
+        )
+    assert not any("no key 1" in line or "no key 2" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'say = ["intake.choices"]\n', "",
+            [f"menu.toml: node.promise.keys.{n}: no prompt of this node says 'tast {n}': add one to say" for n in (2, 3, 4, 5)],
+        ),
+        (
+            'say = ["intake.status_choices", "intake.status_withdraw"]', 'say = ["intake.status_choices"]',
+            ["menu.toml: node.status.keys.9: no prompt of this node says 'tast 9': add one to say"],
+        ),
+    ],
+)  # fmt: skip
+def test_keys_of_a_promise_that_no_prompt_tells_of(
+    tmp_path: Path, old: str, new: str, said: list[str]
+) -> None:
+    """As of a question's; but not one that leads where silence leads."""
+    assert advice(tmp_path, changed(old, new)) == said
+
+
 def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
     """An office that names a menu file gets told when it is missing."""
     problems(tmp_path, shipped_menu())
