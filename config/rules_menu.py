@@ -187,7 +187,10 @@ def _graph_problems(menu: Menu) -> Found:
     for name in menu.node:
         loop = _silent_loop(menu, name)
         if loop is not None:
-            way_out = "let next or silence of one of them lead elsewhere"
+            status = any(menu.node[step].kind == "status" for step in loop)
+            way_out = (
+                f"let next{', silence or none' if status else ' or silence'} of one of them lead elsewhere"
+            )
             yield (
                 f"node.{name}",
                 f"a caller who presses nothing goes round for ever: {' -> '.join(loop)}; {way_out}",
@@ -200,14 +203,33 @@ def _graph_problems(menu: Menu) -> Found:
 
 
 def _silent_loop(menu: Menu, name: str) -> list[str] | None:
-    """The loop a silent caller is caught in from here, told at its first node only."""
-    way = [name]
-    while (following := menu.node[way[-1]].silent) is not None and following in menu.node:
-        if following in way:
-            loop = way[way.index(following) :]
-            return [*loop, following] if name == min(loop) else None
-        way.append(following)
+    """The shortest loop through here that a silent caller is caught in, told at the first of its nodes only."""
+    for begin in ((name, False), (name, True)):
+        waiting = [[begin]]
+        seen = set()
+        for way in waiting:  # grows
+            for following in _silent_ways(menu, *way[-1]):
+                if following == begin:
+                    loop = [step for step, _ in way]
+                    return [*loop, name] if name == min(loop) else None
+                if following not in seen:
+                    seen.add(following)
+                    waiting.append([*way, following])
     return None
+
+
+def _silent_ways(menu: Menu, name: str, listed: bool) -> Iterator[tuple[str, bool]]:
+    """(node, whether they are on the list there) for each way on of a caller who presses nothing."""
+    node = menu.node.get(name)
+    if node is None:
+        return
+    if node.silent is not None:
+        known = node.kind in ("register", "status")  # whoever is asked at a status was found
+        yield node.silent, known or (listed and node.kind != "withdraw")
+    if node.kind == "register" and not listed:
+        yield node.withheld, True
+    if node.kind == "status" and not listed:
+        yield node.none, False
 
 
 def _unregistered(menu: Menu) -> Found:

@@ -163,6 +163,15 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
             .replace('silence = "promise"', 'silence = "number"', 1),
             "number -> when -> number; let next or silence of one of them lead elsewhere",
         ),
+        (
+            changed('[node.status_none]\nkind = "say"\nsay = ["intake.status_none"]\nnext = "greeting"',
+                    '[node.status_none]\nkind = "say"\nsay = ["intake.status_none"]\nnext = "status"'),
+            "goes round for ever: status -> status_none -> status; let next, silence or none of one of them lead elsewhere",
+        ),
+        (
+            changed('silence = "register"', 'silence = "status"'),
+            "goes round for ever: greeting -> status -> status_none -> greeting",
+        ),
         (changed('3 = "status" }', '3 = "status", }'), "not TOML: a { } table must stand on one line, with no comma after the last"),
         (changed('keys = { 1 = "register",', 'keys = {\n  1 = "register",'), "a { } table must stand on one line"),
         (changed('3 = "status" }', '3 = "status"\n}'), "a { } table must stand on one line"),
@@ -178,6 +187,27 @@ def test_refused(tmp_path: Path, menu: str, said: str) -> None:
     """Each error is told with its file and key."""
     told = problems(tmp_path, menu)
     assert any(said in problem for problem in told), told
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # whoever is on the list is found, and asked for no number twice
+        (
+            'say = ["intake.status_none"]\nnext = "greeting"',
+            'say = ["intake.status_none"]\nnext = "register"',
+        ),
+        (
+            '[node.number]\nkind = "number"\nnext = "hours"',
+            '[node.number]\nkind = "number"\nnext = "register"',
+        ),
+    ],
+)
+def test_no_loop_for_whoever_is_put_on_the_list(tmp_path: Path, old: str, new: str) -> None:
+    """A way back that a caller can take once only is none."""
+    menu = changed(old, new).replace('silence = "status_hours"', 'silence = "promise"')
+    menu = menu.replace('[node.status_hours]\nkind = "closed"\nnext = "goodbye"\n', "")
+    assert problems(tmp_path, menu.replace('1 = "status_hours"', '1 = "promise"')) == []
 
 
 def test_all_errors_at_once(tmp_path: Path) -> None:
