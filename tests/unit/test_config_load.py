@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callback.web.texts import LANGUAGE_NAMES
+from config.check import warnings
 from config.load import ConfigError, Problem, load
 from config.model import LineName, Role, VoiceSpeed
 from config.rules_office import known_languages
@@ -129,13 +130,13 @@ ONE_ERROR = [
     ("drop-in turned", "offices.toml", 'tue = "10:00-12:00"', 'tue = "12:00-10:00"', "office[2].drop_in_hours.tue", "later"),
     ("drop-in no text", "offices.toml", 'tue = "10:00-12:00"', "tue = {opens = 10:00:00, closes = 12:00:00}",
      "office[2].drop_in_hours.tue", "as text"),
-    ("drop-in of a special day", "offices.toml", "date = 2026-12-31", 'date = 2026-12-31\ndrop_in_hours = "noon"',
+    ("drop-in of a special day", "offices.toml", 'drop_in_hours = "10:00-12:00"', 'drop_in_hours = "noon"',
      "office[1].special_days[2].drop_in_hours", "09:00-15:00"),
     ("special day closed", "offices.toml", 'phone_hours = "09:00-12:00"', 'phone_hours = "closed"',
      "office[1].special_days[2].phone_hours", "leave the key phone_hours out: then the office is closed that day"),
     ("special day empty", "offices.toml", 'phone_hours = "09:00-12:00"', 'phone_hours = ""',
      "office[1].special_days[2].phone_hours", "leave the key phone_hours out: then the office is closed that day"),
-    ("special day no drop-in", "offices.toml", "date = 2026-12-31", 'date = 2026-12-31\ndrop_in_hours = ""',
+    ("special day no drop-in", "offices.toml", 'drop_in_hours = "10:00-12:00"', 'drop_in_hours = ""',
      "office[1].special_days[2].drop_in_hours", "leave the key drop_in_hours out: then there is no drop-in that day"),
     ("closed weekday", "offices.toml", 'mon = "09:00-15:00"', 'mon = "closed"', "office[1].phone_hours.mon", "leave the day out if closed"),
     ("no drop-in day", "offices.toml", 'tue = "10:00-12:00"\nthu = "10:00-12:00"', "", "office[2].drop_in_hours", "leave the table out"),
@@ -309,3 +310,23 @@ def test_whatever_stands_in_the_files_is_loaded_or_reported(
                 lines[number] = f"{lines[number].split(' = ')[0]} = {value}"
         (folder / name).write_text("\n".join(lines), encoding="utf-8")
     assert all(problem.message for problem in problems(folder))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('drop_in_hours = "10:00-12:00"\n', "", "office[1].special_days[2]: no drop_in_hours: drop-in 10:00-14:00 of that weekday"),
+        ("2026-12-24", "2026-12-26", "office[1].special_days[1]: changes nothing: Saturday is closed anyway; is 2026-12-26 the"),
+        ("2026-12-24", "2020-12-24", ""),
+        ("date = 2026-12-24", 'date = 2026-12-26\nphone_hours = "10:00-12:00"', ""),
+    ],
+)  # fmt: skip
+def test_special_days_somebody_should_look_at(
+    folder: Path, edit: Edit, old: str, new: str, said: str
+) -> None:
+    """Drop-in that falls away unsaid, and a closed day that was closed; a past day and a Saturday that is open are fine."""
+    assert warnings(load(folder, {})) == ()
+    edit("offices.toml", old, new)
+    told = [str(one) for one in warnings(load(folder, {}))]
+    assert len(told) == bool(said)
+    assert all(line.startswith(f"offices.toml: {said}") for line in told)
