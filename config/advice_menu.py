@@ -11,7 +11,7 @@ from typing import Any
 
 from config.menu import Menu
 from config.model import Office
-from config.rules_menu import Found, prompt_id_of
+from config.rules_menu import Found, prompt_id_of, unlisted
 from ivr.prompts import BASE_LANGUAGE, Catalogue, bare_language, split_item
 
 _KEYS_TOLD = {
@@ -38,6 +38,9 @@ def menu_advice(menu: Menu, offices: Iterable[Office], catalogue: Catalogue) -> 
         yield from _spoken_in_bokmal(menu, office, catalogue)
     yield from _untold_keys(menu, catalogue)
     yield from _keys_that_are_not(menu, offices, catalogue)
+    for office in offices:
+        yield from _one_language(menu, office)
+    yield from _transfers_to_goodbye(menu)
 
 
 # ---- languages ----------------------------------------------------------------------------------
@@ -62,6 +65,19 @@ def _without_text(prompt: str, office: Office, catalogue: Catalogue) -> Iterator
     for language in missing:
         if language in catalogue.languages:  # one without any text is told of as a whole
             yield f"{prompt!r} has no text in {language!r}: it is heard in bokmål"
+
+
+def _one_language(menu: Menu, office: Office) -> Found:
+    """Keys to a choice that an office has not. On the way to elsewhere it is passed by, and nobody notices."""
+    keys = [
+        f"{name}.{key}"
+        for name, node in menu.node.items()
+        for key, target in getattr(node, "keys", {}).items()
+        if menu.node[target].kind == "language"
+    ]
+    if keys and len(office.languages) == 1:
+        what = f"office {office.office_no} has one language, but these keys lead to a choice of languages"
+        yield "node", f"{what}: {', '.join(keys)}; remove them and what tells of them, or add a language"
 
 
 # ---- keys ---------------------------------------------------------------------------------------
@@ -140,3 +156,25 @@ def _told(item: str, catalogue: Catalogue) -> list[tuple[str, str]]:
     return [
         (found[0].lower(), found[1]) for found in re.finditer(pattern, catalogue.text(item), re.IGNORECASE)
     ]
+
+
+# ---- nobody answered ----------------------------------------------------------------------------
+
+
+def _transfers_to_goodbye(menu: Menu) -> Found:
+    """Where nobody answers and the call is to end, the caller is put on the list unasked."""
+    for name in unlisted(menu):
+        node: Any = menu.node[name]
+        if node.kind in ("transfer", "on_call") and _ends_unlisted(menu, node.next):
+            what = (
+                "leads to a goodbye without a register node: whoever nobody answered is put on the list there"
+            )
+            yield f"node.{name}.next", f"{what}; lead to a register node instead"
+
+
+def _ends_unlisted(menu: Menu, name: str) -> bool:
+    """Whether a caller who presses nothing comes to a goodbye before a register node. No menu lets them go round."""
+    node = menu.node[name]
+    while node.kind not in ("goodbye", "register"):
+        node = menu.node[node.none if node.kind == "status" else str(node.silent)]
+    return node.kind == "goodbye"

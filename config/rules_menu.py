@@ -31,7 +31,10 @@ _ADD_IT = "add it to numbers.allow in tast1.toml to ring it"
 _NOT_RUNG = {
     Refusal.PREMIUM: f"is an 8xx or special-rate number; {_ADD_IT}",
     Refusal.SHORT: f"is a short number; write +47 before it, and {_ADD_IT}; a desk's extension cannot be rung",
-    Refusal.EMERGENCY: "is an emergency or help line number, which can never be rung",
+    Refusal.EMERGENCY: (
+        "is an emergency or help line number, which can never be rung; "
+        "use the centre's ordinary eight-digit number, or say the number in a prompt"
+    ),
 }
 """Of the number a transfer rings; the other refusals are those of offices.toml."""
 
@@ -234,21 +237,34 @@ def _silent_ways(menu: Menu, name: str, listed: bool) -> Iterator[tuple[str, boo
 
 def _unregistered(menu: Menu) -> Found:
     """(key, node) for each way by which a caller who is not on the list comes to where they must be."""
+    for key, name in _unlisted_ways(menu):
+        node = menu.node.get(name)
+        if node is not None and node.kind in AFTER_REGISTERING:
+            yield key, name
+
+
+def unlisted(menu: Menu) -> tuple[str, ...]:
+    """Nodes that a caller can be at who is not on the list."""
+    return tuple(dict.fromkeys(name for _, name in _unlisted_ways(menu) if name in menu.node))
+
+
+def _unlisted_ways(menu: Menu) -> Found:
+    """(key, node) for each way that a caller can take who is not on the list."""
     seen: set[str] = set()
     waiting = [("start", menu.start)]
     while waiting:
         key, name = waiting.pop(0)
+        yield key, name
         node = menu.node.get(name)
-        if node is not None and node.kind in AFTER_REGISTERING:
-            yield key, name
-        elif node is not None and name not in seen:
-            seen.add(name)
-            if node.kind == "status":
-                waiting.append((f"node.{name}.none", node.none))
-            elif node.kind != "register":
-                waiting += [(f"node.{name}.{way}", target) for way, target in node.edges()]
-            if menu.zero is not None and node.kind in ("choose", "language"):
-                waiting.append(("zero", menu.zero))
+        if node is None or node.kind in AFTER_REGISTERING or name in seen:
+            continue
+        seen.add(name)
+        if node.kind == "status":
+            waiting.append((f"node.{name}.none", node.none))
+        elif node.kind != "register":
+            waiting += [(f"node.{name}.{way}", target) for way, target in node.edges()]
+        if menu.zero is not None and node.kind in ("choose", "language"):
+            waiting.append(("zero", menu.zero))
 
 
 # ---- what is said and rung ----------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+47116117"'),
-            "node.person.to: +47116… is an emergency or help line number, which can never be rung",
+            "node.person.to: +47116… is an emergency or help line number, which can never be rung; use the centre's ordinary eight-digit number, or say",
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "40001234"'),
@@ -332,6 +332,29 @@ def test_keys_of_a_promise_that_no_prompt_tells_of(
 ) -> None:
     """As of a question's; but not one that leads where silence leads."""
     assert advice(tmp_path, changed(old, new)) == said
+
+
+def test_a_language_question_for_one_language(tmp_path: Path) -> None:
+    """Keys that lead to it are told of, for each office that has one language."""
+    told = [line for line in advice(tmp_path, shipped_menu(), '["nb"]') if "language" in line]
+    keys = "these keys lead to a choice of languages: greeting.2, promise.5, status.5; remove them"
+    assert len(told) == 2
+    for office_no, line in zip(("9001", "9002"), told, strict=True):
+        assert line.startswith(f"menu.toml: node: office {office_no} has one language, but {keys}")
+
+
+@pytest.mark.parametrize(
+    ("following", "is_told"),
+    [("goodbye", True), ("status_hours", True), ("status_none", False), ("register", False)],
+)
+def test_a_transfer_that_ends_in_a_goodbye(tmp_path: Path, following: str, is_told: bool) -> None:
+    """Whoever nobody answered is put on the list there; no warning where they are asked before, or were on it."""
+    housing = f'[node.housing]\nkind = "transfer"\nto = "+4773001234"\nnext = "{following}"\n'
+    told = advice(tmp_path, changed('2 = "language"', '2 = "language", 4 = "housing"') + housing)
+    said = "menu.toml: node.housing.next: leads to a goodbye without a register node: whoever nobody answered is put on"
+    assert [line.startswith(said) for line in told if "goodbye" in line] == [True] * is_told
+    late = changed('1 = "goodbye", 2 = "number"', '1 = "housing", 2 = "number"') + housing
+    assert [line for line in advice(tmp_path, late) if "goodbye" in line] == []
 
 
 def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
