@@ -58,7 +58,7 @@ def shipped_menu() -> str:
 def read_menu(
     table: dict[str, Any], offices: list[Office], around: Around
 ) -> tuple[Menu | None, list[tuple[str, str]]]:
-    """The menu, or None, and what is wrong with it for these offices, key by key."""
+    """The menu, or None, and what is wrong with it for these offices, key by key; there need be none."""
     nodes = table.get("node")
     problems = [
         (key, "unknown key; a menu has start, zero and [node.NAME] tables")
@@ -80,8 +80,10 @@ def read_menu(
     problems += _node_problems(menu, around)
     if not any(isinstance(node, dict) and node.get("kind") == "goodbye" for node in nodes.values()):
         problems.append(("node", "no goodbye node: no call ever ends"))
+    for languages in {office.languages: None for office in offices} or ((),):
+        problems += _said_problems(menu, languages, around.catalogue)
     for office in offices:
-        problems += _office_problems(menu, office, around.catalogue)
+        problems += _office_problems(menu, office)
     return None if problems else menu, _in_order(problems, nodes)
 
 
@@ -334,22 +336,25 @@ def _greeting_problems(menu: Menu, name: str) -> Found:
             )
 
 
-def _office_problems(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
+def _office_problems(menu: Menu, office: Office) -> Found:
     """What is wrong with a menu for one office."""
-    for name, node in menu.node.items():
-        for where, prompt in node.said():
-            yield from _prompt_problems(f"node.{name}.{where}", prompt, office, catalogue)
     languages = len(office.languages)
     if languages > 9 and any(node.kind == "language" for node in menu.node.values()):
         yield "node", f"{languages} languages do not fit on the keys 1 to 9"
 
 
+def _said_problems(menu: Menu, languages: tuple[str, ...], catalogue: Catalogue) -> Found:
+    for name, node in menu.node.items():
+        for where, prompt in node.said():
+            yield from _prompt_problems(f"node.{name}.{where}", prompt, languages, catalogue)
+
+
 def emergency_problems(office: Office, catalogue: Catalogue) -> Found:
     """What is wrong with the prompt an office has chosen for its emergency numbers."""
-    return _prompt_problems("emergency_prompt", office.emergency_prompt, office, catalogue)
+    return _prompt_problems("emergency_prompt", office.emergency_prompt, office.languages, catalogue)
 
 
-def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue) -> Found:
+def _prompt_problems(key: str, prompt: str, languages: tuple[str, ...], catalogue: Catalogue) -> Found:
     language, prompt_id = "", prompt
     if "/" in prompt:
         try:
@@ -362,7 +367,7 @@ def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue
         yield key, f"there is no prompt {prompt_id!r}{hint} `tast1 prompts list` shows them all"
         return
     complete = () if prompt_id.startswith(OWN) else COMPLETE
-    wanted = [language] if language else [name for name in office.languages if name in complete]
+    wanted = [language] if language else [name for name in languages if name in complete]
     for name in wanted:
         if name != BASE_LANGUAGE and catalogue.resolve(name, prompt_id) != f"{name}/{prompt_id}":
             yield key, f"the prompt {prompt_id!r} is missing in {name!r}"

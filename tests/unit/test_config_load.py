@@ -223,7 +223,7 @@ def test_a_file_that_is_not_ours_is_told(folder: Path) -> None:
     (told,) = problems(folder)
     assert (
         str(told)
-        == "office.toml: not a file of Tast 1: tast1.toml, offices.toml, staff.toml, prompts.toml and the menus that offices name are"
+        == 'office.toml: not a file of Tast 1: if it is a menu, name it at an office (menu = "office.toml"); else keep it in another folder'
     )
 
 

@@ -366,7 +366,57 @@ def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
             'name = "Nav Storvik"', 'name = "Nav Storvik"\nmenu = "storvik.toml"'
         )
     )
-    with pytest.raises(ConfigError, match=r"storvik\.toml: missing"):
+    missing = (
+        "offices.toml: office[2].menu: there is no 'storvik.toml' in this folder, the menu of office 9002"
+    )
+    with pytest.raises(ConfigError) as error:
         load(tmp_path, {}, line="simulated")
+    assert [str(problem) for problem in error.value.problems] == [f"{missing}; put it there"]
+    (tmp_path / "sorvik.toml").write_text(shipped_menu(), "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {}, line="simulated")
+    named = 'sorvik.toml: not a file of Tast 1: if it is a menu, name it at an office (menu = "sorvik.toml"); else keep it'
+    assert [str(problem) for problem in error.value.problems] == [
+        f"{named} in another folder", f"{missing}; did you mean 'sorvik.toml'?",
+    ]  # fmt: skip
+    (tmp_path / "sorvik.toml").unlink()
     (tmp_path / "storvik.toml").write_text(shipped_menu(), "utf-8")
     assert set(load(tmp_path, {}, line="simulated").menus) == {"menu.toml", "storvik.toml"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('name = "Nav Lillevik"', 'name = "Nav Lillevik'), ('urgent_limit = "2h"', 'urgent_limit = "soon"')],
+)
+def test_an_error_of_the_offices_hides_none_of_the_menus(tmp_path: Path, old: str, new: str) -> None:
+    """Whatever can be checked without an office is; files that could be a menu are no strangers then."""
+    menu = changed('"intake.when",', '"intake.whenn",').replace(
+        'next = "goodbye_withdrawn"', 'next = "nowhere"'
+    )
+    problems(tmp_path, menu)
+    (tmp_path / "storvik.toml").write_text(menu, "utf-8")
+    offices = tmp_path / "offices.toml"
+    text = offices.read_text("utf-8").replace(
+        'name = "Nav Storvik"', 'name = "Nav Storvik"\nmenu = "storvik.toml"'
+    )
+    assert old in text
+    offices.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {}, line="simulated")
+    told = [(problem.file, problem.key) for problem in error.value.problems]
+    for file in ("menu.toml", "storvik.toml"):
+        assert (file, "node.when.say[1]") in told
+        assert (file, "node.withdraw.next") in told
+    assert "offices.toml" in {file for file, _ in told}
+    assert not any("not a file of Tast 1" in problem.message for problem in error.value.problems)
+
+
+def test_offices_under_a_name_like_theirs(tmp_path: Path) -> None:
+    """Named as what it could be, and not taken for a menu."""
+    problems(tmp_path, shipped_menu())
+    (tmp_path / "offices.toml").rename(tmp_path / "office.toml")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {}, line="simulated")
+    (told,) = error.value.problems
+    assert told.file == "offices.toml"
+    assert told.message.endswith("; is it 'office.toml'?")
