@@ -8,9 +8,9 @@ Secrets come from the environment only.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -249,5 +249,29 @@ def _validate(model: type[M], table: object, file: str, prefix: str, draft: Draf
         return model.model_validate(table)
     except ValidationError as error:
         for item in error.errors(include_input=False, include_url=False):
-            draft.add(file, error_words.place(prefix, item["loc"]), error_words.message(item))
+            draft.add(file, error_words.place(prefix, item["loc"]), _words(model, dict(item)))
         return None
+
+
+def _words(model: type[BaseModel], error: dict[str, Any]) -> str:
+    """One of pydantic's errors, in words that know the tables of this model."""
+    *tables, key = error["loc"] or ("",)
+    if model is Office and error["type"] == "tuple_type" and key == "special_days":
+        return "write [[office.special_days]], two brackets, for each day"
+    if error["type"] != "extra_forbidden":
+        return error_words.message(error)
+    if model is Office and tables and key in Office.model_fields:
+        return f"{key} belongs to the office: move it above [office.phone_hours]"
+    inner: type[BaseModel] | None = model
+    for name in tables:
+        if inner is not None and isinstance(name, str) and name in inner.model_fields:
+            inner = next(_models(inner.model_fields[name].annotation), None)
+    near = error_words.meant(key, inner.model_fields) if inner is not None else None
+    return error_words.message(error) if near is None else f"unknown key; did you mean {near!r}?"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

@@ -124,9 +124,7 @@ def _node_words(kind: str, error: dict[str, Any]) -> str:
     key = error["loc"][1] if len(error["loc"]) > 1 else ""
     match error["type"], key:
         case "extra_forbidden", _:
-            keys = [name for name in MODELS[kind].model_fields if name != "kind"]
-            an = "an" if kind[0] in "aeiou" else "a"
-            return f"unknown key{did_you_mean(key, keys)} {an} {kind} node has: {', '.join(keys)}"
+            return _unknown_key(kind, key)
         case "missing", _ if key in WAYS:
             return "missing: name the node that follows"
         case (("missing" | "too_short"), "say"):
@@ -136,6 +134,14 @@ def _node_words(kind: str, error: dict[str, Any]) -> str:
         case "string_pattern_mismatch", "keys":
             return "write one digit, 1 to 9"
     return message(error)
+
+
+def _unknown_key(kind: str, key: str) -> str:
+    if key in ("start", "zero"):
+        return f"{key} stands at the top of the file, above the first [node...]"
+    keys = [name for name in MODELS[kind].model_fields if name != "kind"]
+    an = "an" if kind[0] in "aeiou" else "a"
+    return f"unknown key{did_you_mean(key, keys)} {an} {kind} node has: {', '.join(keys)}"
 
 
 def _ways(node: object) -> Found:
@@ -148,6 +154,21 @@ def _ways(node: object) -> Found:
                 yield f"keys.{key}", target
 
 
+def _ways_known(node: object) -> bool:
+    """Whether every way on could be read, of a node as it stands in the file."""
+    if not isinstance(node, dict):
+        return False
+    keys = node.get("keys", {})
+    targets = [
+        *(node[key] for key in WAYS if key in node),
+        *(keys.values() if isinstance(keys, dict) else [0]),
+    ]
+    model = MODELS.get(str(node.get("kind")))
+    wanted = () if model is None else (n for n, field in model.model_fields.items() if field.is_required())
+    missing = [name for name in wanted if name in (*WAYS, "keys") and name not in node]
+    return not missing and all(isinstance(target, str) for target in targets)
+
+
 def _target_problems(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
     if table.get("start") is None:
         yield "start", f"missing: name the node the call begins with, one of: {', '.join(nodes)}"
@@ -155,10 +176,9 @@ def _target_problems(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
     named += [(f"node.{name}.{key}", target) for name, node in nodes.items() for key, target in _ways(node)]
     for key, target in named:
         if not isinstance(target, str) or target not in nodes:
-            yield (
-                key,
-                f"there is no node {target!r}{did_you_mean(target, nodes)} there are: {', '.join(nodes)}",
-            )
+            near = meant(target, nodes)
+            hint = f" there are: {', '.join(nodes)}" if near is None else f" did you mean {near!r}?"
+            yield key, f"there is no node {target!r};{hint}"
 
 
 def _meant(target: object, nodes: dict[str, Any]) -> str | None:
@@ -172,12 +192,12 @@ def _meant(target: object, nodes: dict[str, Any]) -> str | None:
 
 
 def _unreached(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
-    """Not told where a name leads nowhere and nobody can guess where it should: it could be to any of them."""
+    """Not told where a way leads nowhere and nobody can guess where it should: it could be to any of them."""
     seen: set[str] = set()
     waiting = [table.get("start"), *([table["zero"]] if "zero" in table else [])]
     while waiting:
         name = _meant(waiting.pop(), nodes)
-        if name is None:
+        if name is None or not _ways_known(nodes[name]):
             return
         if name not in seen:
             seen.add(name)

@@ -139,8 +139,13 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         (changed('[node.when]\nkind = "choose"\n', "[node.when]\n"), "node.when.kind: missing: write one of: say, choose"),
         (
             changed('3 = "when", 4 = "discreet"', '3 = "wen", 4 = "discreet"'),
-            "node.promise.keys.3: there is no node 'wen'; did you mean 'when'? there are: greeting, language",
+            "node.promise.keys.3: there is no node 'wen'; did you mean 'when'?",
         ),
+        (changed('kind = "language"', 'kind = "language"\nzero = "person"'), "node.language.zero: zero stands at the top of the file, above"),
+        (changed('start = "greeting"', "start = greeting"), 'not TOML: write text in quotes, as in "..." (column 9)'),
+        (changed('2 = "language"', "2 = language"), 'not TOML: write text in quotes, as in "..." (column 30)'),
+        (changed("until = 16:00:00", "until = 16:00"), "not TOML: write a time without quotes, as in 16:00:00"),
+        (changed("discreet = true", "discreet = True"), "not TOML: write true or false, in small letters"),
         (changed('next = "goodbye_withdrawn"', 'next = "xyz"'), "there is no node 'xyz'; there are: greeting"),
         (changed('keys = { 1 = "register"', 'keys = { 0 = "register", 1 = "register"'), "(zero); use another digit, or remove zero"),
         (changed('2 = "language"', '12 = "language"'), "node.greeting.keys.12: write one digit, 1 to 9"),
@@ -420,3 +425,19 @@ def test_offices_under_a_name_like_theirs(tmp_path: Path) -> None:
     (told,) = error.value.problems
     assert told.file == "offices.toml"
     assert told.message.endswith("; is it 'office.toml'?")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('keys = { 1 = "register", 2 = "language", 3 = "status" }', "keys = 3"),
+        ('keys = { 1 = "register", 2 = "language", 3 = "status" }\n', ""),
+        ('silence = "register"\n\n[node.language]', "silence = 3\n\n[node.language]"),
+        ('kind = "closed"\nnext = "promise"', 'kind = "closed"\nnxt = "promise"'),
+    ],
+)
+def test_ways_that_could_not_be_read_leave_nobody_alone(tmp_path: Path, old: str, new: str) -> None:
+    """One error, and not one more for each node that follows."""
+    told = problems(tmp_path, changed(old, new))
+    assert told
+    assert not any("nobody ever comes here" in line for line in told), told
