@@ -11,7 +11,8 @@ from typing import Any
 
 from config.menu import Menu
 from config.model import Office
-from config.rules_menu import Found, prompt_id_of, unlisted
+from config.rules_menu import prompt_id_of
+from config.rules_ways import Found, unlisted
 from ivr.prompts import BASE_LANGUAGE, Catalogue, bare_language, split_item
 
 _KEYS_TOLD = {
