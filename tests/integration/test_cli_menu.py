@@ -239,6 +239,11 @@ def test_a_picture_says_all_that_callers_hear() -> None:
     housing = TransferNode(kind="transfer", to="+4773001234", next="register")
     words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": housing}}))
     assert "(ringer +4773001234)" in words
+    assert "(den som svarer, taster 1)" not in words
+    screened = housing.model_copy(update={"accept": True})
+    words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": screened}}))
+    assert "(den som svarer, taster 1)" in words
+    assert "når det er stengt: åpningstidene etter første" in " ".join(words)
     said = " ".join(words)
     for node in menu.node.values():
         for prompt in node.prompts:
