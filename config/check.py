@@ -12,7 +12,7 @@ from typing import Any
 from config.advice_menu import emergency_in_bokmal, menu_advice
 from config.advice_office import special_day_advice
 from config.model import Config, Secrets
-from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
+from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
 from config.rules_service import LOCAL_PBX_SECRET
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
@@ -35,7 +35,8 @@ def warnings(config: Config) -> tuple[Problem, ...]:
     for name, menu in config.menus.items():
         users = [office for office in config.offices if office.menu == name]
         told += (Problem(name, at, message) for at, message in menu_advice(menu, users, catalogue))
-    return tuple(dict.fromkeys(told))
+    numbers = [office.office_no for office in config.offices]
+    return tuple(with_office(problem, numbers) for problem in dict.fromkeys(told))
 
 
 def _language_warnings(language: str) -> Iterator[str]:

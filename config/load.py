@@ -40,6 +40,7 @@ from config.problems import (
     Problem,
     Table,
     numbered,
+    with_office,
 )
 from ivr.prompts import Catalogue
 
@@ -87,7 +88,8 @@ def load(
     read = _read_menus(folder, offices, catalogue.with_own(own), draft) if menus else {}
     _check_emergency_prompts(offices, catalogue.with_own(own), draft)
     if draft.problems or settings is None:
-        raise ConfigError(tuple(draft.problems))
+        numbers = [office.get("office_no") for office in draft.offices or ()]
+        raise ConfigError(tuple(with_office(problem, numbers) for problem in draft.problems))
     return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=read, prompts=own)
 
 
@@ -166,8 +168,7 @@ def _menu_files(folder: Path, draft: Draft) -> list[str]:
         else:
             near = error_words.meant(name, others)
             hint = "put it there" if near is None else f"did you mean {near!r}?"
-            who = f"the menu of office {office.get('office_no')}"
-            draft.add(OFFICES_FILE, f"{key}.menu", f"there is no {name!r} in this folder, {who}; {hint}")
+            draft.add(OFFICES_FILE, f"{key}.menu", f"there is no {name!r} in this folder; {hint}")
     return list(dict.fromkeys(found))
 
 

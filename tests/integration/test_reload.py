@@ -335,7 +335,7 @@ async def test_the_command(
         "Needs a restart, and is not in force yet:",
         "  tast1.toml: service.log_level",
         "Warnings:",
-        "  offices.toml: office[1].languages: the prompts in 'uk' are not reviewed by a native speaker yet",
+        "  offices.toml: office[1].languages: the prompts in 'uk' are not reviewed by a native speaker yet (office 9001)",
     ]
     edit(folder, "offices.toml", BAD)
     assert await asyncio.to_thread(main, command) == 1

@@ -121,8 +121,8 @@ def test_check_warns_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     why = "the prompts in 'en' are not reviewed by a native speaker yet"
     assert text.splitlines()[-5:-2] == [
         "# warnings: this can be used as it is, but",
-        f"# offices.toml: office[1].languages: {why}",
-        f"# offices.toml: office[2].languages: {why}",
+        f"# offices.toml: office[1].languages: {why} (office 9001)",
+        f"# offices.toml: office[2].languages: {why} (office 9002)",
     ]
 
 
@@ -138,10 +138,10 @@ def test_check_warns_of_the_languages_of_an_office(tmp_path: Path) -> None:
     where = "# offices.toml: office[1].languages:"
     silent = "sentence by sentence, what is not recorded is heard in bokmål"
     assert told.partition("# warnings")[2].splitlines()[1:-2] == [
-        f"{where} the prompts in 'uk' are not reviewed by a native speaker yet",
-        f"{where} the prompts in 'so' are not reviewed by a native speaker yet",
-        f"{where} no synthetic voice speaks 'so': {silent}",
-        f"{where} no synthetic voice speaks 'sma': {silent}",
+        f"{where} the prompts in 'uk' are not reviewed by a native speaker yet (office 9001)",
+        f"{where} the prompts in 'so' are not reviewed by a native speaker yet (office 9001)",
+        f"{where} no synthetic voice speaks 'so': {silent} (office 9001)",
+        f"{where} no synthetic voice speaks 'sma': {silent} (office 9001)",
     ]
 
 

@@ -367,4 +367,7 @@ def test_special_days_in_one_bracket(folder: Path, edit: Edit) -> None:
     edit("offices.toml", "[[office.special_days]]\ndate = 2026-12-31", "[office.none]\nx = 2026-12-31")
     edit("offices.toml", "[[office.special_days]]", "[office.special_days]")
     told = {problem.key: problem.message for problem in problems(folder)}
-    assert told["office[1].special_days"] == "write [[office.special_days]], two brackets, for each day"
+    assert (
+        told["office[1].special_days"]
+        == "write [[office.special_days]], two brackets, for each day (office 9001)"
+    )

@@ -371,18 +371,16 @@ def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
             'name = "Nav Storvik"', 'name = "Nav Storvik"\nmenu = "storvik.toml"'
         )
     )
-    missing = (
-        "offices.toml: office[2].menu: there is no 'storvik.toml' in this folder, the menu of office 9002"
-    )
+    missing = "offices.toml: office[2].menu: there is no 'storvik.toml' in this folder"
     with pytest.raises(ConfigError) as error:
         load(tmp_path, {}, line="simulated")
-    assert [str(problem) for problem in error.value.problems] == [f"{missing}; put it there"]
+    assert [str(problem) for problem in error.value.problems] == [f"{missing}; put it there (office 9002)"]
     (tmp_path / "sorvik.toml").write_text(shipped_menu(), "utf-8")
     with pytest.raises(ConfigError) as error:
         load(tmp_path, {}, line="simulated")
     named = 'sorvik.toml: not a file of Tast 1: if it is a menu, name it at an office (menu = "sorvik.toml"); else keep it'
     assert [str(problem) for problem in error.value.problems] == [
-        f"{named} in another folder", f"{missing}; did you mean 'sorvik.toml'?",
+        f"{named} in another folder", f"{missing}; did you mean 'sorvik.toml'? (office 9002)",
     ]  # fmt: skip
     (tmp_path / "sorvik.toml").unlink()
     (tmp_path / "storvik.toml").write_text(shipped_menu(), "utf-8")

@@ -119,7 +119,7 @@ def test_an_offices_own_emergency_numbers(folder: Path) -> None:
     assert [office.emergency_prompt for office in config.offices] == [
         "office.emergency", "intake.emergency_numbers",
     ]  # fmt: skip
-    told = "offices.toml: office[1].emergency_prompt: 'office.emergency' has no text in 'en': it is heard in bokmål"
+    told = "offices.toml: office[1].emergency_prompt: 'office.emergency' has no text in 'en': it is heard in bokmål (office 9001)"
     assert told in map(str, warnings(config))
     (refused,) = problems(folder, OWN)
     assert refused.startswith(
