@@ -202,6 +202,8 @@ def _announcement(config: Config, secrets: Secrets) -> str:
 
 def _check(options: argparse.Namespace) -> int:
     code, text = cli_policy.check_command(options.config, os.environ)
+    if code:
+        print(f"The configuration in {options.config.resolve()} has errors:", file=sys.stderr, flush=True)
     print(text)
     return code
 

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -206,15 +207,24 @@ def _try(options: argparse.Namespace) -> int:
         if caller is None:
             raise ValueError(f"not a telephone number: {options.caller!r}; write it as +47 and eight digits")
     keys = None if options.keys is None else answers(options.keys)
+    office_of(config, options.office_no)
     played = try_menu(config, options.office_no, at, caller, keys, listed=options.listed)
+    _tell_folder(options)
     print(as_json(asyncio.run(played)))
     return 0
 
 
 def _draw(options: argparse.Namespace) -> int:
     config = load(options.config, os.environ, line=LineName.SIMULATED)
-    print(draw_command(config, options.office_no))
+    picture = draw_command(config, options.office_no)
+    _tell_folder(options)
+    print(picture)
     return 0
+
+
+def _tell_folder(options: argparse.Namespace) -> None:
+    """Not where the picture or the requests go: they can be somebody else's input."""
+    print(f"with the configuration in {options.config.resolve()}", file=sys.stderr, flush=True)
 
 
 async def try_menu(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from config.check import effective
+from config.check import effective, warnings
 from config.load import ConfigError, load, load_secrets
 from config.model import Config, Office
 from scheduler.calendar import NeverOpen, OfficeCalendar
@@ -39,7 +39,10 @@ def check_command(folder: Path, environ: Mapping[str, str]) -> tuple[int, str]:
     """(exit code, text): 0 and the effective configuration, or 1 and every error as `file: key: message`."""
     try:
         config = load(folder, environ)
-        return 0, effective(config, load_secrets(environ, config)).rstrip("\n")
+        text = effective(config, load_secrets(environ, config))
+        told = len(warnings(config))
+        count = {0: "no warnings", 1: "1 warning"}.get(told, f"{told} warnings")
+        return 0, f"# the configuration in {folder.resolve()}\n\n{text}\n# no errors, {count}"
     except ConfigError as error:
         return 1, str(error)
 

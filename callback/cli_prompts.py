@@ -57,7 +57,7 @@ def _render(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    config = load(options.config, os.environ, line=LineName.SIMULATED)
+    config = load(options.config, os.environ, line=LineName.SIMULATED, menus=False)
     print(export_command(Catalogue.load().with_own(config.prompts), options.folder))
     return 0
 
@@ -68,7 +68,7 @@ def _with_prompts(
     configure_logging("error")  # what the library warns of, `problems` says better
     if options.language is not None and _TAG.fullmatch(options.language) is None:
         raise ValueError(f'not a language: {options.language!r}; write for example "nb" or "nb.slow"')
-    config = load(options.config, os.environ, line=LineName.SIMULATED)
+    config = load(options.config, os.environ, line=LineName.SIMULATED, menus=False)
     tags = prompt_tags(config) if options.language is None else [options.language]
     library = prompt_library(options.data)
     library.use_own(config.prompts)

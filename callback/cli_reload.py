@@ -71,4 +71,6 @@ def _told(answer: Mapping[str, list[str]]) -> str:
         ("The exchange must be told of this too (tast1 pbx config):", answer["needs_exchange"]),
     )
     lines = [line for head, items in headed if items for line in (head, *(f"  {item}" for item in items))]
-    return "\n".join(lines or ["Nothing had changed."])
+    warnings = [f"  {item}" for item in answer.get("warnings", [])]
+    warned = ["Warnings:", *warnings] if warnings else []
+    return "\n".join([*(lines or ["Nothing had changed."]), *warned])

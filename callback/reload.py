@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -14,6 +15,7 @@ from callback.access import Access
 from callback.desk import Desk
 from callback.web.context import LastReload
 from config.changes import Changes, by_number, changes, merged
+from config.check import warnings
 from config.load import ConfigError, Problem
 from config.model import Config
 from config.problems import OFFICES_FILE
@@ -54,7 +56,8 @@ class Reloader:
                 self.last = LastReload(self._desk.clock.now(), problems=tuple(map(str, error.problems)))
                 log.warning("configuration_refused", problems=len(error.problems))
                 raise
-            made = changes(self._desk.config, found)
+            told = tuple(map(str, await asyncio.to_thread(warnings, found)))
+            made = replace(changes(self._desk.config, found), warnings=told)
             self._desk.use_config(config)
             self._access.use_config(config)
             self._used(config)

@@ -30,6 +30,8 @@ class Changes:
     """Not in force until the service starts again."""
     needs_exchange: tuple[str, ...] = ()
     """Of `changed`: what the exchange learns from new files of `tast1 pbx config`."""
+    warnings: tuple[str, ...] = ()
+    """What `tast1 check` warns of in the new configuration."""
 
 
 def merged(old: Config, new: Config) -> Config:

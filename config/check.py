@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from config.advice_menu import emergency_in_bokmal, menu_advice
+from config.advice_office import special_day_advice
 from config.model import Config, Secrets
-from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem
-from config.rules_menu import emergency_in_bokmal, spoken_in_bokmal, untold_keys
+from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
 from config.rules_service import LOCAL_PBX_SECRET
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
@@ -29,15 +30,13 @@ def warnings(config: Config) -> tuple[Problem, ...]:
         if config.on_call(office) is None:
             message = "nobody of the office in staff.toml has this number: nobody is rung for what is urgent"
             told.append(Problem(OFFICES_FILE, f"{key}.fallback_number", message))
-        for at, message in emergency_in_bokmal(office, catalogue):
+        for at, message in (*emergency_in_bokmal(office, catalogue), *special_day_advice(office)):
             told.append(Problem(OFFICES_FILE, f"{key}.{at}", message))
-        if office.menu in config.menus:
-            for rule in (spoken_in_bokmal, untold_keys):
-                told += (
-                    Problem(office.menu, at, message)
-                    for at, message in rule(config.menu_of(office), office, catalogue)
-                )
-    return tuple(dict.fromkeys(told))
+    for name, menu in config.menus.items():
+        users = [office for office in config.offices if office.menu == name]
+        told += (Problem(name, at, message) for at, message in menu_advice(menu, users, catalogue))
+    numbers = [office.office_no for office in config.offices]
+    return tuple(with_office(problem, numbers) for problem in dict.fromkeys(told))
 
 
 def _language_warnings(language: str) -> Iterator[str]:

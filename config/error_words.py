@@ -14,6 +14,8 @@ _NUMBER = "write a whole number, without quotes"
 _TEXT = 'write text in quotes, as in "..."'
 _LIST = "write a list in square brackets, as in [...]"
 _BOOL = "write true or false, without quotes"
+_TIME = "write a time without quotes, as in 16:00:00"
+_DATE = "write a date without quotes, year first: 2026-12-24"
 _PLAIN = {
     "extra_forbidden": "unknown key; check the spelling, or remove it",
     "missing": "missing: this key must be set",
@@ -28,7 +30,12 @@ _PLAIN = {
     "bool_parsing": _BOOL,
     "list_type": _LIST,
     "tuple_type": _LIST,
-    "time_type": "write a time without quotes, as in 16:00:00",
+    "time_type": _TIME,
+    "time_parsing": _TIME,
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
     "greater_than_equal": "write a number that is not less than {ge}",
     "less_than_equal": "write a number that is not greater than {le}",
     "literal_error": "write one of: {expected}",
@@ -78,6 +85,14 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 _TWICE = "stands twice; it can have one meaning only"
 _INLINE = "a { } table must stand on one line, with no comma after the last"
 _ONE_DIGIT = "write one digit, 1 to 9"
+_UNQUOTED = (
+    (r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}", _DATE),
+    (r"\d\d?([:.]\d\d)? ?- ?\d\d?([:.]\d\d)?", 'write hours in quotes, as in "09:00-15:00"'),
+    (r"\d\d?[:.]\d\d", _TIME),
+    ("True|False", "write true or false, in small letters"),
+    (r"[^\"'\[{].*", _TEXT),
+)
+"""What stands after the `=` where TOML could not read on, and what is said of it."""
 _NO_QUOTE = "a text without its closing quote"
 
 
@@ -108,5 +123,10 @@ def _syntax_words(what: str, line: str, at: int) -> str:
         return "a comma is missing in a { } table"
     if (twice := re.fullmatch(r"Cannot declare \((.*?),?\) twice", what)) is not None:
         return f"[{'.'.join(name.strip(chr(39)) for name in twice[1].split(', '))}] stands twice"
+    if what == "Invalid value" and (in_braces or "[" in before) and here.isalpha():
+        what = _TEXT
+    elif what in ("Invalid value", "Expected newline or end of document after a statement"):
+        value = line.partition("=")[2].partition("#")[0].strip()
+        what = next((words for pattern, words in _UNQUOTED if re.fullmatch(pattern, value)), what)
     what = what.replace("Cannot overwrite a value", f"a key or table that {_TWICE}")
     return re.sub(r"Duplicate inline table key ('[^']*')", rf"the key \1 {_TWICE}", what)

@@ -8,9 +8,9 @@ Secrets come from the environment only.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -40,6 +40,8 @@ from config.problems import (
     Draft,
     Problem,
     Table,
+    numbered,
+    with_office,
 )
 from ivr.prompts import Catalogue
 
@@ -60,29 +62,37 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 
 
 def load(
-    folder: Path, environ: Mapping[str, str], *, line: str | None = None, port: int | None = None
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    line: str | None = None,
+    port: int | None = None,
+    menus: bool = True,
 ) -> Config:
     """The configuration in `folder` (tast1.toml, offices.toml, staff.toml), checked as a whole.
 
     `line` and `port` stand in for `service.line` and `service.port` of the file: the command line wins.
+    Without `menus` none is read: for whoever looks for a prompt to write into one that is broken.
     `environ` is only asked which secrets are set. Raises ConfigError with every problem."""
     draft = Draft()
     overrides = {key: value for key, value in (("line", line), ("port", port)) if value is not None}
     settings = _read_settings(folder / SETTINGS_FILE, overrides, draft)
     offices, draft.offices = _read_list(folder / OFFICES_FILE, "office", Office, draft)
     people, draft.people = _read_list(folder / STAFF_FILE, "person", Person, draft)
-    _check_names(folder, draft)
+    if menus:
+        _check_names(folder, draft)
     rules_service.check_settings(draft)
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
     rules_service.check_secrets(draft, environ)
     catalogue = Catalogue.load()
     own = _read_prompts(folder, catalogue, draft)
-    menus = _read_menus(folder, offices, catalogue.with_own(own), draft)
+    read = _read_menus(folder, offices, catalogue.with_own(own), draft) if menus else {}
     _check_emergency_prompts(offices, catalogue.with_own(own), draft)
     if draft.problems or settings is None:
-        raise ConfigError(tuple(draft.problems))
-    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=menus, prompts=own)
+        numbers = [office.get("office_no") for office in draft.offices or ()]
+        raise ConfigError(tuple(with_office(problem, numbers) for problem in draft.problems))
+    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=read, prompts=own)
 
 
 def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
@@ -103,15 +113,19 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
 
 
 def _check_names(folder: Path, draft: Draft) -> None:
-    """A misspelt file name, or a file that some other program was meant to read."""
-    menus = {str(office.get("menu")) for office in draft.offices or ()} | {MENU_FILE}
-    for path in sorted(folder.glob("*.toml")):
-        if path.name not in (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, PROMPTS_FILE, *menus):
-            draft.add(
-                path.name,
-                "",
-                f"not a file of Tast 1: {SETTINGS_FILE}, {OFFICES_FILE}, {STAFF_FILE}, {PROMPTS_FILE} and the menus that offices name are",
-            )
+    """A misspelt file name, or a file that some other program was meant to read. Silent while nobody knows the menus."""
+    if draft.offices is None:
+        return
+    menus = {str(office.get("menu")) for office in draft.offices} | {MENU_FILE}
+    for name in _other_files(folder):
+        if name not in menus:
+            what = f'if it is a menu, name it at an office (menu = "{name}"); else keep it in another folder'
+            draft.add(name, "", f"not a file of Tast 1: {what}")
+
+
+def _other_files(folder: Path) -> list[str]:
+    known = (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, PROMPTS_FILE)
+    return sorted(path.name for path in folder.glob("*.toml") if path.name not in known)
 
 
 def _read_prompts(folder: Path, catalogue: Catalogue, draft: Draft) -> rules_prompts.Own:
@@ -122,15 +136,15 @@ def _read_prompts(folder: Path, catalogue: Catalogue, draft: Draft) -> rules_pro
 
 
 def _read_menus(folder: Path, offices: list[Office], catalogue: Catalogue, draft: Draft) -> dict[str, Menu]:
-    """The menu of each office, checked for each office that has it."""
+    """The menu of each office, checked for each office that has it, and by itself where none could be read."""
     menus = {}
     around = rules_menu.Around(catalogue, draft.section(NumberSettings), _answered(draft))
-    for name in dict.fromkeys(office.menu for office in offices):
+    for name in _menu_files(folder, draft):
         if name == MENU_FILE and not (folder / name).exists():
             table: Table | None = tomllib.loads(rules_menu.shipped_menu())
         else:
             table = _read_toml(folder / name, draft)
-        if table is None:
+        if table is None or (draft.offices is None and not table.keys() & {"start", "node"}):
             continue
         users = [office for office in offices if office.menu == name]
         menu, problems = rules_menu.read_menu(table, users, around)
@@ -139,6 +153,25 @@ def _read_menus(folder: Path, offices: list[Office], catalogue: Catalogue, draft
         for key, message in problems:
             draft.add(name, key, message)
     return menus
+
+
+def _menu_files(folder: Path, draft: Draft) -> list[str]:
+    """Those that offices name, also broken offices; or all that could be one, while the offices cannot be read."""
+    others = _other_files(folder)
+    if draft.offices is None:
+        return others
+    found = []
+    for key, office in numbered(draft.offices, "office"):
+        name = office.get("menu", MENU_FILE)
+        if not isinstance(name, str):
+            continue
+        if name == MENU_FILE or (folder / name).is_file():
+            found.append(name)
+        else:
+            near = error_words.meant(name, others)
+            hint = "put it there" if near is None else f"did you mean {near!r}?"
+            draft.add(OFFICES_FILE, f"{key}.menu", f"there is no {name!r} in this folder; {hint}")
+    return list(dict.fromkeys(found))
 
 
 def _check_emergency_prompts(offices: list[Office], catalogue: Catalogue, draft: Draft) -> None:
@@ -202,7 +235,9 @@ def _read_toml(path: Path, draft: Draft) -> Table | None:
         text = path.read_bytes().decode("utf-8-sig")  # -sig: Notepad's byte order mark
         return tomllib.loads(text)
     except FileNotFoundError:
-        draft.add(path.name, "", f"missing; it was expected at {path}")
+        near = error_words.meant(path.name, _other_files(path.parent))
+        hint = "" if near is None else f"; is it {near!r}?"
+        draft.add(path.name, "", f"missing; it was expected at {path}{hint}")
     except OSError as error:
         draft.add(path.name, "", f"cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:
@@ -217,5 +252,29 @@ def _validate(model: type[M], table: object, file: str, prefix: str, draft: Draf
         return model.model_validate(table)
     except ValidationError as error:
         for item in error.errors(include_input=False, include_url=False):
-            draft.add(file, error_words.place(prefix, item["loc"]), error_words.message(item))
+            draft.add(file, error_words.place(prefix, item["loc"]), _words(model, dict(item)))
         return None
+
+
+def _words(model: type[BaseModel], error: dict[str, Any]) -> str:
+    """One of pydantic's errors, in words that know the tables of this model."""
+    *tables, key = error["loc"] or ("",)
+    if model is Office and error["type"] == "tuple_type" and key == "special_days":
+        return "write [[office.special_days]], two brackets, for each day"
+    if error["type"] != "extra_forbidden":
+        return error_words.message(error)
+    if model is Office and tables and key in Office.model_fields:
+        return f"{key} belongs to the office: move it above [office.phone_hours]"
+    inner: type[BaseModel] | None = model
+    for name in tables:
+        if inner is not None and isinstance(name, str) and name in inner.model_fields:
+            inner = next(_models(inner.model_fields[name].annotation), None)
+    near = error_words.meant(key, inner.model_fields) if inner is not None else None
+    return error_words.message(error) if near is None else f"unknown key; did you mean {near!r}?"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

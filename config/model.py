@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date, time, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -74,14 +75,13 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-def _parse_hours(text: Any) -> Any:
+def _parse_hours(text: Any, closed: str = "") -> Any:
+    """`closed`: what to write instead where there are no hours."""
     if not isinstance(text, str):
         return text
     match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text.strip())
     if match is None:
-        raise ValueError(
-            f'not opening hours: {text!r}; write for example "09:00-15:00", or leave the day out if closed'
-        )
+        raise ValueError(f'not hours: {text!r}; write for example "09:00-15:00"{closed}')
     h1, m1, h2, m2 = map(int, match.groups())
     opens, closes = time(h1, m1), time(h2, m2)
     if opens >= closes:
@@ -98,18 +98,39 @@ class _HoursModel(Model):
 
 
 Hours = Annotated[_HoursModel, BeforeValidator(_parse_hours), PlainSerializer(str)]
+DayHours = Annotated[
+    _HoursModel,
+    BeforeValidator(partial(_parse_hours, closed=", or leave the day out if closed")),
+    PlainSerializer(str),
+]
+SpecialPhoneHours = Annotated[
+    _HoursModel,
+    BeforeValidator(
+        partial(_parse_hours, closed=", or leave the key phone_hours out: then the office is closed that day")
+    ),
+    PlainSerializer(str),
+]
+SpecialDropInHours = Annotated[
+    _HoursModel,
+    BeforeValidator(
+        partial(
+            _parse_hours, closed=", or leave the key drop_in_hours out: then there is no drop-in that day"
+        )
+    ),
+    PlainSerializer(str),
+]
 
 
 class WeekHours(Model):
     """Opening hours per weekday; a day left out is closed."""
 
-    mon: Hours | None = None
-    tue: Hours | None = None
-    wed: Hours | None = None
-    thu: Hours | None = None
-    fri: Hours | None = None
-    sat: Hours | None = None
-    sun: Hours | None = None
+    mon: DayHours | None = None
+    tue: DayHours | None = None
+    wed: DayHours | None = None
+    thu: DayHours | None = None
+    fri: DayHours | None = None
+    sat: DayHours | None = None
+    sun: DayHours | None = None
 
     def on(self, weekday: int) -> _HoursModel | None:
         """Hours on a weekday (0 = Monday)."""
@@ -121,9 +142,9 @@ class SpecialDay(Model):
     """One date with other hours than the weekday's: closed, or shorter. Wins over public holidays."""
 
     date: date
-    phone_hours: Hours | None = None
+    phone_hours: SpecialPhoneHours | None = None
     """None = closed."""
-    drop_in_hours: Hours | None = None
+    drop_in_hours: SpecialDropInHours | None = None
     """None = no drop-in."""
     note: str = ""
 

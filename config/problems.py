@@ -5,8 +5,9 @@ The value of a secret must never stand in a problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -38,6 +39,16 @@ class Problem:
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+
+def with_office(problem: Problem, numbers: Iterable[object]) -> Problem:
+    """An office is counted in the key; people know it by its number. `numbers`: those of all, in the order of the file."""
+    for count, number in enumerate(numbers, start=1):
+        is_its = problem.file == OFFICES_FILE and problem.key.startswith(f"office[{count}].")
+        is_sound = isinstance(number, str) and re.fullmatch(r"\d{4}", number) is not None
+        if is_its and is_sound and not problem.key.endswith(".office_no"):
+            return replace(problem, message=f"{problem.message} (office {number})")
+    return problem
 
 
 class ConfigError(Exception):

@@ -6,8 +6,7 @@ file. Nothing here may raise.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -15,14 +14,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from callback.numbers import NumberRefused, Refusal, check_number
-from config.error_words import did_you_mean, meant, message, place
-from config.menu import AFTER_REGISTERING, KINDS, MODELS, NODE, WAYS, Menu
+from config.error_words import did_you_mean, message, place
+from config.menu import KINDS, MODELS, NODE, WAYS, Menu
 from config.model import NumberSettings, Office
 from config.rules_office import REFUSED
+from config.rules_ways import Found, graph_problems, meant_node, target_problems, unreached
 from ivr.prompts import BASE_LANGUAGE, OWN, Catalogue, UnknownPrompt, split_item
 
-Found = Iterator[tuple[str, str]]
-"""(key, message)"""
 COMPLETE = ("nb", "en")
 """Languages in which nothing may be missing; in the others a sentence falls back to bokmål, and a warning says so."""
 _SAYS_PRESS_1 = frozenset({"intake.greeting", "intake.greeting_again"})
@@ -32,7 +30,10 @@ _ADD_IT = "add it to numbers.allow in tast1.toml to ring it"
 _NOT_RUNG = {
     Refusal.PREMIUM: f"is an 8xx or special-rate number; {_ADD_IT}",
     Refusal.SHORT: f"is a short number; write +47 before it, and {_ADD_IT}; a desk's extension cannot be rung",
-    Refusal.EMERGENCY: "is an emergency or help line number, which can never be rung",
+    Refusal.EMERGENCY: (
+        "is an emergency or help line number, which can never be rung; "
+        "use the centre's ordinary eight-digit number, or say the number in a prompt"
+    ),
 }
 """Of the number a transfer rings; the other refusals are those of offices.toml."""
 
@@ -56,7 +57,7 @@ def shipped_menu() -> str:
 def read_menu(
     table: dict[str, Any], offices: list[Office], around: Around
 ) -> tuple[Menu | None, list[tuple[str, str]]]:
-    """The menu, or None, and what is wrong with it for these offices, key by key."""
+    """The menu, or None, and what is wrong with it for these offices, key by key; there need be none."""
     nodes = table.get("node")
     problems = [
         (key, "unknown key; a menu has start, zero and [node.NAME] tables")
@@ -70,16 +71,18 @@ def read_menu(
         problems += wrong
         if model is not None:
             good[name] = model
-    problems += _target_problems(table, nodes)
-    start, zero = (_meant(table.get(key), nodes) for key in ("start", "zero"))
+    problems += target_problems(table, nodes)
+    start, zero = (meant_node(table.get(key), nodes) for key in ("start", "zero"))
     menu = Menu(start=start or "", zero=zero, node=good)
-    problems += _unreached(table, nodes)
-    problems += _graph_problems(menu)
+    problems += unreached(table, nodes)
+    problems += graph_problems(menu)
     problems += _node_problems(menu, around)
     if not any(isinstance(node, dict) and node.get("kind") == "goodbye" for node in nodes.values()):
         problems.append(("node", "no goodbye node: no call ever ends"))
+    for languages in {office.languages: None for office in offices} or ((),):
+        problems += _said_problems(menu, languages, around.catalogue)
     for office in offices:
-        problems += _office_problems(menu, office, around.catalogue)
+        problems += _office_problems(menu, office)
     return None if problems else menu, _in_order(problems, nodes)
 
 
@@ -120,9 +123,7 @@ def _node_words(kind: str, error: dict[str, Any]) -> str:
     key = error["loc"][1] if len(error["loc"]) > 1 else ""
     match error["type"], key:
         case "extra_forbidden", _:
-            keys = [name for name in MODELS[kind].model_fields if name != "kind"]
-            an = "an" if kind[0] in "aeiou" else "a"
-            return f"unknown key{did_you_mean(key, keys)} {an} {kind} node has: {', '.join(keys)}"
+            return _unknown_key(kind, key)
         case "missing", _ if key in WAYS:
             return "missing: name the node that follows"
         case (("missing" | "too_short"), "say"):
@@ -134,100 +135,12 @@ def _node_words(kind: str, error: dict[str, Any]) -> str:
     return message(error)
 
 
-def _ways(node: object) -> Found:
-    """(key, what it names) of a node as it stands in the file, also of a broken one."""
-    if isinstance(node, dict):
-        yield from ((key, node[key]) for key in WAYS if isinstance(node.get(key), str))
-        keys = node.get("keys")
-        for key, target in keys.items() if isinstance(keys, dict) else ():
-            if isinstance(target, str):
-                yield f"keys.{key}", target
-
-
-def _target_problems(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
-    if table.get("start") is None:
-        yield "start", f"missing: name the node the call begins with, one of: {', '.join(nodes)}"
-    named = [(key, table[key]) for key in ("start", "zero") if table.get(key) is not None]
-    named += [(f"node.{name}.{key}", target) for name, node in nodes.items() for key, target in _ways(node)]
-    for key, target in named:
-        if not isinstance(target, str) or target not in nodes:
-            yield (
-                key,
-                f"there is no node {target!r}{did_you_mean(target, nodes)} there are: {', '.join(nodes)}",
-            )
-
-
-def _meant(target: object, nodes: dict[str, Any]) -> str | None:
-    """The node that is named, also where it is misspelt."""
-    if not isinstance(target, str) or target in nodes:
-        return target if isinstance(target, str) else None
-    return meant(target, nodes)
-
-
-# ---- the ways between nodes ---------------------------------------------------------------------
-
-
-def _unreached(table: dict[str, Any], nodes: dict[str, Any]) -> Found:
-    """Not told where a name leads nowhere and nobody can guess where it should: it could be to any of them."""
-    seen: set[str] = set()
-    waiting = [table.get("start"), *([table["zero"]] if "zero" in table else [])]
-    while waiting:
-        name = _meant(waiting.pop(), nodes)
-        if name is None:
-            return
-        if name not in seen:
-            seen.add(name)
-            waiting += [target for _, target in _ways(nodes[name])]
-    for name in nodes:
-        if name not in seen:
-            yield f"node.{name}", "nobody ever comes here: no node leads to it; remove it, or lead to it"
-
-
-def _graph_problems(menu: Menu) -> Found:
-    """Ways that lose the caller, as far as the nodes are sound."""
-    for name in menu.node:
-        loop = _silent_loop(menu, name)
-        if loop is not None:
-            way_out = "let next or silence of one of them lead elsewhere"
-            yield (
-                f"node.{name}",
-                f"a caller who presses nothing goes round for ever: {' -> '.join(loop)}; {way_out}",
-            )
-    for key, target in _unregistered(menu):
-        yield (
-            key,
-            f"leads to {target!r}, where the caller must be on the list already; lead to a register node first",
-        )
-
-
-def _silent_loop(menu: Menu, name: str) -> list[str] | None:
-    """The loop a silent caller is caught in from here, told at its first node only."""
-    way = [name]
-    while (following := menu.node[way[-1]].silent) is not None and following in menu.node:
-        if following in way:
-            loop = way[way.index(following) :]
-            return [*loop, following] if name == min(loop) else None
-        way.append(following)
-    return None
-
-
-def _unregistered(menu: Menu) -> Found:
-    """(key, node) for each way by which a caller who is not on the list comes to where they must be."""
-    seen: set[str] = set()
-    waiting = [("start", menu.start)]
-    while waiting:
-        key, name = waiting.pop(0)
-        node = menu.node.get(name)
-        if node is not None and node.kind in AFTER_REGISTERING:
-            yield key, name
-        elif node is not None and name not in seen:
-            seen.add(name)
-            if node.kind == "status":
-                waiting.append((f"node.{name}.none", node.none))
-            elif node.kind != "register":
-                waiting += [(f"node.{name}.{way}", target) for way, target in node.edges()]
-            if menu.zero is not None and node.kind in ("choose", "language"):
-                waiting.append(("zero", menu.zero))
+def _unknown_key(kind: str, key: str) -> str:
+    if key in ("start", "zero"):
+        return f"{key} stands at the top of the file, above the first [node...]"
+    keys = [name for name in MODELS[kind].model_fields if name != "kind"]
+    an = "an" if kind[0] in "aeiou" else "a"
+    return f"unknown key{did_you_mean(key, keys)} {an} {kind} node has: {', '.join(keys)}"
 
 
 # ---- what is said and rung ----------------------------------------------------------------------
@@ -253,7 +166,7 @@ def _set_problems(key: str, node: Any) -> Found:
     if node.when is None and node.discreet is None and node.until is None:
         yield key, "sets nothing; give it when, discreet or until"
     for where, prompt in node.said():
-        if _prompt_id(prompt) == _SAYS_NO_MESSAGES and not node.discreet:
+        if prompt_id_of(prompt) == _SAYS_NO_MESSAGES and not node.discreet:
             yield (
                 f"{key}.{where}",
                 f"{prompt!r} says that we leave no messages; write discreet = true, or say 'intake.noted'",
@@ -280,7 +193,7 @@ def _transfer_problems(key: str, to: str, around: Around) -> Found:
 def _greeting_problems(menu: Menu, name: str) -> Found:
     """Where callers are told that 1 puts them on the list, it must."""
     for where, prompt in menu.node[name].said():
-        if _prompt_id(prompt) not in _SAYS_PRESS_1:
+        if prompt_id_of(prompt) not in _SAYS_PRESS_1:
             continue
         asks = name
         for _ in menu.node:  # at most this many: they could go round
@@ -297,22 +210,25 @@ def _greeting_problems(menu: Menu, name: str) -> Found:
             )
 
 
-def _office_problems(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
+def _office_problems(menu: Menu, office: Office) -> Found:
     """What is wrong with a menu for one office."""
-    for name, node in menu.node.items():
-        for where, prompt in node.said():
-            yield from _prompt_problems(f"node.{name}.{where}", prompt, office, catalogue)
     languages = len(office.languages)
     if languages > 9 and any(node.kind == "language" for node in menu.node.values()):
         yield "node", f"{languages} languages do not fit on the keys 1 to 9"
 
 
+def _said_problems(menu: Menu, languages: tuple[str, ...], catalogue: Catalogue) -> Found:
+    for name, node in menu.node.items():
+        for where, prompt in node.said():
+            yield from _prompt_problems(f"node.{name}.{where}", prompt, languages, catalogue)
+
+
 def emergency_problems(office: Office, catalogue: Catalogue) -> Found:
     """What is wrong with the prompt an office has chosen for its emergency numbers."""
-    return _prompt_problems("emergency_prompt", office.emergency_prompt, office, catalogue)
+    return _prompt_problems("emergency_prompt", office.emergency_prompt, office.languages, catalogue)
 
 
-def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue) -> Found:
+def _prompt_problems(key: str, prompt: str, languages: tuple[str, ...], catalogue: Catalogue) -> Found:
     language, prompt_id = "", prompt
     if "/" in prompt:
         try:
@@ -325,41 +241,12 @@ def _prompt_problems(key: str, prompt: str, office: Office, catalogue: Catalogue
         yield key, f"there is no prompt {prompt_id!r}{hint} `tast1 prompts list` shows them all"
         return
     complete = () if prompt_id.startswith(OWN) else COMPLETE
-    wanted = [language] if language else [name for name in office.languages if name in complete]
+    wanted = [language] if language else [name for name in languages if name in complete]
     for name in wanted:
         if name != BASE_LANGUAGE and catalogue.resolve(name, prompt_id) != f"{name}/{prompt_id}":
             yield key, f"the prompt {prompt_id!r} is missing in {name!r}"
 
 
-def _prompt_id(prompt: str) -> str:
+def prompt_id_of(prompt: str) -> str:
+    """`intake.greeting`, also of an item that names its language (`en/intake.greeting`)."""
     return prompt.rpartition("/")[2]
-
-
-def spoken_in_bokmal(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
-    """Prompts that some of an office's callers do not hear in their language."""
-    for name, node in menu.node.items():
-        for where, prompt in node.said():
-            for told in _without_text(prompt, office, catalogue):
-                yield f"node.{name}.{where}", told
-
-
-def emergency_in_bokmal(office: Office, catalogue: Catalogue) -> Found:
-    """The same of the prompt with an office's emergency numbers."""
-    for told in _without_text(office.emergency_prompt, office, catalogue):
-        yield "emergency_prompt", told
-
-
-def _without_text(prompt: str, office: Office, catalogue: Catalogue) -> Iterator[str]:
-    missing = [one for one in office.languages if "/" not in prompt and prompt in catalogue.missing(one)]
-    for language in missing:
-        if language in catalogue.languages:  # one without any text is told of as a whole
-            yield f"{prompt!r} has no text in {language!r}: it is heard in bokmål"
-
-
-def untold_keys(menu: Menu, office: Office, catalogue: Catalogue) -> Found:
-    """Keys of a question that its prompts do not name: callers cannot know of them."""
-    for name, node in menu.node.items():
-        said = " ".join(catalogue.text(f"{BASE_LANGUAGE}/{_prompt_id(prompt)}") for prompt in node.prompts)
-        for key in node.keys if node.kind == "choose" else ():
-            if re.search(rf"\btast {key}\b", said, re.IGNORECASE) is None and key != "0":
-                yield f"node.{name}.keys.{key}", f"no prompt of this node says 'tast {key}': add one to say"

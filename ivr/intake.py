@@ -134,6 +134,8 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
                 state = replace(state, before=state.before + closed(state, now), heard_hours=True)
             case RegisterNode() if state.request_id is not None:
                 pass
+            case LanguageNode() if len(state.office.languages) == 1:  # there is nothing to ask
+                pass
             case OnCallNode() if not (state.office.open and state.office.person):
                 state = _saying(state, "intake.nobody_now")
             case _:

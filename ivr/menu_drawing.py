@@ -6,13 +6,13 @@ column only, so that none runs behind a box.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from textwrap import wrap
 
-from config.menu import Menu
+from config.menu import ChooseNode, Menu, OnCallNode, TransferNode
 from ivr.prompts import Catalogue
 
 _WIDTH, _GAP_X = 290, 110
@@ -33,6 +33,8 @@ _TEXTS = {
         "start": "Start",
         "zero": "0, overalt",
         "rings": "ringer",
+        "accept": "den som svarer, taster 1",
+        "hours": "når det er stengt: åpningstidene etter første melding",
         "legend": (
             "1–9: tasten  ·  …: ingenting trykkes  ·  ?: nummeret vises ikke, eller kan ikke ringes  ·  !: det haster  ·  "
             "–: ingen finnes"
@@ -43,6 +45,8 @@ _TEXTS = {
         "start": "Start",
         "zero": "0, everywhere",
         "rings": "rings",
+        "accept": "whoever answers presses 1",
+        "hours": "when closed: the hours, after the first prompt",
         "legend": (
             "1–9: the key  ·  …: nothing is pressed  ·  ?: number not seen, or may not be rung  ·  !: it is urgent  ·  "
             "–: nobody found"
@@ -81,7 +85,7 @@ class _Box:
 def draw_menu(menu: Menu, catalogue: Catalogue, title: str, language: str = "nb") -> str:
     """An SVG document with the menu's nodes, what they say in `language`, and the keys between them."""
     words = _TEXTS.get(language, _TEXTS["nb"])
-    columns = _placed(menu, catalogue, language, words["rings"])
+    columns = _placed(menu, catalogue, language, words)
     width = _LEFT + len(columns) * (_WIDTH + _GAP_X) - _GAP_X + _EDGE
     height = max(box.y + box.height for column in columns for box in column) + _EDGE
     font = 'font-family="Source Sans 3, Arial, sans-serif" font-size="13"'
@@ -106,7 +110,7 @@ def draw_menu(menu: Menu, catalogue: Catalogue, title: str, language: str = "nb"
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _placed(menu: Menu, catalogue: Catalogue, language: str, rings: str) -> list[list[_Box]]:
+def _placed(menu: Menu, catalogue: Catalogue, language: str, words: Mapping[str, str]) -> list[list[_Box]]:
     columns = []
     for count, names in enumerate(_columns(menu)):
         column, y = [], _TOP
@@ -115,14 +119,28 @@ def _placed(menu: Menu, catalogue: Catalogue, language: str, rings: str) -> list
             lines = _lines(
                 catalogue.text(item if "/" in item else f"{language}/{item}") for item in node.prompts
             )
-            number = (f"({rings} {node.to})",) if node.kind == "transfer" else ()
             box = _Box(
-                name, node.kind, _LEFT + count * (_WIDTH + _GAP_X), y, (*lines, *number), _ways(menu, name)
+                name,
+                node.kind,
+                _LEFT + count * (_WIDTH + _GAP_X),
+                y,
+                (*lines, *_lines(_does(node, words))),
+                _ways(menu, name),
             )
             column.append(box)
             y += box.height + _GAP_Y
         columns.append(column)
     return columns
+
+
+def _does(node: object, words: Mapping[str, str]) -> Iterator[str]:
+    """What happens there that no prompt says."""
+    if isinstance(node, TransferNode):
+        yield f"({words['rings']} {node.to})"
+    if isinstance(node, OnCallNode) or (isinstance(node, TransferNode) and node.accept):
+        yield f"({words['accept']})"
+    if isinstance(node, ChooseNode) and node.hours:
+        yield f"({words['hours']})"
 
 
 def _columns(menu: Menu) -> list[list[str]]:

@@ -244,6 +244,7 @@ class ReloadView(Answer):
     needs_exchange: list[str] = Field(
         description="Of `changed`: what the exchange learns from new files of `tast1 pbx config`"
     )
+    warnings: list[str] = Field(description="What `tast1 check` warns of in what is in force now")
 
 
 class ErrorView(Answer):

@@ -67,7 +67,21 @@ def broken(tmp_path: Path) -> Path:
 def test_check_prints_the_effective_configuration(capsys: Capture) -> None:
     """The demo is in order, and no secret is printed."""
     assert main(["check"]) == 0
-    assert 'office_no = "9001"' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert 'office_no = "9001"' in said
+    assert said.startswith(f"# the configuration in {DEMO_CONFIG}\n\n# tast1.toml\n")
+    assert said.endswith("\n# no errors, no warnings\n")
+
+
+def test_check_counts_its_warnings(tmp_path: Path, capsys: Capture) -> None:
+    """The last line says how many there are."""
+    shutil.copytree(DEMO_CONFIG, tmp_path / "config")
+    offices = tmp_path / "config" / "offices.toml"
+    for languages, count in (('["nb", "uk"]', "1 warning"), ('["nb", "uk", "so"]', "3 warnings")):
+        text = (DEMO_CONFIG / "offices.toml").read_text("utf-8")
+        offices.write_text(text.replace('["nb", "en"]', languages, 1), "utf-8")
+        assert main(["check", "--config", str(tmp_path / "config")]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"# no errors, {count}"
 
 
 def test_a_reader_that_stops_is_no_error(tmp_path: Path) -> None:
@@ -92,7 +106,9 @@ def test_a_port_in_use_is_told(data: list[str], capsys: Capture) -> None:
 def test_check_prints_every_error(broken: Path, capsys: Capture) -> None:
     """Every error with file and key, and exit code 1."""
     assert main(["check", "--config", str(broken)]) == 1
-    said = capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.err == f"The configuration in {broken} has errors:\n"
+    said = printed.out
     assert "tast1.toml: retry.busy: " in said
     assert "tast1.toml: retry.buzy: " in said
     assert "staff.toml: person[2].id: " in said

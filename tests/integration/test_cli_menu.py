@@ -139,7 +139,7 @@ def test_typed_at_the_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 
 def test_a_reader_that_stops(tmp_path: Path) -> None:
-    """`tast1 menu try ... | head -c 1` ends at once with 141, and says nothing."""
+    """`tast1 menu try ... | head -c 1` ends at once with 141, and says nothing of it."""
     call = f"{sys.executable} -m callback.cli menu try 9001 --keys {'*,' * 50}x"
     command = f"set -o pipefail; {call} | head -c 1; echo $?"
     with (tmp_path / "stderr").open("w") as stderr:
@@ -147,7 +147,7 @@ def test_a_reader_that_stops(tmp_path: Path) -> None:
             ["bash", "-c", command], stdout=subprocess.PIPE, stderr=stderr, check=False, timeout=60
         )
     assert done.stdout == b"N141\n"
-    assert (tmp_path / "stderr").read_text() == ""
+    assert (tmp_path / "stderr").read_text() == f"with the configuration in {DEMO_CONFIG}\n"
 
 
 def test_a_key_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -218,7 +218,9 @@ def drawn(menu: Menu, language: str = "nb") -> list[str]:
 def test_draw(capsys: pytest.CaptureFixture[str]) -> None:
     """A picture with every node, its ways on, where it starts, what 0 does, and what the signs mean."""
     assert main(["menu", "draw", "9001"]) == 0
-    printed = capsys.readouterr().out
+    said = capsys.readouterr()
+    printed = said.out
+    assert said.err == f"with the configuration in {DEMO_CONFIG}\n"
     menu = load(DEMO_CONFIG, {}).menus["menu.toml"]
     words = drawn(menu)
     assert [
@@ -237,6 +239,11 @@ def test_a_picture_says_all_that_callers_hear() -> None:
     housing = TransferNode(kind="transfer", to="+4773001234", next="register")
     words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": housing}}))
     assert "(ringer +4773001234)" in words
+    assert "(den som svarer, taster 1)" not in words
+    screened = housing.model_copy(update={"accept": True})
+    words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": screened}}))
+    assert "(den som svarer, taster 1)" in words
+    assert "når det er stengt: åpningstidene etter første" in " ".join(words)
     said = " ".join(words)
     for node in menu.node.values():
         for prompt in node.prompts:

@@ -134,6 +134,18 @@ def test_an_offices_own_prompts(tmp_path: Path, capsys: Capture) -> None:
     assert "nb/office.housing.wav;For midlertidig" in (tmp_path / "script" / "nb.csv").read_text("utf-8-sig")
 
 
+def test_the_list_helps_with_a_broken_menu(tmp_path: Path, capsys: Capture) -> None:
+    """The error of the menu tells people to use it."""
+    shutil.copytree(DEMO_CONFIG, tmp_path / "config")
+    menu = tmp_path / "config" / "menu.toml"
+    menu.write_text(menu.read_text("utf-8").replace('"intake.when"', '"intake.whenn"'), "utf-8")
+    folders = ["--config", str(tmp_path / "config")]
+    assert main(["prompts", "list", "--data", str(tmp_path), *folders]) == 0
+    assert "nb/intake.when " in capsys.readouterr().out
+    assert main(["check", *folders]) == 1
+    assert "`tast1 prompts list` shows them all" in capsys.readouterr().out
+
+
 def test_export_is_a_script_for_a_voice(tmp_path: Path, capsys: Capture) -> None:
     """Each language has a file with every prompt once, the name its recording must have, and notes."""
     folder = tmp_path / "new" / "script"

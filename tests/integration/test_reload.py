@@ -155,6 +155,7 @@ async def test_new_hours_for_new_promises_only(service: Running, folder: Path, l
             ],
             "needs_restart": [],
             "needs_exchange": [],
+            "warnings": [],
         },
     )
     after, _ = await service.desk.register(Registration("9002", "+4740005678"))
@@ -290,6 +291,12 @@ async def test_the_button(service: Running, folder: Path) -> None:
         assert "Konfigurasjonen er lest inn." in told
         assert "offices.toml: office 9001 phone_hours" in told
         assert "til kl. 10.00" in told
+        assert "noen bør se på dette" not in told
+        edit(folder, "offices.toml", ('["nb", "en"]', '["nb", "en", "uk"]'))
+        async with admin.post(f"{status}/reload", data=form) as answer:
+            told = await answer.text()
+        assert "I bruk, men noen bør se på dette:" in told
+        assert "are not reviewed by a native speaker yet" in told
         edit(folder, "offices.toml", BAD)
         async with admin.post(f"{status}/reload", data=form) as answer:
             told = await answer.text()
@@ -319,6 +326,16 @@ async def test_the_command(
         "  offices.toml: office 9001 phone_hours",
         "Needs a restart, and is not in force yet:",
         "  tast1.toml: service.log_level",
+    ]
+    edit(folder, "offices.toml", ('["nb", "en"]', '["nb", "en", "uk"]'))
+    assert await asyncio.to_thread(main, command) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "Changed:",
+        "  offices.toml: office 9001 languages",
+        "Needs a restart, and is not in force yet:",
+        "  tast1.toml: service.log_level",
+        "Warnings:",
+        "  offices.toml: office[1].languages: the prompts in 'uk' are not reviewed by a native speaker yet (office 9001)",
     ]
     edit(folder, "offices.toml", BAD)
     assert await asyncio.to_thread(main, command) == 1

@@ -114,15 +114,15 @@ def test_check_prints_the_effective_configuration() -> None:
 
 def test_check_warns_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """What can be used but is not reviewed is told at the end, with exit code 0; what is in order is not."""
-    assert "warnings" not in check_command(DEMO, {})[1]
+    assert "# warnings" not in check_command(DEMO, {})[1]
     monkeypatch.setattr("config.check.NOT_REVIEWED", frozenset({"en", "so"}))
     code, text = check_command(DEMO, {})
     assert code == 0
     why = "the prompts in 'en' are not reviewed by a native speaker yet"
-    assert text.splitlines()[-3:] == [
+    assert text.splitlines()[-5:-2] == [
         "# warnings: this can be used as it is, but",
-        f"# offices.toml: office[1].languages: {why}",
-        f"# offices.toml: office[2].languages: {why}",
+        f"# offices.toml: office[1].languages: {why} (office 9001)",
+        f"# offices.toml: office[2].languages: {why} (office 9002)",
     ]
 
 
@@ -137,11 +137,11 @@ def test_check_warns_of_the_languages_of_an_office(tmp_path: Path) -> None:
     assert code == 0
     where = "# offices.toml: office[1].languages:"
     silent = "sentence by sentence, what is not recorded is heard in bokmål"
-    assert told.partition("# warnings")[2].splitlines()[1:] == [
-        f"{where} the prompts in 'uk' are not reviewed by a native speaker yet",
-        f"{where} the prompts in 'so' are not reviewed by a native speaker yet",
-        f"{where} no synthetic voice speaks 'so': {silent}",
-        f"{where} no synthetic voice speaks 'sma': {silent}",
+    assert told.partition("# warnings")[2].splitlines()[1:-2] == [
+        f"{where} the prompts in 'uk' are not reviewed by a native speaker yet (office 9001)",
+        f"{where} the prompts in 'so' are not reviewed by a native speaker yet (office 9001)",
+        f"{where} no synthetic voice speaks 'so': {silent} (office 9001)",
+        f"{where} no synthetic voice speaks 'sma': {silent} (office 9001)",
     ]
 
 

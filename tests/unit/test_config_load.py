@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callback.web.texts import LANGUAGE_NAMES
+from config.check import warnings
 from config.load import ConfigError, Problem, load
 from config.model import LineName, Role, VoiceSpeed
 from config.rules_office import known_languages
@@ -129,8 +130,25 @@ ONE_ERROR = [
     ("drop-in turned", "offices.toml", 'tue = "10:00-12:00"', 'tue = "12:00-10:00"', "office[2].drop_in_hours.tue", "later"),
     ("drop-in no text", "offices.toml", 'tue = "10:00-12:00"', "tue = {opens = 10:00:00, closes = 12:00:00}",
      "office[2].drop_in_hours.tue", "as text"),
-    ("drop-in of a special day", "offices.toml", "date = 2026-12-31", 'date = 2026-12-31\ndrop_in_hours = "noon"',
+    ("drop-in of a special day", "offices.toml", 'drop_in_hours = "10:00-12:00"', 'drop_in_hours = "noon"',
      "office[1].special_days[2].drop_in_hours", "09:00-15:00"),
+    ("special day closed", "offices.toml", 'phone_hours = "09:00-12:00"', 'phone_hours = "closed"',
+     "office[1].special_days[2].phone_hours", "leave the key phone_hours out: then the office is closed that day"),
+    ("special day empty", "offices.toml", 'phone_hours = "09:00-12:00"', 'phone_hours = ""',
+     "office[1].special_days[2].phone_hours", "leave the key phone_hours out: then the office is closed that day"),
+    ("special day no drop-in", "offices.toml", 'drop_in_hours = "10:00-12:00"', 'drop_in_hours = ""',
+     "office[1].special_days[2].drop_in_hours", "leave the key drop_in_hours out: then there is no drop-in that day"),
+    ("closed weekday", "offices.toml", 'mon = "09:00-15:00"', 'mon = "closed"', "office[1].phone_hours.mon", "leave the day out if closed"),
+    ("menu too low", "offices.toml", 'thu = "10:00-12:00"', 'thu = "10:00-12:00"\nmenu = "x.toml"', "office[2].drop_in_hours.menu",
+     "menu belongs to the office: move it above [office.phone_hours]"),
+    ("menu below a day", "offices.toml", "date = 2026-12-24", 'date = 2026-12-24\nmenu = "x.toml"', "office[1].special_days[1].menu",
+     "menu belongs to the office: move it above"),
+    ("misspelt", "offices.toml", "urgent_limit", "urgnt_limit", "office[1].urgnt_limit", "did you mean 'urgent_limit'?"),
+    ("misspelt day", "offices.toml", 'mon = "09:00', 'man = "09:00', "office[1].phone_hours.man", "did you mean 'mon'?"),
+    ("misspelt in a day", "offices.toml", 'phone_hours = "09', 'phone_hour = "09', "office[1].special_days[2].phone_hour", "'phone_hours'?"),
+    ("misspelt setting", "tast1.toml", "port = 8600", "prt = 8600", "service.prt", "did you mean 'port'?"),
+    ("date in words", "offices.toml", "2026-12-24", '"Christmas Eve"', "office[1].special_days[1].date", "year first: 2026-12-24"),
+    ("date of a moment", "offices.toml", "2026-12-24", "2026-12-24T10:00:00", "office[1].special_days[1].date", "year first: 2026-12-24"),
     ("no drop-in day", "offices.toml", 'tue = "10:00-12:00"\nthu = "10:00-12:00"', "", "office[2].drop_in_hours", "leave the table out"),
     ("impossible hour", "offices.toml", 'mon = "09:00-15:00"', 'mon = "09:00-25:00"', "office[1].phone_hours.mon", "hour"),
     ("hours as table", "offices.toml", 'mon = "09:00-15:00"', "mon = {opens = 15:00:00, closes = 09:00:00}",
@@ -215,7 +233,7 @@ def test_a_file_that_is_not_ours_is_told(folder: Path) -> None:
     (told,) = problems(folder)
     assert (
         str(told)
-        == "office.toml: not a file of Tast 1: tast1.toml, offices.toml, staff.toml, prompts.toml and the menus that offices name are"
+        == 'office.toml: not a file of Tast 1: if it is a menu, name it at an office (menu = "office.toml"); else keep it in another folder'
     )
 
 
@@ -302,3 +320,54 @@ def test_whatever_stands_in_the_files_is_loaded_or_reported(
                 lines[number] = f"{lines[number].split(' = ')[0]} = {value}"
         (folder / name).write_text("\n".join(lines), encoding="utf-8")
     assert all(problem.message for problem in problems(folder))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('drop_in_hours = "10:00-12:00"\n', "", "office[1].special_days[2]: no drop_in_hours: drop-in 10:00-14:00 of that weekday"),
+        ("2026-12-24", "2026-12-26", "office[1].special_days[1]: changes nothing: Saturday is closed anyway; is 2026-12-26 the"),
+        ("2026-12-24", "2020-12-24", ""),
+        ("date = 2026-12-24", 'date = 2026-12-26\nphone_hours = "10:00-12:00"', ""),
+    ],
+)  # fmt: skip
+def test_special_days_somebody_should_look_at(
+    folder: Path, edit: Edit, old: str, new: str, said: str
+) -> None:
+    """Drop-in that falls away unsaid, and a closed day that was closed; a past day and a Saturday that is open are fine."""
+    assert warnings(load(folder, {})) == ()
+    edit("offices.toml", old, new)
+    told = [str(one) for one in warnings(load(folder, {}))]
+    assert len(told) == bool(said)
+    assert all(line.startswith(f"offices.toml: {said}") for line in told)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('mon = "09:00-15:00"', "mon = 09:00-15:00", 'write hours in quotes, as in "09:00-15:00"'),
+        ('mon = "09:00-15:00"', "mon = 9-15 # short", 'write hours in quotes, as in "09:00-15:00"'),
+        ("2026-12-24", "24.12.2026", "write a date without quotes, year first: 2026-12-24"),
+        ("2026-12-24", "2026-12-4", "write a date without quotes, year first: 2026-12-24"),
+        ('"2h"', "2h", 'write text in quotes, as in "..."'),
+        ('"Nav Lillevik"', "Nav Lillevik", 'write text in quotes, as in "..."'),
+        ('"+4773000010"', "+47 73 00 00 10", 'write text in quotes, as in "..."'),
+        ('["nb", "en"]', "[nb, en]", 'write text in quotes, as in "..."'),
+    ],
+)
+def test_what_lacks_its_quotes(folder: Path, edit: Edit, old: str, new: str, said: str) -> None:
+    """Said as people would write it right."""
+    edit("offices.toml", old, new)
+    (told,) = problems(folder)
+    assert told.message.startswith(f"not TOML: {said} (column ")
+
+
+def test_special_days_in_one_bracket(folder: Path, edit: Edit) -> None:
+    """The first day is a table then: said what to write."""
+    edit("offices.toml", "[[office.special_days]]\ndate = 2026-12-31", "[office.none]\nx = 2026-12-31")
+    edit("offices.toml", "[[office.special_days]]", "[office.special_days]")
+    told = {problem.key: problem.message for problem in problems(folder)}
+    assert (
+        told["office[1].special_days"]
+        == "write [[office.special_days]], two brackets, for each day (office 9001)"
+    )

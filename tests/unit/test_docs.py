@@ -139,6 +139,19 @@ def test_every_kind_of_node() -> None:
     assert re.findall(r"^#   (\w+) ", text("config/demo/menu.toml"), re.MULTILINE) == list(MODELS)
 
 
+def test_what_nodes_say_by_themselves() -> None:
+    """docs/menu.md names the prompt of every kind that has one."""
+    rows = re.findall(r"^\| (`.+`) \| `(intake\.\w+)` \|$", text("docs/menu.md"), re.MULTILINE)
+    told = {kind: (prompt,) for kinds, prompt in rows for kind in re.findall(r"`(\w+)`", kinds)}
+    assert told == {
+        kind: model.model_fields["say"].default
+        for kind, model in MODELS.items()
+        if "say" in model.model_fields
+        and model.model_fields["say"].default
+        and not model.model_fields["say"].is_required()
+    }
+
+
 def toml_blocks(page: str) -> list[str]:
     return re.findall(r"^```toml\n(.*?)^```", text(page), re.MULTILINE | re.DOTALL)
 
@@ -161,7 +174,7 @@ def test_menu_examples(tmp_path: Path) -> None:
     (tmp_path / "menu.toml").write_text(body, "utf-8")
     (tmp_path / "prompts.toml").write_text(own, "utf-8")
     config = load(tmp_path, {})
-    assert config.menus["menu.toml"].start == "language_first"
+    assert config.menus["menu.toml"].start == "welcome"
     assert warnings(config) == ()
     one_line = re.sub(r"^keys = .*\n", "", transfer, count=1, flags=re.MULTILINE)
     more = f'{keys}3 = "status"\n4 = "housing"\n\n[node.housing]'

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from callback.numbers import Refusal
-from config.menu import Menu, OnCallNode, WithdrawNode
+from config.menu import LanguageNode, Menu, OnCallNode, WithdrawNode
 from config.model import VoiceSpeed
 from hardware.line import (
     Connected,
@@ -180,6 +180,16 @@ def test_language_before_registering() -> None:
     caller.keys("1")
     assert caller.did(Register) == [Register("9001", CALLER, "en", "key", chosen=True)]
     assert all(item.startswith("en/") for item in caller.prompt.items)
+
+
+def test_one_language_is_no_question() -> None:
+    """An office with one language passes the question by, in the menu and as the first thing."""
+    office = replace(OFFICE, languages=("nb",))
+    caller = Caller(office=office).keys("2")
+    assert caller.prompt.items[0] == "nb/intake.greeting"
+    first = {**MENU.node, "first": LanguageNode(kind="language", next="greeting")}
+    caller = Caller(office=office, menu=MENU.model_copy(update={"start": "first", "node": first}))
+    assert caller.prompt.items[0] == "nb/intake.greeting"
 
 
 def test_language_before_the_status() -> None:

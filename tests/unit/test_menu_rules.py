@@ -119,7 +119,7 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "+47116117"'),
-            "node.person.to: +47116… is an emergency or help line number, which can never be rung",
+            "node.person.to: +47116… is an emergency or help line number, which can never be rung; use the centre's ordinary eight-digit number, or say",
         ),
         (
             changed('[node.person]\nkind = "on_call"', '[node.person]\nkind = "transfer"\nto = "40001234"'),
@@ -139,8 +139,13 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
         (changed('[node.when]\nkind = "choose"\n', "[node.when]\n"), "node.when.kind: missing: write one of: say, choose"),
         (
             changed('3 = "when", 4 = "discreet"', '3 = "wen", 4 = "discreet"'),
-            "node.promise.keys.3: there is no node 'wen'; did you mean 'when'? there are: greeting, language",
+            "node.promise.keys.3: there is no node 'wen'; did you mean 'when'?",
         ),
+        (changed('kind = "language"', 'kind = "language"\nzero = "person"'), "node.language.zero: zero stands at the top of the file, above"),
+        (changed('start = "greeting"', "start = greeting"), 'not TOML: write text in quotes, as in "..." (column 9)'),
+        (changed('2 = "language"', "2 = language"), 'not TOML: write text in quotes, as in "..." (column 30)'),
+        (changed("until = 16:00:00", "until = 16:00"), "not TOML: write a time without quotes, as in 16:00:00"),
+        (changed("discreet = true", "discreet = True"), "not TOML: write true or false, in small letters"),
         (changed('next = "goodbye_withdrawn"', 'next = "xyz"'), "there is no node 'xyz'; there are: greeting"),
         (changed('keys = { 1 = "register"', 'keys = { 0 = "register", 1 = "register"'), "(zero); use another digit, or remove zero"),
         (changed('2 = "language"', '12 = "language"'), "node.greeting.keys.12: write one digit, 1 to 9"),
@@ -163,6 +168,15 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
             .replace('silence = "promise"', 'silence = "number"', 1),
             "number -> when -> number; let next or silence of one of them lead elsewhere",
         ),
+        (
+            changed('[node.status_none]\nkind = "say"\nsay = ["intake.status_none"]\nnext = "greeting"',
+                    '[node.status_none]\nkind = "say"\nsay = ["intake.status_none"]\nnext = "status"'),
+            "goes round for ever: status -> status_none -> status; let next, silence or none of one of them lead elsewhere",
+        ),
+        (
+            changed('silence = "register"', 'silence = "status"'),
+            "goes round for ever: greeting -> status -> status_none -> greeting",
+        ),
         (changed('3 = "status" }', '3 = "status", }'), "not TOML: a { } table must stand on one line, with no comma after the last"),
         (changed('keys = { 1 = "register",', 'keys = {\n  1 = "register",'), "a { } table must stand on one line"),
         (changed('3 = "status" }', '3 = "status"\n}'), "a { } table must stand on one line"),
@@ -178,6 +192,27 @@ def test_refused(tmp_path: Path, menu: str, said: str) -> None:
     """Each error is told with its file and key."""
     told = problems(tmp_path, menu)
     assert any(said in problem for problem in told), told
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # whoever is on the list is found, and asked for no number twice
+        (
+            'say = ["intake.status_none"]\nnext = "greeting"',
+            'say = ["intake.status_none"]\nnext = "register"',
+        ),
+        (
+            '[node.number]\nkind = "number"\nnext = "hours"',
+            '[node.number]\nkind = "number"\nnext = "register"',
+        ),
+    ],
+)
+def test_no_loop_for_whoever_is_put_on_the_list(tmp_path: Path, old: str, new: str) -> None:
+    """A way back that a caller can take once only is none."""
+    menu = changed(old, new).replace('silence = "status_hours"', 'silence = "promise"')
+    menu = menu.replace('[node.status_hours]\nkind = "closed"\nnext = "goodbye"\n', "")
+    assert problems(tmp_path, menu.replace('1 = "status_hours"', '1 = "promise"')) == []
 
 
 def test_all_errors_at_once(tmp_path: Path) -> None:
@@ -245,6 +280,88 @@ def test_a_prompt_without_a_text_in_a_language(tmp_path: Path) -> None:
     ]
 
 
+def advice(folder: Path, menu: str, languages: str = '["nb", "en"]') -> list[str]:
+    """What check warns of in this menu."""
+    assert problems(folder, menu) == []
+    offices = folder / "offices.toml"
+    offices.write_text(offices.read_text("utf-8").replace('["nb", "en"]', languages), "utf-8")
+    return [str(one) for one in warnings(load(folder, {}, line="simulated")) if one.file == "menu.toml"]
+
+
+def test_the_shipped_menu_tells_of_its_keys_in_every_language(tmp_path: Path) -> None:
+    """No key is missing, and none is told of that is not there."""
+    every = [name for name in Catalogue.load().languages if name != "nb"]
+    told = advice(tmp_path, shipped_menu(), str(["nb", *every]).replace("'", '"'))
+    assert [line for line in told if " key" in line or "tast" in line] == []
+
+
+def test_a_prompt_that_tells_of_a_key_that_was_removed(tmp_path: Path) -> None:
+    """Named once, with every language in which callers hear of it."""
+    languages = '["nb", "en", "uk", "ar", "ru", "pl", "ti", "so"]'
+    told = advice(tmp_path, changed(', 5 = "language_later" }', " }"), languages)
+    (line,) = [line for line in told if "node.promise" in line]
+    for word in ("nb", "en", "uk", "ar", "ru", "pl", "ti", "so"):
+        assert f"5' ({word})" in line or f"5 ጽቐጡ' ({word})" in line, word
+    assert line.startswith(
+        "menu.toml: node.promise.say[1]: 'intake.choices' says 'tast 5' (nb), 'press 5' (en), "
+    )
+    assert line.endswith("but this node has no key 5: give it that key, or say another prompt")
+
+
+def test_the_question_whether_it_is_urgent_has_two_keys(tmp_path: Path) -> None:
+    """They are the machine's own, whatever the node says."""
+    say = '[node.urgent]\nkind = "urgent"\nsay = ["intake.when"]\n'
+    told = advice(tmp_path, changed('[node.urgent]\nkind = "urgent"\n', say), '["nb", "pl"]')
+    for key, polish in (("3", "klawisz 3"), ("4", "klawisz 4")):
+        assert any(
+            f"'tast {key}' (nb), '{polish}' (pl), but this node has no key {key}" in line for line in told
+        )
+    assert not any("no key 1" in line or "no key 2" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'say = ["intake.choices"]\n', "",
+            [f"menu.toml: node.promise.keys.{n}: no prompt of this node says 'tast {n}': add one to say" for n in (2, 3, 4, 5)],
+        ),
+        (
+            'say = ["intake.status_choices", "intake.status_withdraw"]', 'say = ["intake.status_choices"]',
+            ["menu.toml: node.status.keys.9: no prompt of this node says 'tast 9': add one to say"],
+        ),
+    ],
+)  # fmt: skip
+def test_keys_of_a_promise_that_no_prompt_tells_of(
+    tmp_path: Path, old: str, new: str, said: list[str]
+) -> None:
+    """As of a question's; but not one that leads where silence leads."""
+    assert advice(tmp_path, changed(old, new)) == said
+
+
+def test_a_language_question_for_one_language(tmp_path: Path) -> None:
+    """Keys that lead to it are told of, for each office that has one language."""
+    told = [line for line in advice(tmp_path, shipped_menu(), '["nb"]') if "language" in line]
+    keys = "these keys lead to a choice of languages: greeting.2, promise.5, status.5; remove them"
+    assert len(told) == 2
+    for office_no, line in zip(("9001", "9002"), told, strict=True):
+        assert line.startswith(f"menu.toml: node: office {office_no} has one language, but {keys}")
+
+
+@pytest.mark.parametrize(
+    ("following", "is_told"),
+    [("goodbye", True), ("status_hours", True), ("status_none", False), ("register", False)],
+)
+def test_a_transfer_that_ends_in_a_goodbye(tmp_path: Path, following: str, is_told: bool) -> None:
+    """Whoever nobody answered is put on the list there; no warning where they are asked before, or were on it."""
+    housing = f'[node.housing]\nkind = "transfer"\nto = "+4773001234"\nnext = "{following}"\n'
+    told = advice(tmp_path, changed('2 = "language"', '2 = "language", 4 = "housing"') + housing)
+    said = "menu.toml: node.housing.next: leads to a goodbye without a register node: whoever nobody answered is put on"
+    assert [line.startswith(said) for line in told if "goodbye" in line] == [True] * is_told
+    late = changed('1 = "goodbye", 2 = "number"', '1 = "housing", 2 = "number"') + housing
+    assert [line for line in advice(tmp_path, late) if "goodbye" in line] == []
+
+
 def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
     """An office that names a menu file gets told when it is missing."""
     problems(tmp_path, shipped_menu())
@@ -254,7 +371,71 @@ def test_a_menu_that_is_not_there(tmp_path: Path) -> None:
             'name = "Nav Storvik"', 'name = "Nav Storvik"\nmenu = "storvik.toml"'
         )
     )
-    with pytest.raises(ConfigError, match=r"storvik\.toml: missing"):
+    missing = "offices.toml: office[2].menu: there is no 'storvik.toml' in this folder"
+    with pytest.raises(ConfigError) as error:
         load(tmp_path, {}, line="simulated")
+    assert [str(problem) for problem in error.value.problems] == [f"{missing}; put it there (office 9002)"]
+    (tmp_path / "sorvik.toml").write_text(shipped_menu(), "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {}, line="simulated")
+    named = 'sorvik.toml: not a file of Tast 1: if it is a menu, name it at an office (menu = "sorvik.toml"); else keep it'
+    assert [str(problem) for problem in error.value.problems] == [
+        f"{named} in another folder", f"{missing}; did you mean 'sorvik.toml'? (office 9002)",
+    ]  # fmt: skip
+    (tmp_path / "sorvik.toml").unlink()
     (tmp_path / "storvik.toml").write_text(shipped_menu(), "utf-8")
     assert set(load(tmp_path, {}, line="simulated").menus) == {"menu.toml", "storvik.toml"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('name = "Nav Lillevik"', 'name = "Nav Lillevik'), ('urgent_limit = "2h"', 'urgent_limit = "soon"')],
+)
+def test_an_error_of_the_offices_hides_none_of_the_menus(tmp_path: Path, old: str, new: str) -> None:
+    """Whatever can be checked without an office is; files that could be a menu are no strangers then."""
+    menu = changed('"intake.when",', '"intake.whenn",').replace(
+        'next = "goodbye_withdrawn"', 'next = "nowhere"'
+    )
+    problems(tmp_path, menu)
+    (tmp_path / "storvik.toml").write_text(menu, "utf-8")
+    offices = tmp_path / "offices.toml"
+    text = offices.read_text("utf-8").replace(
+        'name = "Nav Storvik"', 'name = "Nav Storvik"\nmenu = "storvik.toml"'
+    )
+    assert old in text
+    offices.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {}, line="simulated")
+    told = [(problem.file, problem.key) for problem in error.value.problems]
+    for file in ("menu.toml", "storvik.toml"):
+        assert (file, "node.when.say[1]") in told
+        assert (file, "node.withdraw.next") in told
+    assert "offices.toml" in {file for file, _ in told}
+    assert not any("not a file of Tast 1" in problem.message for problem in error.value.problems)
+
+
+def test_offices_under_a_name_like_theirs(tmp_path: Path) -> None:
+    """Named as what it could be, and not taken for a menu."""
+    problems(tmp_path, shipped_menu())
+    (tmp_path / "offices.toml").rename(tmp_path / "office.toml")
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, {}, line="simulated")
+    (told,) = error.value.problems
+    assert told.file == "offices.toml"
+    assert told.message.endswith("; is it 'office.toml'?")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('keys = { 1 = "register", 2 = "language", 3 = "status" }', "keys = 3"),
+        ('keys = { 1 = "register", 2 = "language", 3 = "status" }\n', ""),
+        ('silence = "register"\n\n[node.language]', "silence = 3\n\n[node.language]"),
+        ('kind = "closed"\nnext = "promise"', 'kind = "closed"\nnxt = "promise"'),
+    ],
+)
+def test_ways_that_could_not_be_read_leave_nobody_alone(tmp_path: Path, old: str, new: str) -> None:
+    """One error, and not one more for each node that follows."""
+    told = problems(tmp_path, changed(old, new))
+    assert told
+    assert not any("nobody ever comes here" in line for line in told), told

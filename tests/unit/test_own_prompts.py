@@ -119,9 +119,35 @@ def test_an_offices_own_emergency_numbers(folder: Path) -> None:
     assert [office.emergency_prompt for office in config.offices] == [
         "office.emergency", "intake.emergency_numbers",
     ]  # fmt: skip
-    told = "offices.toml: office[1].emergency_prompt: 'office.emergency' has no text in 'en': it is heard in bokmål"
+    told = "offices.toml: office[1].emergency_prompt: 'office.emergency' has no text in 'en': it is heard in bokmål (office 9001)"
     assert told in map(str, warnings(config))
     (refused,) = problems(folder, OWN)
     assert refused.startswith(
         "offices.toml: office[1].emergency_prompt: there is no prompt 'office.emergency'"
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (OWN.replace("press 4", "press 5"), "'press 5' (en), but this node has no key 5"),
+        (OWN.replace("tast 4", "tast 4. Eller tast 6"), "'tast 6' (nb), but this node has no key 6"),
+        (OWN.replace("4.", "4, or press 8."), "'press 8' (en), but"),
+    ],
+)
+def test_a_key_that_is_not_there(folder: Path, own: str, said: str) -> None:
+    """Callers are sent to a key that means nothing, in one language: a warning that names it."""
+    (told,) = map(str, warnings(loaded(folder, own)))
+    assert told.startswith(f"menu.toml: node.greeting.say[4]: 'office.housing' says {said}")
+
+
+def test_a_key_of_the_question_that_follows(folder: Path) -> None:
+    """What is said on the way to a question tells of that question's keys; 0 is one where there is somebody to ask for."""
+    menu = (folder / "menu.toml").read_text("utf-8")
+    menu = menu.replace('start = "greeting"', 'start = "hello"')
+    menu += '[node.hello]\nkind = "say"\nsay = ["office.hello"]\nnext = "greeting"\n'
+    (folder / "menu.toml").write_text(menu, "utf-8")
+    hello = '[nb]\nhello = "Tast 4 for bolig, tast 0 for en person."\n'
+    own = OWN.replace("[nb]\n", hello).replace("[en]\n", '[en]\nhello = "Press 3, or press 7."\n')
+    (told,) = map(str, warnings(loaded(folder, own)))
+    assert told.startswith("menu.toml: node.hello.say[1]: 'office.hello' says 'press 7' (en), but 'greeting'")

@@ -365,6 +365,7 @@ TEXTS: dict[str, str] = {
     "status.reload.changed": "Changed:",
     "status.reload.needs_restart": "Needs a restart, and is not in force yet:",
     "status.reload.needs_exchange": "The exchange must be told of this too: run tast1 pbx config.",
+    "status.reload.warnings": "In force, but somebody should look at this:",
     "status.reload.same": "Nothing had changed.",
     "status.reload.refused": "It had errors. The old one stays in force.",
     "status.prompts.preview": "Read and hear the messages",

@@ -365,6 +365,7 @@ TEXTS: dict[str, str] = {
     "status.reload.changed": "Endret:",
     "status.reload.needs_restart": "Krever omstart, og gjelder ikke ennå:",
     "status.reload.needs_exchange": "Sentralen må også få vite om dette: kjør tast1 pbx config.",
+    "status.reload.warnings": "I bruk, men noen bør se på dette:",
     "status.reload.same": "Ingenting var endret.",
     "status.reload.refused": "Den hadde feil. Den gamle gjelder fortsatt.",
     "status.prompts.preview": "Les og hør meldingene",
