@@ -234,8 +234,8 @@ async def test_the_end_of_a_leg_is_kept_for_a_service_that_was_away(
     assert int(seconds) >= 1
 
 
-async def test_inbound_calls_cause_no_events(pbx: LocalPbx, office: Phones, tmp_path: Path) -> None:
-    """However many people call in, the control link is silent; only our own legs are told about."""
+async def test_inbound_calls_tell_of_their_keys_only(pbx: LocalPbx, office: Phones, tmp_path: Path) -> None:
+    """However many people call in, the control link has one event for each key they press, and no other."""
 
     async def answers(call: AgiCall) -> None:
         await call.command("ANSWER")
@@ -248,7 +248,8 @@ async def test_inbound_calls_cause_no_events(pbx: LocalPbx, office: Phones, tmp_
         assert (result.successful, result.failed) == (100, 0)
         assert len(calls) == 100
         await ami.action("Ping")
-        assert [event["Event"] for event in ami.events] == ["FullyBooted"]
+        told = [(event["Event"], event.get("Digit"), event.get("Direction")) for event in ami.events]
+        assert told == [("FullyBooted", None, None)] + 100 * [("DTMFEnd", "1", "Received")]
         await ami.action("Originate", Channel="PJSIP/201", ChannelId="tast1-c1", **LEG)
         await until(lambda: ami.seen("OriginateResponse"), what="the answer about our own leg")
         await until(lambda: ami.seen("Hangup", Uniqueid="tast1-c1"), what="the end of our own leg")
