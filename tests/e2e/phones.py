@@ -30,6 +30,8 @@ SPEECH_SECONDS: Final = 300
 KEY_SECONDS: Final = 0.2
 """How far apart two key presses are: a person's pace, and long enough for the PBX to tell two keys apart."""
 
+PORT_TRIES: Final = 5
+"""baresip takes a port and the one after it, which somebody else may have."""
 LONGEST_DIRECTORY: Final = 90
 
 CallerId = Literal["shown", "withheld"]
@@ -127,25 +129,39 @@ class Phone:
         if len(str(self.directory)) > LONGEST_DIRECTORY:
             raise PhoneError(f"baresip cannot record in so long a path: {self.directory}")
         self.directory.mkdir(parents=True, exist_ok=True)
+        _write_tone(self.directory / "voice.wav", self.voice_hz)
+        for tries_left in reversed(range(PORT_TRIES)):
+            try:
+                reader, self._writer = await self._run()
+                break
+            except PhoneError:
+                if not tries_left or "Address already in use" not in self._log.read_text(errors="replace"):
+                    raise
+        self._reading = asyncio.create_task(self._read(reader))
+        return self
+
+    @property
+    def _log(self) -> Path:
+        return self.directory / "baresip.log"
+
+    async def _run(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Raises PhoneError when it ended at once: somebody else may have taken a port before it did."""
         address = self.exchange.address
         sip_port, control_port = _free_port(address, socket.SOCK_DGRAM), _free_port(PBX, socket.SOCK_STREAM)
-        _write_tone(self.directory / "voice.wav", self.voice_hz)
         (self.directory / "config").write_text(_config(address, sip_port, control_port, self.directory))
         (self.directory / "accounts").write_text(
             "".join(
                 f"<sip:{user}@{address}>;regint=0;answermode=manual\n" for user in (self.number, "anonymous")
             )
         )
-        with (self.directory / "baresip.log").open("wb") as log:
+        with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 "baresip", "-f", str(self.directory), stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
-        reader, self._writer = await until_answered(
-            lambda: self._connect(control_port), what="baresip listens"
-        )
-        self._reading = asyncio.create_task(self._read(reader))
+        control = await until_answered(lambda: self._connect(control_port), what="baresip listens")
+        assert control is not None
         self.exchange.route(self.number, (address, sip_port))
-        return self
+        return control
 
     async def close(self) -> None:
         """End the softphone, whatever it is doing."""
@@ -200,7 +216,7 @@ class Phone:
 
     async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         if self._process is not None and self._process.returncode is not None:
-            raise PhoneError(f"baresip ended; see {self.directory / 'baresip.log'}")
+            raise PhoneError(f"baresip ended; see {self._log}")
         try:
             return await asyncio.open_connection(PBX, port)
         except OSError:
