@@ -88,9 +88,14 @@ async def rings_the_office(service: Service, phone: Phone, caller_id: CallerId =
 async def is_promised(call: Call, service: Service, request: Json, language: str = "nb") -> None:
     """Hear the date and the number that will be rung, in pairs and one right after the other, then the choices; and
     nobody has hung up."""
-    await hears(call, service, f"{language}/intake.choices", 40, share=0.1)
+    items = promise_items(request, language)
+    await service.fetch_prompts(*items)
+    row = [service.prompt(item) for item in items]
+    await hears(call, service, f"{language}/intake.choices", 40, share=0.2)
+    # So little of the choices may sound like something said before them: the row is waited for, too.
+    await _listens(call, "the promise", 40, lambda sound: not heard_in_a_row(sound, row))
+    await hears(call, service, f"{language}/intake.choices", share=0.2)
     assert call.state == "up"
-    await heard_row(call, service, *promise_items(request, language))
 
 
 def promise_items(request: Json, language: str = "nb") -> tuple[str, ...]:
