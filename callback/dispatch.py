@@ -49,7 +49,8 @@ class Dispatch:
         self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
     ) -> tuple[CallbackRequest, CallAttempt]:
         """Ring the caseworker, at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
-        and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings. Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
+        and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings.
+        Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
         telephone = telephone or person.telephone
         if telephone is None:
@@ -138,7 +139,7 @@ class Dispatch:
         except (CaseworkerInCall, LineError) as error:
             log.info("not_offered", request_id=request.id, why=type(error).__name__)
             return True
-        except (CallbackError, StoreError) as error:  # somebody was faster: the next one
+        except CallbackError as error:  # somebody was faster: the next one
             log.info("not_offered", request_id=request.id, why=type(error).__name__)
             return False
         log.info("offered", request_id=request.id, office=request.office_no)
@@ -172,11 +173,7 @@ class Dispatch:
             return
         try:
             await self.ring(request.id, person.id, office.fallback_number)
-        except (
-            CallbackError,
-            StoreError,
-            LineError,
-        ) as error:  # busy, or somebody was faster: the next sweep looks
+        except (CallbackError, LineError) as error:  # busy, or somebody was faster: the next sweep looks
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
         else:
             log.info("on_call_rung", request_id=request.id, office=office.office_no)
