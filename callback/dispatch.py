@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from enum import Enum, auto
 
 import structlog
 
@@ -20,6 +21,7 @@ from callback.request import (
     Urgency,
 )
 from callback.store import CaseworkerInCall, RequestQuery, StoreError
+from callback.turn import taker
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
@@ -32,6 +34,16 @@ _MOST_ALERTS = 100
 """Urgent requests looked at in one sweep."""
 _MOST_OFFERS = 200
 """Requests of one office looked at in one sweep."""
+
+
+class Offered(Enum):
+    """What came of an offer."""
+
+    YES = auto()
+    PERSON_BUSY = auto()
+    """They cannot be rung; another colleague perhaps."""
+    NOT_NOW = auto()
+    """The request cannot be rung."""
 
 
 class NoTelephone(DeskError):
@@ -105,22 +117,27 @@ class Dispatch:
     async def offer(self) -> None:
         """Ring everyone who takes calls and is free, for the next request of their office."""
         free = await self._desk.free() if self._runner.line.status().up else []
+        now = self._desk.clock.now()
         for office_no in dict.fromkeys(person.office_no for person in free):
             if office_no is None or self._desk.config.office(office_no) is None:
                 continue
-            if not self._desk.calendar(office_no).is_open(self._desk.clock.now()):
-                continue
-            due = await self._due(office_no)
-            for person in (one for one in free if one.office_no == office_no and one.telephone is not None):
-                for request in [r for r in due if r.assigned_to in (None, person.id)]:
-                    due.remove(request)
-                    if await self._offered(request, person):
-                        break
+            if self._desk.calendar(office_no).is_open(now):
+                colleagues = [one for one in free if one.office_no == office_no and one.telephone is not None]
+                await self._offer_at(office_no, colleagues)
+
+    async def _offer_at(self, office_no: str, free: list[Person]) -> None:
+        for request in await self._due(office_no) if free else ():
+            while (person := taker(request, free)) is not None:
+                offered = await self._offered(request, person)
+                if offered is not Offered.NOT_NOW:
+                    free.remove(person)
+                if offered is not Offered.PERSON_BUSY:
+                    break
 
     async def _due(self, office_no: str) -> list[CallbackRequest]:
         """Who is next at an office, in order, without those who cannot be rung now."""
         now = self._desk.clock.now()
-        query = RequestQuery(office_no=office_no, states=IDLE, due_before=now, limit=_MOST_OFFERS)
+        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_OFFERS)
         due = await self._desk.find(query)
         never = await self._desk.never_called(due)
         return [
@@ -132,18 +149,17 @@ class Dispatch:
             and not self._runner.is_on_the_line(request.id)
         ]
 
-    async def _offered(self, request: CallbackRequest, person: Person) -> bool:
-        """Whether they are being rung now, or cannot be: then there is no use in offering them another."""
+    async def _offered(self, request: CallbackRequest, person: Person) -> Offered:
         try:
             await self.ring(request.id, person.id, offered=True)
         except (CaseworkerInCall, LineError) as error:
             log.info("not_offered", request_id=request.id, why=type(error).__name__)
-            return True
+            return Offered.PERSON_BUSY
         except CallbackError as error:  # somebody was faster: the next one
             log.info("not_offered", request_id=request.id, why=type(error).__name__)
-            return False
+            return Offered.NOT_NOW
         log.info("offered", request_id=request.id, office=request.office_no)
-        return True
+        return Offered.YES
 
     # -- the on-call telephone
 

@@ -226,6 +226,24 @@ class CallbackRequest:
     reachable_until: datetime | None = None
     """A borrowed telephone: from then on the number is not to be rung, until one is set again."""
     number_source: NumberSource = NumberSource.CALLER_ID
+    substitute: str | None = None
+    """The office that serves it instead of `office_no`, whose leader is disqualified."""
+    disqualified: tuple[str, ...] = ()
+    """Person ids of those who may have nothing to do with it (inhabil)."""
+    interpreter: bool = False
+    """They need an interpreter."""
+    interpreter_at: datetime | None = None
+    """When the interpreter is booked; until one is, nobody can talk with them."""
+    protected: bool = False
+    """A protected address: only the restricted role may see it."""
+    escalation: int = 0
+    """The last step of the escalation that was reached, in percent of the clock; 0: none."""
+    escalates_at: datetime | None = None
+    """When the next step is reached; None: there is none."""
+    acknowledged: int = 0
+    """The last step that a person acknowledged."""
+    acknowledged_by: str | None = None
+    """Person id."""
     attempts: tuple[CallAttempt, ...] = field(default=())
     version: int = 0
     """Counts saves; a save with an old version is refused (compare and set)."""
@@ -233,6 +251,11 @@ class CallbackRequest:
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def served_by(self) -> str:
+        """The office whose people ring them."""
+        return self.substitute or self.office_no
 
     def is_out_of_reach(self, now: datetime) -> bool:
         """Whether the number was borrowed, and the time for it is over."""

@@ -72,6 +72,9 @@ class RequestQuery:
 
     phone: str | None = None
     office_no: str | None = None
+    """The office they asked."""
+    served_by: str | None = None
+    """The office whose people ring them."""
     states: frozenset[RequestState] = frozenset()
     reference: str | None = None
     registered_by: str | None = None

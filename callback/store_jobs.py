@@ -44,7 +44,7 @@ from callback.store_rows import (
     request_from,
     to_text,
 )
-from callback.store_schema import CLOCK_IS_FIXED, OPEN_REQUEST, Database
+from callback.store_schema import CLOCK_IS_FIXED, OPEN_REQUEST, SERVED_BY, Database
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -265,6 +265,7 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
     wanted = {
         "phone = ?": query.phone,
         "office_no = ?": query.office_no,
+        f"{SERVED_BY} = ?": query.served_by,
         "reference = ?": query.reference,
         "registered_by = ?": query.registered_by,
         "next_attempt_at <= ?": None if query.due_before is None else to_text(query.due_before),

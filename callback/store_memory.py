@@ -378,6 +378,7 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
     return (
         query.phone in (None, request.phone)
         and query.office_no in (None, request.office_no)
+        and query.served_by in (None, request.served_by)
         and query.reference in (None, request.reference)
         and query.registered_by in (None, request.registered_by)
         and (not query.states or request.state in query.states)

@@ -12,8 +12,9 @@ from callback.store_rows import FIRST_HASH, line_hash
 MIGRATIONS = Migrations("tast1")
 
 OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
+SERVED_BY = "coalesce(substitute, office_no)"
 ENDED_AND_KEPT = "state IN ('reached', 'withdrawn', 'decided') AND (phone IS NOT NULL OR note IS NOT NULL)"
-"""Both: word for word in the partial indexes and in the queries: SQLite uses such an index only then."""
+"""All three: word for word in the indexes and in the queries: SQLite uses such an index only then."""
 
 CLOCK_IS_FIXED = "the clock of a request never changes"
 """What the trigger says; the same words where Python says it."""
@@ -221,3 +222,23 @@ def m006_ledger_chain(db: Database) -> None:
 def m007_retention(db: Database) -> None:
     """What ended and still has a number or a note is found at each sweep without reading all that ended."""
     db.conn.execute(f"CREATE INDEX request_kept ON request (registered_at) WHERE {ENDED_AND_KEPT}")
+
+
+_WHO_IS_NEXT = (
+    "ALTER TABLE request ADD COLUMN substitute TEXT",
+    "ALTER TABLE request ADD COLUMN disqualified TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(disqualified))",
+    "ALTER TABLE request ADD COLUMN interpreter INTEGER NOT NULL DEFAULT 0 CHECK (interpreter IN (0, 1))",
+    "ALTER TABLE request ADD COLUMN interpreter_at TEXT",
+    "ALTER TABLE request ADD COLUMN protected INTEGER NOT NULL DEFAULT 0 CHECK (protected IN (0, 1))",
+    "ALTER TABLE request ADD COLUMN escalation INTEGER NOT NULL DEFAULT 0 CHECK (escalation BETWEEN 0 AND 100)",
+    "ALTER TABLE request ADD COLUMN escalates_at TEXT",
+    "ALTER TABLE request ADD COLUMN acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged BETWEEN 0 AND 100)",
+    "ALTER TABLE request ADD COLUMN acknowledged_by TEXT",
+)
+
+
+@MIGRATIONS()
+def m008_who_is_next(db: Database) -> None:
+    """Who may have nothing to do with a request, who serves it instead, the interpreter, and the escalation."""
+    for statement in _WHO_IS_NEXT:
+        db.conn.execute(statement)

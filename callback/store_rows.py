@@ -46,6 +46,8 @@ CHANGING_COLUMNS = (
     ),
     *("next_attempt_at", "registered_by", "claimed_by", "claimed_at", "assigned_to", "note", "version"),
     *("day_part", "discreet", "reachable_until", "due_at", "number_source"),
+    *("substitute", "disqualified", "interpreter", "interpreter_at", "protected"),
+    *("escalation", "escalates_at", "acknowledged", "acknowledged_by"),
 )
 REQUEST_COLUMNS = (*CHANGING_COLUMNS, *CLOCK_COLUMNS, "id")
 ATTEMPT_COLUMNS = (
@@ -145,6 +147,15 @@ def changing_row(request: CallbackRequest, version: int) -> Row:
         _text(request.reachable_until),
         to_text(request.due_at),
         request.number_source.value,
+        request.substitute,
+        json.dumps(request.disqualified) if request.disqualified else "[]",
+        int(request.interpreter),
+        _text(request.interpreter_at),
+        int(request.protected),
+        request.escalation,
+        _text(request.escalates_at),
+        request.acknowledged,
+        request.acknowledged_by,
     )
 
 
@@ -177,9 +188,18 @@ def request_from(row: Row, attempts: tuple[CallAttempt, ...]) -> CallbackRequest
         reachable_until=_time(row[18]),
         due_at=from_text(row[19]),
         number_source=_NUMBER_SOURCE[row[20]],
-        registered_at=from_text(row[21]),
-        answer_by_date=date.fromisoformat(row[22]),
-        id=row[23],
+        substitute=row[21],
+        disqualified=() if row[22] == "[]" else tuple(json.loads(row[22])),
+        interpreter=bool(row[23]),
+        interpreter_at=_time(row[24]),
+        protected=bool(row[25]),
+        escalation=row[26],
+        escalates_at=_time(row[27]),
+        acknowledged=row[28],
+        acknowledged_by=row[29],
+        registered_at=from_text(row[30]),
+        answer_by_date=date.fromisoformat(row[31]),
+        id=row[32],
         attempts=attempts,
     )
 
