@@ -24,7 +24,7 @@ from config.model import Person
 log = structlog.get_logger(__name__)
 
 MOST_COLLEAGUES = 3
-"""Telephones that are rung for one caller who rang back; nobody listens to ringing for longer."""
+"""Who may be rung for one caller who rang back."""
 
 _MOST_TALKED = 10_000
 
@@ -140,7 +140,7 @@ class DeskReturn(DeskWishes):
         people = [
             person
             for person in (*first, *await self.ready(request.office_no))
-            if person is not None and person.office_no == request.office_no and person.telephone is not None
+            if person is not None and person.office_no == request.office_no and person.has_telephone
         ]
         return tuple({person.id: person for person in people}.values())[:MOST_COLLEAGUES]
 

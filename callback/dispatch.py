@@ -60,12 +60,12 @@ class Dispatch:
     async def ring(
         self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
     ) -> tuple[CallbackRequest, CallAttempt]:
-        """Ring the caseworker, at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
+        """Ring the caseworker, only at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
         and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings.
         Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
-        telephone = telephone or person.telephone
-        if telephone is None:
+        telephones = (telephone,) if telephone else self._desk.config.telephones(person)
+        if not telephones:
             raise NoTelephone(f"{person.name} has neither an extension nor a mobile in staff.toml")
         status = self._runner.line.status()
         if not status.up:
@@ -74,7 +74,8 @@ class Dispatch:
         office = self._desk.office(request.office_no)
         facts = CallbackFacts(
             attempt_id=attempt.id,
-            caseworker_number=telephone,
+            caseworker_number=telephones[0],
+            then=telephones[1:],
             caller_number=attempt.phone or "",
             office_number=office.public_number,
             language=office.languages[0],
@@ -122,7 +123,7 @@ class Dispatch:
             if office_no is None or self._desk.config.office(office_no) is None:
                 continue
             if self._desk.calendar(office_no).is_open(now):
-                colleagues = [one for one in free if one.office_no == office_no and one.telephone is not None]
+                colleagues = [one for one in free if one.office_no == office_no and one.has_telephone]
                 await self._offer_at(office_no, colleagues)
 
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:

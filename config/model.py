@@ -68,6 +68,13 @@ class VoiceSpeed(StrEnum):
     SLOW = "slow"
 
 
+class Telephone(StrEnum):
+    """Where a caseworker is rung."""
+
+    EXTENSION = "extension"
+    MOBILE = "mobile"
+
+
 class Role(StrEnum):
     CASEWORKER = "caseworker"
     LEADER = "leader"
@@ -167,6 +174,8 @@ class Office(Model):
     """How fast callers are spoken to."""
     menu: str = "menu.toml"
     """File of the menu, in the same folder; the one that ships with the service where there is none."""
+    ring_first: Telephone = Telephone.EXTENSION
+    """Which telephone of a caseworker who has both is rung first; the other one when nobody takes that."""
     phone_hours: WeekHours
     drop_in_hours: WeekHours | None = None
     """When people may come to the office without an appointment; None = never."""
@@ -189,9 +198,8 @@ class Person(Model):
     mobile: str | None = None
 
     @property
-    def telephone(self) -> str | None:
-        """Where they are rung: at their desk if they have one there."""
-        return self.extension or self.mobile
+    def has_telephone(self) -> bool:
+        return self.extension is not None or self.mobile is not None
 
 
 class ServiceSettings(Model):
@@ -335,9 +343,18 @@ class Config(Model):
     def person(self, person_id: str) -> Person | None:
         return next((person for person in self.people if person.id == person_id), None)
 
+    def telephones(self, person: Person) -> tuple[str, ...]:
+        """Where they are rung, in order. The on-call telephone only where they have no other: it must stay free."""
+        office = self.office(person.office_no or "")
+        numbers = [number for number in (person.extension, person.mobile) if number is not None]
+        if office is not None and office.ring_first is Telephone.MOBILE:
+            numbers.reverse()
+        own = [number for number in numbers if office is None or number != office.fallback_number]
+        return tuple(own or numbers)
+
     def caseworkers(self, office_no: str) -> tuple[Person, ...]:
         """People of an office who have a telephone to ring from."""
-        return tuple(p for p in self.people if p.office_no == office_no and p.telephone)
+        return tuple(p for p in self.people if p.office_no == office_no and p.has_telephone)
 
 
 class Secrets(BaseModel):

@@ -73,7 +73,7 @@ class ArrivalState:
     missed: Missed | None = None
     """Set from STARTING on; a dialled colleague is one of its colleagues."""
     at: int = 0
-    """Which colleague."""
+    """Which telephone of a colleague."""
     told: bool = False
     """The caller has heard that they are put through."""
 
@@ -138,7 +138,7 @@ def _start(state: ArrivalState) -> Step:
 
 def _started(state: ArrivalState, event: ReturnStarted, now: datetime) -> Step:
     """A call to this caller is hung up first, so that the colleague is free when the caller has been told."""
-    other = () if event.hang_up is None else (Hangup(event.hang_up),)
+    other = tuple(map(Hangup, event.hang_up))
     if state.told:
         state, dial = _dial(state, event, now)
         return state, (*other, *dial)
@@ -170,9 +170,15 @@ def _ended_ringing(state: ArrivalState, event: LegEnded, now: datetime) -> Step:
         return _ended_talking(state, event, now)
     failed = event.outcome in (LegOutcome.FAILED, LegOutcome.INVALID)
     after, commands = _end(state, Node.ENDING, "line_failed" if failed else "cancelled", event.cause)
-    if event.outcome is LegOutcome.NO_ANSWER:
+    if event.outcome is LegOutcome.NO_ANSWER and not _rings_elsewhere(state):
         commands = (StopTaking(_of(state).colleagues[state.at].person_id), *commands)
     return after, commands
+
+
+def _rings_elsewhere(state: ArrivalState) -> bool:
+    """Whether the same colleague's other telephone comes next."""
+    this, *others = _of(state).colleagues[state.at :]
+    return any(other.person_id == this.person_id for other in others)
 
 
 def _ended_talking(state: ArrivalState, event: LegEnded, now: datetime) -> Step:

@@ -66,7 +66,7 @@ class CallbackFacts:
 
     attempt_id: str
     caseworker_number: str
-    """Extension or E.164."""
+    """Extension or E.164; rung first."""
     caller_number: str
     """E.164."""
     office_number: str
@@ -81,6 +81,8 @@ class CallbackFacts:
     caller_ring: timedelta
     offered_to: str | None = None
     """The person it was offered to without their asking: who does not accept takes no more calls until they say so."""
+    then: tuple[str, ...] = ()
+    """The caseworker's other telephones, rung one after another when nobody takes the one before."""
     screen_language: str | None = None
     """In which whoever is rung is asked whether they want to talk; None: joined at once, for the number is known to
     be the caller's own."""
@@ -91,9 +93,11 @@ class CallbackState:
     node: Node
     facts: CallbackFacts
     leg: str
-    """The caseworker's."""
+    """The caseworker's: of the telephone that rings, or was taken."""
     peer: str
     """The caller's."""
+    rung: int = 0
+    """How many of the caseworker's telephones rang before it."""
     briefings: int = 0
     closing: str = ""
     """Prompt that says how it went."""
@@ -122,16 +126,27 @@ _OURS = frozenset({LegOutcome.FAILED, LegOutcome.INVALID})
 """Ends of the caseworker's own leg that are our failure: no line, or a wrong extension in staff.toml."""
 
 
-def leg_of(attempt_id: str) -> str:
-    """The caseworker's leg."""
-    return f"tast1-{attempt_id}"
+_NOBODY_THERE = frozenset({LegOutcome.NO_ANSWER, LegOutcome.BUSY, LegOutcome.INVALID, LegOutcome.FAILED})
+"""Ends of the caseworker's leg after which their next telephone is rung."""
+
+
+def leg_of(attempt_id: str, rung: int = 0) -> str:
+    """The caseworker's leg, at their first telephone or after `rung` others."""
+    return f"tast1-{attempt_id}" + (f"-{rung}" if rung else "")
+
+
+def legs_of(attempt_id: str) -> tuple[str, ...]:
+    """All that the caseworker's leg may be."""
+    return leg_of(attempt_id), leg_of(attempt_id, 1)
 
 
 def begin(facts: CallbackFacts) -> Step:
     leg = leg_of(facts.attempt_id)
-    state = CallbackState(Node.RINGING_CASEWORKER, facts, leg, f"{leg}-caller")
-    ring = Originate(leg, facts.caseworker_number, facts.caseworker_ring, facts.office_number)
-    return state, (ring,)
+    return _ring(CallbackState(Node.RINGING_CASEWORKER, facts, leg, f"{leg}-caller"), facts.caseworker_number)
+
+
+def _ring(state: CallbackState, number: str) -> Step:
+    return state, (Originate(state.leg, number, state.facts.caseworker_ring, state.facts.office_number),)
 
 
 def step(state: CallbackState, event: Event, now: datetime) -> Step:
@@ -192,6 +207,17 @@ def _briefing_silence(state: CallbackState, event: Event, now: datetime) -> Step
     if state.briefings < BRIEFINGS:
         return _brief(state, now)
     return _not_taken(replace(state, closing="whisper.no_key"), Node.ENDING, "cancelled", None)
+
+
+def _not_picked_up(state: CallbackState, event: LegEnded, now: datetime) -> Step:
+    """At this telephone: the next one, unless they were there and said no."""
+    if event.leg != state.leg:
+        return state, ()
+    if event.outcome not in _NOBODY_THERE or state.rung == len(state.facts.then):
+        return _caseworker_gone(state, event, now)
+    rung = state.rung + 1
+    leg = leg_of(state.attempt_id, rung)
+    return _ring(replace(state, leg=leg, rung=rung), state.facts.then[state.rung])
 
 
 def _caseworker_gone(state: CallbackState, event: LegEnded, now: datetime) -> Step:
@@ -271,7 +297,7 @@ def _items(facts: CallbackFacts, *ids: str) -> tuple[str, ...]:
 _N = Node
 _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.RINGING_CASEWORKER, LegAnswered): _caseworker_answered,
-    (_N.RINGING_CASEWORKER, LegEnded): _caseworker_gone,
+    (_N.RINGING_CASEWORKER, LegEnded): _not_picked_up,
     (_N.BRIEFING, DigitsEntered): _briefing_key,
     (_N.BRIEFING, NoInput): _briefing_silence,
     (_N.BRIEFING, LegEnded): _caseworker_gone,

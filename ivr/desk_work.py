@@ -17,7 +17,7 @@ from callback.store import (
     NumberInCall,
     StoreError,
 )
-from ivr.callback_call import leg_of
+from ivr.callback_call import legs_of
 from ivr.machine import (
     AttemptEnded,
     CheckNumber,
@@ -50,6 +50,10 @@ from ivr.machine import (
 from scheduler.clock import from_local, to_local
 
 log = structlog.get_logger(__name__)
+
+
+MOST_TELEPHONES = 3
+"""Rung for one caller who rang back; nobody listens to ringing for longer."""
 
 
 class DeskWork:
@@ -110,16 +114,17 @@ class DeskWork:
         except (CaseworkerInCall, NumberInCall, IllegalChange) as error:
             log.info("return_refused", call=call_id, why=type(error).__name__)
             return ReturnRefused()
-        return ReturnStarted(None if ended is None else leg_of(ended.id))
+        return ReturnStarted(() if ended is None else legs_of(ended.id))
 
     async def _missed(self, call_id: str, returning: Returning) -> Missed:
-        request = returning.request
+        request, telephones_of = returning.request, self._desk.config.telephones
+        telephones = [Colleague(p.id, number) for p in returning.colleagues for number in telephones_of(p)]
         return Missed(
             call_id,
             await self._found(request),
             request.urgency is Urgency.URGENT,
             request.reason.value,
-            tuple(Colleague(p.id, p.telephone) for p in returning.colleagues if p.telephone),
+            tuple(telephones[:MOST_TELEPHONES]),
         )
 
     async def _check_number(self, asked: CheckNumber) -> DeskEvent:

@@ -254,8 +254,8 @@ class NotMissed:
 
 @dataclass(frozen=True, slots=True)
 class ReturnStarted:
-    hang_up: str | None
-    """The leg of a call to this very caller that was under way."""
+    hang_up: tuple[str, ...]
+    """Legs of a call to this very caller that may be under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ from hardware.line import (
     LineEvent,
     LineLost,
     LineRestored,
+    Originate,
 )
 from ivr import arrival, callback_call, intake
 from ivr.arrival import ArrivalState
@@ -257,6 +258,8 @@ class Runner:
                     line_commands.append(command)
                     if isinstance(command, Dial):
                         self._add_leg(call, command.peer)
+                    elif isinstance(command, Originate):
+                        self._change_leg(call, command.leg)
             call.state = state
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
@@ -264,6 +267,12 @@ class Runner:
     def _add_leg(self, call: _Call, leg: str) -> None:
         if leg not in call.record.legs:
             call.record = replace(call.record, legs=(*call.record.legs, leg))
+            self._legs[leg] = call
+
+    def _change_leg(self, call: _Call, leg: str) -> None:
+        """The call goes on with this leg instead of its first."""
+        if leg not in call.record.legs:
+            call.record = replace(call.record, legs=(leg, *call.record.legs))
             self._legs[leg] = call
 
     async def _persist(self, call: _Call) -> None:

@@ -81,7 +81,7 @@ class Ringer:
 
     async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
         person = self.desk.person(person_id)
-        if not (person.telephone):
+        if not person.has_telephone:
             raise NoTelephone(f"{person.name} has no telephone")
         if self.down:
             raise LineUnavailable("the exchange does not answer")

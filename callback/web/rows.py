@@ -73,7 +73,7 @@ def row(
 
 def has_telephone(viewer: Viewer, config: Config) -> bool:
     person = config.person(viewer.person_id or "")
-    return person is not None and person.telephone is not None
+    return person is not None and person.has_telephone
 
 
 def takes_calls(viewer: Viewer, config: Config) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from callback.desk import Registration
 from callback.request import CallbackRequest, CallResult, Reason, RequestState
+from config.model import Telephone
 from hardware.simulated.phone import Behaviour
 from tests.e2e.waiting import until
 from tests.integration.test_story import World
@@ -157,3 +158,63 @@ async def test_two_sweeps_at_once(world: World) -> None:
     await takes_calls(world, "kari")
     await asyncio.gather(world.dispatch.offer(), world.dispatch.offer(), world.dispatch.offer())
     assert len(await live(world)) == 1
+
+
+MOBILE = "+4740000009"
+
+
+def with_mobile(world: World, ring_first: Telephone = Telephone.EXTENSION) -> None:
+    """Ola has a mobile too."""
+    config = world.desk.config
+    people = [p.model_copy(update={"mobile": MOBILE}) if p.id == "ola" else p for p in config.people]
+    offices = [office.model_copy(update={"ring_first": ring_first}) for office in config.offices]
+    world.desk.use_config(config.model_copy(update={"people": tuple(people), "offices": tuple(offices)}))
+
+
+async def test_the_mobile_after_the_desk(world: World) -> None:
+    """Nobody takes the telephone at the desk: the mobile rings, and the talk is the same attempt. Whoever is on the
+    desk's page sees that it rings all the while."""
+    request = await waits(world)
+    with_mobile(world)
+    world.line.behave("202", Behaviour.NO_ANSWER)
+    await takes_calls(world, "ola")
+    await world.dispatch.sweep()
+    await until(lambda: world.line.leg_of(MOBILE) is not None, what="the mobile rings")
+    (attempt,) = await world.store.live_attempts()
+    assert world.runner.phase(attempt.id) == "ringing_caseworker"
+    await world.dispatch.sweep(patience=timedelta(0))
+    assert await live(world) == {"ola": "first"}, "the attempt has its call"
+    world.line.answer(MOBILE)
+    await world.hears(MOBILE, "whisper.press_1")
+    world.line.behave(FIRST, Behaviour.ANSWER)
+    world.line.press(MOBILE, "1")
+    await world.until_talking()
+    world.line.hang_up(MOBILE)
+    after = await world.in_state(RequestState.RESULT_DUE)
+    assert (after.id, [a.id for a in after.attempts]) == (request.id, [attempt.id])
+
+
+async def test_the_mobile_first(world: World) -> None:
+    """As the office says; and a restart while the second telephone rings loses neither."""
+    await waits(world)
+    with_mobile(world, Telephone.MOBILE)
+    world.line.behave(MOBILE, Behaviour.BUSY)
+    world.line.behave("202", Behaviour.RING)
+    await takes_calls(world, "ola")
+    await world.dispatch.sweep()
+    await until(lambda: world.line.leg_of("202") is not None, what="the desk rings")
+    await world.kill()
+    await world.reboot()
+    assert await live(world) == {"ola": "first"}
+    world.line.answer("202")
+    await world.hears("202", "whisper.press_1")
+
+
+async def test_the_on_call_telephone_stays_free(world: World) -> None:
+    """Whoever carries it is offered callbacks at their desk only."""
+    config = world.desk.config
+    kari = config.person("kari")
+    assert kari is not None
+    on_call = kari.model_copy(update={"mobile": "+4740000001"})
+    assert config.telephones(on_call) == ("201",)
+    assert config.telephones(on_call.model_copy(update={"extension": None})) == ("+4740000001",)

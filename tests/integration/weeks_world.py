@@ -226,9 +226,8 @@ class Weeks:
 
     async def staff_at_work(self, deadly: bool) -> None:
         """Whoever is rung listens and presses 1, mostly; talks end, and results are written."""
-        for person in self.config.people:
-            number = person.telephone or ""
-            if number and self.line.playing(number):
+        for number in self._staff_phones():
+            if self.line.playing(number):
                 self._answer_the_whisper(number)
                 await self.act(deadly=deadly and self.chance.random() < 0.2)
         for number in ALL_CALLERS:
@@ -236,9 +235,9 @@ class Weeks:
                 self.line.press(number, self.chance.choices("1925", (80, 4, 8, 8))[0])
                 await self.act(deadly=False)
         self.clock.advance(timedelta(minutes=self.chance.randrange(1, 12)))
-        for person in self.config.people:
-            if person.telephone and self.line.is_up(person.telephone) and self.chance.random() < 0.8:
-                self.line.hang_up(person.telephone)
+        for number in self._staff_phones():
+            if self.line.is_up(number) and self.chance.random() < 0.8:
+                self.line.hang_up(number)
                 await self.act(deadly=deadly and self.chance.random() < 0.2)
         for request in await self.requests(RequestState.RESULT_DUE):
             if self.chance.random() < 0.8:
@@ -261,7 +260,7 @@ class Weeks:
         if not requests:
             return
         request = self.chance.choice(requests)
-        office = [p for p in self.config.people if p.office_no == request.office_no and p.telephone]
+        office = [p for p in self.config.people if p.office_no == request.office_no and p.has_telephone]
         one, other = self.chance.sample(office, 2)
         match self.chance.randrange(10):
             case 0:
@@ -282,30 +281,33 @@ class Weeks:
     async def come_and_go(self) -> None:
         """Who takes calls, and how telephones are answered."""
         for person in self.config.people:
-            if person.telephone:
+            if person.has_telephone:
                 ready = self.chance.random() < 0.6
                 await self.act(partial(self.desk.set_ready, person.id, ready), deadly=False)
-                self._behave(person.telephone, _STAFF_DOES)
+                for number in self.config.telephones(person):
+                    self._behave(number, _STAFF_DOES)
         for number in ALL_CALLERS:
             self._behave(number, _CALLER_DOES)
 
     def _behave(self, number: str, habits: dict[Behaviour, int]) -> None:
         self.line.behave(number, *self.chance.choices(list(habits), list(habits.values()), k=3))
 
+    def _staff_phones(self) -> list[str]:
+        return [number for person in self.config.people for number in self.config.telephones(person)]
+
     async def take_all_calls(self) -> None:
         for person in self.config.people:
-            if person.telephone:
+            if person.has_telephone:
                 await self.desk.set_ready(person.id, ready=True)
 
     async def talk_to_everybody(self) -> None:
         """Whoever is rung accepts, and each talk helps."""
-        phones = [p.telephone for p in self.config.people if p.telephone]
-        for number in (*phones, *ALL_CALLERS):
+        for number in (*self._staff_phones(), *ALL_CALLERS):
             if self.line.playing(number):
                 self.line.press(number, "1")
                 await self.rest()
         self.clock.advance(timedelta(minutes=2))
-        for number in phones:
+        for number in self._staff_phones():
             self.line.hang_up(number)
         await self.rest()
         for request in await self.requests(RequestState.RESULT_DUE):

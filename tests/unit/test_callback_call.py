@@ -31,6 +31,7 @@ from ivr.machine import (
     MarkConnected,
     MarkRinging,
     NeverCall,
+    StopTaking,
 )
 from ivr.prompts import Catalogue
 
@@ -267,3 +268,39 @@ def test_every_node_takes_or_refuses_every_event(node: Node, event: Event) -> No
     else:
         with pytest.raises(IllegalTransition):
             callback_call.step(state, event, NOW)
+
+
+class TestTwoTelephones:
+    """A desk and a mobile: the second rings when nobody takes the first."""
+
+    MOBILE = "tast1-a1-1"
+
+    def rung(self) -> Call:
+        return Call(replace(FACTS, then=("+4740000009",), offered_to="kari"))
+
+    @pytest.mark.parametrize("outcome", ["no_answer", "busy", "invalid", "failed"])
+    def test_the_second_rings(self, outcome: str) -> None:
+        """As another leg of the same attempt, which goes on; they are not away."""
+        call = self.rung().event(LegEnded(LEG, LegOutcome(outcome)))
+        ring = Originate(self.MOBILE, "+4740000009", timedelta(seconds=25), "+4773000010")
+        assert call.commands == (ring,)
+        call.event(LegEnded(LEG, LegOutcome(outcome)))
+        assert call.commands == (), "said again"
+        call.event(LegAnswered(self.MOBILE)).event(DigitsEntered(self.MOBILE, "1"))
+        assert [(c.leg, c.peer) for c in call.commands if isinstance(c, Dial)] == [(self.MOBILE, PEER)]
+        call.event(Connected(self.MOBILE, PEER)).event(LegEnded(PEER, LegOutcome.ENDED, answered=True))
+        assert call.ended_with == [EndAttempt("a1", "answered", None)]
+        call.event(AttemptEnded(None))
+        assert [c.leg for c in call.commands if isinstance(c, Prompt)] == [self.MOBILE]
+
+    @pytest.mark.parametrize("outcome", ["declined", "ended"])
+    def test_who_was_there_is_not_rung_again(self, outcome: str) -> None:
+        """They refused the call, or took it and hung up: they are away."""
+        call = self.rung().event(LegEnded(LEG, LegOutcome(outcome)))
+        assert call.commands == (StopTaking("kari"), EndAttempt("a1", "cancelled", None))
+
+    def test_nobody_takes_either(self) -> None:
+        """Once, at the end: away, and the attempt is over."""
+        call = self.rung().event(LegEnded(LEG, LegOutcome.NO_ANSWER))
+        call.event(LegEnded(self.MOBILE, LegOutcome.NO_ANSWER, 19))
+        assert call.commands == (StopTaking("kari"), EndAttempt("a1", "cancelled", 19))

@@ -169,7 +169,7 @@ def explore_arrival() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
         Missed("c", found, False, "other", colleagues),
         Missed("c", found, False, "other", ()),
         NotMissed(),
-        ReturnStarted(None),
+        ReturnStarted(()),
         ReturnRefused(),
         AttemptEnded(NOW),
         *ENDS,
