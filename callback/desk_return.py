@@ -20,6 +20,7 @@ from callback.request import (
 )
 from callback.store import Change, RequestQuery, StoreError
 from config.model import Person
+from scheduler.clock import to_local
 
 log = structlog.get_logger(__name__)
 
@@ -105,12 +106,22 @@ class DeskReturn(DeskWishes):
         return saved, ended[0] if ended else None
 
     async def set_ready(self, person_id: str, ready: bool) -> None:
-        """Whether calls may be put through to them. Saying so again keeps their place."""
-        await self.store.set_ready(self.person(person_id).id, self.clock.now() if ready else None)
+        """Whether calls may be put through to them. Saying so again keeps their place of today."""
+        person = self.person(person_id)
+        if not ready or person.id not in dict(await self.ready_since()):
+            await self.store.set_ready(person.id, None)
+        if ready:
+            await self.store.set_ready(person.id, self.clock.now())
 
     async def ready(self, office_no: str) -> list[Person]:
         """Who of the office takes calls, the one who has waited longest first."""
-        return [person for person, _ in await self._ready_since() if person.office_no == office_no]
+        people = [self.config.person(person_id) for person_id, _ in await self.ready_since()]
+        return [person for person in people if person is not None and person.office_no == office_no]
+
+    async def ready_since(self) -> list[tuple[str, datetime]]:
+        """(person id, since when) of those who take calls. What was said on another day says nothing of this one."""
+        today = to_local(self.clock.now()).date()
+        return [ready for ready in await self.store.ready() if to_local(ready[1]).date() >= today]
 
     async def free(self) -> list[Person]:
         """Who takes calls and has nothing to do with another: whom the next request of their office can be offered to,
@@ -119,13 +130,10 @@ class DeskReturn(DeskWishes):
         talked = RequestQuery(states=frozenset({RequestState.RESULT_DUE}), limit=_MOST_TALKED)
         busy |= {request.claimed_by or "" for request in await self.find(talked)}
         now = self.clock.now()
-        return [p for p, since in await self._ready_since() if p.id not in busy and since <= now]
+        since = [(self.config.person(person_id), since) for person_id, since in await self.ready_since()]
+        return [p for p, since in since if p is not None and p.id not in busy and since <= now]
 
     # -- inner workings
-
-    async def _ready_since(self) -> list[tuple[Person, datetime]]:
-        people = [(self.config.person(person_id), since) for person_id, since in await self.store.ready()]
-        return [(person, since) for person, since in people if person is not None]
 
     async def _leave_in_peace(self, person_id: str) -> None:
         """They have just been in a call. Nobody's request waits for this: what fails here is only less peace."""

@@ -224,13 +224,19 @@ class Store(Protocol):
     # -- who takes calls
 
     async def set_ready(self, person_id: str, since: datetime | None) -> None:
-        """They take calls since then; who is ready already keeps the time. None: they take none."""
+        """They take calls since then; who is ready already keeps the time, who is away is back. None: they take none."""
+
+    async def set_away(self, person_id: str, at: datetime) -> None:
+        """Whoever takes calls is away from then on, until `set_ready`; who is away keeps the time."""
+
+    async def away(self) -> list[tuple[str, datetime]]:
+        """(id, since when) of those who are away."""
 
     async def postpone_ready(self, person_id: str, since: datetime) -> None:
         """Whoever takes calls does so again from then on; nobody else begins to."""
 
     async def ready(self) -> list[tuple[str, datetime]]:
-        """(id, since when) of those who take calls, the one who has waited longest first."""
+        """(id, since when) of those who take calls and are not away, the one who has waited longest first."""
 
     # -- access
 

@@ -65,6 +65,7 @@ _UPDATE_REQUEST = (
 )
 _UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = excluded.request_id"
 UPSERT_CALL = _upsert("call", CALL_COLUMNS)
+SET_AWAY = "UPDATE ready SET away_at = ? WHERE person_id = ? AND away_at IS NULL"
 POSTPONE_READY = "UPDATE ready SET since = ? WHERE person_id = ?"
 
 
@@ -194,7 +195,9 @@ def set_ready(db: Database, person_id: str, since: str | None) -> None:
     if since is None:
         db.conn.execute("DELETE FROM ready WHERE person_id = ?", (person_id,))
     else:
-        db.conn.execute("INSERT INTO ready VALUES (?, ?) ON CONFLICT DO NOTHING", (person_id, since))
+        again = "DO UPDATE SET since = excluded.since, away_at = NULL WHERE away_at IS NOT NULL"
+        sql = f"INSERT INTO ready (person_id, since) VALUES (?, ?) ON CONFLICT (person_id) {again}"
+        db.conn.execute(sql, (person_id, since))
 
 
 def secret(db: Database, name: str) -> str:
@@ -208,8 +211,19 @@ def secret(db: Database, name: str) -> str:
 
 
 def ready(db: Database) -> list[tuple[str, datetime]]:
-    rows = db.conn.execute("SELECT person_id, since FROM ready ORDER BY since, person_id")
-    return [(person_id, from_text(since)) for person_id, since in rows]
+    return _people_since(
+        db, "SELECT person_id, since FROM ready WHERE away_at IS NULL ORDER BY since, person_id"
+    )
+
+
+def away(db: Database) -> list[tuple[str, datetime]]:
+    return _people_since(
+        db, "SELECT person_id, away_at FROM ready WHERE away_at IS NOT NULL ORDER BY away_at, person_id"
+    )
+
+
+def _people_since(db: Database, sql: str) -> list[tuple[str, datetime]]:
+    return [(person_id, from_text(since)) for person_id, since in db.conn.execute(sql)]
 
 
 def counts(db: Database, day: date, prefix: str) -> dict[str, int]:

@@ -68,6 +68,7 @@ class MemoryStore:
         self._counts: dict[tuple[date, str, str], int] = {}
         self._never_call: dict[str, datetime] = {}
         self._ready: dict[str, datetime] = {}
+        self._away: dict[str, datetime] = {}
         self._secrets: dict[str, str] = {}
 
     async def open(self) -> None:
@@ -277,8 +278,21 @@ class MemoryStore:
         self._check_open()
         if since is None:
             self._ready.pop(person_id, None)
-        else:
+            self._away.pop(person_id, None)
+        elif self._away.pop(person_id, None) is None:
             self._ready.setdefault(person_id, since)
+        else:
+            self._ready[person_id] = since
+
+    async def set_away(self, person_id: str, at: datetime) -> None:
+        at = aware_utc(at)
+        self._check_open()
+        if person_id in self._ready:
+            self._away.setdefault(person_id, at)
+
+    async def away(self) -> list[tuple[str, datetime]]:
+        self._check_open()
+        return sorted(self._away.items(), key=lambda item: (item[1], item[0]))
 
     async def postpone_ready(self, person_id: str, since: datetime) -> None:
         since = aware_utc(since)
@@ -288,7 +302,8 @@ class MemoryStore:
 
     async def ready(self) -> list[tuple[str, datetime]]:
         self._check_open()
-        return sorted(self._ready.items(), key=lambda item: (item[1], item[0]))
+        ready = (item for item in self._ready.items() if item[0] not in self._away)
+        return sorted(ready, key=lambda item: (item[1], item[0]))
 
     async def never_call_among(self, subjects: frozenset[str]) -> frozenset[str]:
         self._check_open()

@@ -242,3 +242,9 @@ def m008_who_is_next(db: Database) -> None:
     """Who may have nothing to do with a request, who serves it instead, the interpreter, and the escalation."""
     for statement in _WHO_IS_NEXT:
         db.conn.execute(statement)
+
+
+@MIGRATIONS()
+def m013_away(db: Database) -> None:
+    """Who took calls and did not take one."""
+    db.conn.execute("ALTER TABLE ready ADD COLUMN away_at TEXT")

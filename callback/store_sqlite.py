@@ -186,6 +186,13 @@ class SqliteStore:
         text = None if since is None else to_text(since)
         await self.write(lambda db: jobs.set_ready(db, person_id, text))
 
+    async def set_away(self, person_id: str, at: datetime) -> None:
+        row = (to_text(at), person_id)
+        await self.write(lambda db: db.conn.execute(jobs.SET_AWAY, row).rowcount)
+
+    async def away(self) -> list[tuple[str, datetime]]:
+        return await self.read(jobs.away)
+
     async def postpone_ready(self, person_id: str, since: datetime) -> None:
         row = (to_text(since), person_id)
         await self.write(lambda db: db.conn.execute(jobs.POSTPONE_READY, row).rowcount)

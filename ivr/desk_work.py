@@ -88,7 +88,7 @@ class DeskWork:
             case StartReturn():
                 return await self._start_return(call_id, command)
             case StopTaking(person_id):
-                await desk.set_ready(person_id, ready=False)
+                await desk.set_away(person_id)
             case MarkRinging(attempt_id):
                 await desk.attempt_ringing(attempt_id)
             case MarkConnected(attempt_id):

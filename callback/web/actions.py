@@ -31,7 +31,6 @@ from callback.web.flash import set_flash
 from callback.web.models import MAX_NOTE
 from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.pages import register_context, request_context
-from callback.web.rows import takes_calls
 from callback.web.texts import LANGUAGE_NAMES
 from config.model import Role
 from hardware.line import LineError
@@ -146,16 +145,6 @@ async def lift(request: web.Request) -> web.StreamResponse:
     return await _acted(target, "lifted", desk.lift_never_call(target.id, viewer_of(request).actor, why))
 
 
-async def ready(request: web.Request) -> web.StreamResponse:
-    """Whether calls from those who ring back may be put through to the viewer."""
-    form, viewer = await _form(request), viewer_of(request)
-    services = request.config_dict[SERVICES]
-    if not takes_calls(viewer, services.config):
-        raise web.HTTPForbidden
-    await services.desk.set_ready(_person(request), form.get("ready") == "yes")
-    return see_other("/requests")
-
-
 async def register(request: web.Request) -> web.StreamResponse:
     """Answers with the page that says the promise to read aloud, in the first language of the office."""
     services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
@@ -190,7 +179,6 @@ async def back(request: web.Request) -> web.StreamResponse:
 
 
 def add_routes(app: web.Application) -> None:
-    app.router.add_post("/ready", ready)
     app.router.add_post("/requests/new", register)
     for act in (ring, result, number, withdraw, decide, reassign, lift):
         path = f"/requests/{{id}}/{act.__name__}"

@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from callback.web import api, auth, pages, phone, prompt_list, prompts, search, status
+from callback.web import api, auth, colleagues, pages, phone, prompt_list, prompts, search, status
 from callback.web.actions import add_routes as add_action_routes
 from callback.web.context import SERVICES, Services
 from callback.web.errors import INTERNAL, Problem, problem_of, where
@@ -58,6 +58,7 @@ def build_app(services: Services) -> web.Application:
     app.middlewares.extend((observe, answer_errors, auth.remember_language, auth.authenticate))
     app.on_response_prepare.append(_set_headers)
     auth.add_routes(app)
+    colleagues.add_routes(app)
     pages.add_routes(app)
     search.add_routes(app)
     add_action_routes(app)

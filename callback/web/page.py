@@ -5,7 +5,8 @@ Looked up when the template is drawn, so an error page works at any point. Never
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiohttp_jinja2
@@ -90,6 +91,11 @@ def render(
 def fragment(request: web.Request, template: str, context: Mapping[str, Any]) -> web.Response:
     """A part of a page, for `refresh.js`; leaves the flash message to the next whole page."""
     return aiohttp_jinja2.render_template(template, request, _with_page(request, context))
+
+
+def version_of(parts: Iterable[object]) -> str:
+    """Changes when what is shown has changed; a hash, so that it shows nothing itself."""
+    return hashlib.sha256(repr(list(parts)).encode()).hexdigest()[:16]
 
 
 def _with_page(request: web.Request, context: Mapping[str, Any] | None) -> dict[str, Any]:

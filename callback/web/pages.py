@@ -5,7 +5,6 @@ Never puts a number, a name or a note into a URL.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,12 +24,13 @@ from callback.request import (
 )
 from callback.store import RequestQuery
 from callback.web.api import visible
+from callback.web.colleagues import colleagues_context
 from callback.web.context import SERVICES, Services
-from callback.web.page import Page, fragment, render, see_other, viewer_of
-from callback.web.rows import has_telephone, live_sentence, row, takes_calls
+from callback.web.page import Page, fragment, render, see_other, version_of, viewer_of
+from callback.web.rows import has_telephone, live_sentence, row
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
-from config.model import Office, Person, Role
+from config.model import Office, Role
 from scheduler.retry import person_decides
 
 LIST_LIMIT = 200
@@ -112,18 +112,12 @@ async def list_context(
         "limit": LIST_LIMIT,
         "offices": offices if len(offices) > 1 else [],
         "office_no": office_no,
-        "takers": await _takers(services, viewer),
-        "takes_calls": takes_calls(viewer, services.config),
+        **await colleagues_context(request),
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
-        "version": _version(
+        "version": version_of(
             (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never) for r in found
         ),
     }
-
-
-async def _takers(services: Services, viewer: Viewer) -> list[Person]:
-    """Who of the viewer's office takes calls."""
-    return await services.desk.ready(viewer.office_no) if viewer.office_no else []
 
 
 async def request_context(
@@ -160,7 +154,9 @@ async def request_context(
         "errors": errors or {},
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
-        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never)]),
+        "version": version_of(
+            [(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never)]
+        ),
     }
 
 
@@ -198,8 +194,3 @@ def _colleagues(services: Services, viewer: Viewer, shown: CallbackRequest) -> l
 
 def _due(shown: CallbackRequest, page: Page) -> bool:
     return shown.next_attempt_at is not None and shown.next_attempt_at <= page.words.now
-
-
-def _version(parts: Any) -> str:
-    """Changes when what is shown has changed; a hash, so that it shows nothing itself."""
-    return hashlib.sha256(repr(list(parts)).encode()).hexdigest()[:16]

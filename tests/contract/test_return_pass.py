@@ -112,6 +112,10 @@ async def test_who_is_rung_for_them(desk: Desk, clock: ManualClock) -> None:
     assert [person.id for person in returning.colleagues] == ["kari", "ola", "sami"]
     await desk.set_ready("sami", ready=False)
     assert [person.id for person in await desk.ready(OFFICE)] == ["liv", "kari"]
+    clock.advance(timedelta(days=1))
+    assert await desk.ready(OFFICE) == [], "what was said yesterday says nothing of today"
+    await desk.set_ready("kari", ready=True)
+    assert [person.id for person in await desk.ready(OFFICE)] == ["kari"]
 
 
 async def test_connecting_ends_the_attempt_under_way(desk: Desk) -> None:

@@ -127,3 +127,21 @@ async def test_registering_counts_new_requests(store: Store) -> None:
         return_exceptions=True,
     )
     assert [isinstance(answer, LimitReached) for answer in answers] == [False, False, True]
+
+
+async def test_who_is_away(store: Store, reopen: Reopen) -> None:
+    """Whoever takes calls may be away: not ready, and back from when they say so; who takes none cannot be away."""
+    for minutes, person in enumerate(("ola", "kari")):
+        await store.set_ready(person, T0 + timedelta(minutes=minutes))
+    for minutes, person in ((5, "ola"), (6, "ola"), (7, "nobody")):
+        await store.set_away(person, T0 + timedelta(minutes=minutes))
+    again = await reopen()
+    assert await again.away() == [("ola", T0 + timedelta(minutes=5))]
+    assert await again.ready() == [("kari", T0 + timedelta(minutes=1))]
+    await again.set_ready("ola", T0 + timedelta(minutes=9))
+    await again.set_ready("ola", T0 + timedelta(minutes=10))
+    assert await again.away() == []
+    assert await again.ready() == [("kari", T0 + timedelta(minutes=1)), ("ola", T0 + timedelta(minutes=9))]
+    await again.set_away("kari", T0)
+    await again.set_ready("kari", None)
+    assert await again.away() == []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from html import unescape
 
 import pytest
 
-from callback.request import AttemptOutcome, Origin, RequestState, Urgency
+from callback.request import AttemptOutcome, CallResult, Origin, RequestState, Urgency
 from tests.web_site import GOOD, NOTE, Client, World, login, serve, submit, text_of
 
 PHONE, SPACED = "+4740001234", "+47 40 00 12 34"
@@ -256,7 +257,7 @@ async def test_searching(kari: Client, world: World) -> None:
     response = await submit(kari, "/requests/find", {"wanted": PHONE})
     page = unescape(await response.text())
     assert "Fant 2 forespørsler." in page
-    assert "data-refresh" not in page
+    assert 'data-refresh="/requests/rows' not in page
     assert all(f"/requests/{r.id}" in page for r in (ended, open_one))
     assert (await kari.get("/requests/find?lang=en")).url.path == "/requests"
 
@@ -362,16 +363,49 @@ async def test_the_contact_centre_registers_for_any_office(client: Client, world
 
 
 async def test_says_that_they_take_calls(kari: Client, world: World) -> None:
-    """A button on the list, and its opposite; everyone of the office sees who does."""
-    assert "Ingen har sagt at de tar imot samtaler." in await text_of(kari, "/requests")
+    """A button on the list, and its opposite."""
+    page = await text_of(kari, "/requests")
+    assert "Du tar ikke imot samtaler." in page
+    assert "Ingen kollegaer har sagt at de tar imot samtaler." in page
     response = await submit(kari, "/ready", {"ready": "yes"})
     assert response.url.path == "/requests"
     page = await response.text()
-    assert "Tar imot samtaler, og blir ringt for den neste: Kari." in page
+    assert "Du tar imot samtaler, og blir ringt for den neste." in page
     assert "Jeg tar ikke imot samtaler" in page
     assert [person.id for person in await world.desk.ready("9001")] == ["kari"]
     await submit(kari, "/ready", {"ready": "no"})
     assert await world.desk.ready("9001") == []
+
+
+async def test_what_colleagues_do(kari: Client, world: World) -> None:
+    """Kari sees what Ola does, without reloading, and is told that she was set away, when and why."""
+
+    async def seen() -> str:
+        return re.sub(r"<[^>]*>", "", await text_of(kari, "/requests/colleagues"))
+
+    await world.desk.set_ready("ola", ready=True)
+    assert "Ola tar imot samtaler" in await seen()
+    request = await world.caller()
+    await world.desk.start_attempt(request.id, "ola", "a1")
+    assert "Ola blir ringt" in await seen()
+    await world.desk.attempt_ringing("a1")
+    await world.desk.attempt_connected("a1")
+    assert "Ola i samtale" in await seen()
+    await world.desk.end_attempt("a1", AttemptOutcome.ANSWERED)
+    assert "Ola etterarbeid" in await seen()
+    await world.desk.record_result(request.id, "ola", CallResult.REACHED)
+    assert "Ola etterarbeid" in await seen(), "for a moment"
+    world.clock.advance(timedelta(minutes=1))
+    assert "Ola tar imot samtaler" in await seen()
+    await world.desk.set_away("ola")
+    assert "Ola borte" in await seen()
+    await world.desk.set_ready("ola", ready=False)
+    assert "Ola" not in await seen()
+    await world.desk.set_ready("kari", ready=True)
+    await world.desk.set_away("kari")
+    assert "Du ble satt som borte kl." in await seen()
+    await submit(kari, "/ready", {"ready": "yes"})
+    assert "Du tar imot samtaler" in await seen()
 
 
 async def test_a_caller_who_rang_back_is_on_the_page(kari: Client, world: World) -> None:

@@ -28,14 +28,21 @@ MONDAYS = (
 )  # fmt: skip
 KILLS = 200
 PHONES = {"liv": "203", "siv": "204", "per": "205", "kari": "201", "ola": "202"}
+MOBILES = {"ola": "+4740000009", "per": "+4740000008"}
 SEEDS = (20261122,)
 
 
 def offices() -> Config:
     """Several colleagues each, all with telephones; nobody is refused for pressing too often."""
     made = two_offices()
-    people = [p.model_copy(update={"extension": PHONES.get(p.id)}) for p in made.people]
-    people.append(people[-3].model_copy(update={"id": "per", "name": "Per", "extension": PHONES["per"]}))
+    people = [
+        p.model_copy(update={"extension": PHONES.get(p.id), "mobile": MOBILES.get(p.id)}) for p in made.people
+    ]
+    people.append(
+        people[-3].model_copy(
+            update={"id": "per", "name": "Per", "extension": PHONES["per"], "mobile": MOBILES["per"]}
+        )
+    )
     none = LimitSettings(registrations_per_caller=0, keyed_numbers_per_caller=0, keyed_per_target=0)
     settings = made.settings.model_copy(update={"limits": none})
     return made.model_copy(update={"people": tuple(people), "settings": settings})
@@ -107,7 +114,7 @@ async def a_mishap(world: Weeks) -> None:
 
 async def overnight(world: Weeks) -> None:
     """Everybody hangs up and goes home; what the service has to do by itself, it does."""
-    for number in (*PHONES.values(), *ALL_CALLERS):
+    for number in (*PHONES.values(), *MOBILES.values(), *ALL_CALLERS):
         world.line.hang_up(number)
     await world.rest()
     for _ in range(3):
@@ -120,7 +127,7 @@ async def overnight(world: Weeks) -> None:
 
 async def all_is_well(world: Weeks) -> None:
     """From now on everybody answers, and everybody on the list who can be rung is reached."""
-    for number in (*PHONES.values(), *ALL_CALLERS):
+    for number in (*PHONES.values(), *MOBILES.values(), *ALL_CALLERS):
         world.line.behave(number, Behaviour.ANSWER)
     for _ in range(400):
         waiting = [r for r in await world.requests(*OPEN) if await can_be_rung(world, r.id)]
