@@ -56,6 +56,8 @@ class Dispatch:
     def __init__(self, desk: Desk, runner: Runner) -> None:
         self._desk = desk
         self._runner = runner
+        self.somebody_is_free = False
+        """Whether any colleague who takes calls was free at the last look."""
 
     async def ring(
         self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
@@ -119,6 +121,7 @@ class Dispatch:
         """Ring everyone who takes calls and is free, for the next request of their office."""
         free = await self._desk.free() if self._runner.line.status().up else []
         now = self._desk.clock.now()
+        self.somebody_is_free = bool(free)
         for office_no in dict.fromkeys(person.office_no for person in free):
             if office_no is None or self._desk.config.office(office_no) is None:
                 continue

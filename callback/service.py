@@ -102,7 +102,8 @@ async def running(
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
         alarm = Alarm(_sweeper(dispatch, store, clock), clock)
-        runner.on_callback_ended = lambda: alarm.wake_at(clock.now())
+        runner.on_callback_ended = alarm.wake_soon
+        runner.on_caller_gone = lambda: alarm.wake_soon() if dispatch.somebody_is_free else None
         access = Access(store, config, clock)
         if secrets.demo_password:
             await access.give_demo_passwords(secrets.demo_password)

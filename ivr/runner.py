@@ -93,6 +93,8 @@ class Runner:
         self._stopping = False
         self.on_callback_ended: Callable[[], None] = lambda: None
         """Told when a callback is over: a colleague has their hands free, and perhaps somebody is due."""
+        self.on_caller_gone: Callable[[], None] = lambda: None
+        """Told when a caller has left the menu: they can be rung now, and perhaps a colleague is free."""
 
     # -- life
 
@@ -241,6 +243,8 @@ class Runner:
                     self._legs.pop(leg, None)
                 if isinstance(call.state, CallbackState):
                     self.on_callback_ended()
+                else:
+                    self.on_caller_gone()
 
     async def _advance(self, call: _Call, event: Event) -> None:
         events: list[Event] = [event]

@@ -40,6 +40,7 @@ class Alarm:
         self._clock = clock
         self._every = every
         self._signal = asyncio.Event()
+        self._soon: asyncio.TimerHandle | None = None
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=JOB_DEFAULTS)
@@ -69,6 +70,11 @@ class Alarm:
         delay = max(at - self._clock.now(), timedelta(0))
         moment = SystemClock().now() + delay  # APScheduler knows the machine's clock only
         self._scheduler.add_job(self._ring, "date", run_date=moment, id=at.isoformat(), replace_existing=True)
+
+    def wake_soon(self) -> None:
+        """Sweep within a second, however often it is asked for until then. Needs a running event loop."""
+        if self._soon is None or self._soon.when() < asyncio.get_running_loop().time():
+            self._soon = asyncio.get_running_loop().call_later(1, self._signal.set)
 
     async def _ring(self) -> None:
         # a coroutine, because APScheduler runs plain functions in another thread

@@ -100,6 +100,10 @@ class Line:
 class Heart:
     last_sweep: datetime | None = MONDAY
     last_error: str | None = None
+    woken: int = 0
+
+    def wake_soon(self) -> None:
+        self.woken += 1
 
 
 class Beep:

@@ -24,6 +24,7 @@ async def ready(request: web.Request) -> web.StreamResponse:
     if not takes_calls(viewer, services.config):
         raise web.HTTPForbidden
     await services.desk.set_ready(viewer.person_id or "", form.get("ready") == "yes")
+    services.heartbeat.wake_soon()
     return see_other("/requests")
 
 

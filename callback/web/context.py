@@ -58,6 +58,9 @@ class Heartbeat(Protocol):
     @property
     def last_error(self) -> str | None: ...
 
+    def wake_soon(self) -> None:
+        """Sweep within a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class LastReload:

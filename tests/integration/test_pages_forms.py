@@ -373,6 +373,7 @@ async def test_says_that_they_take_calls(kari: Client, world: World) -> None:
     assert "Du tar imot samtaler, og blir ringt for den neste." in page
     assert "Jeg tar ikke imot samtaler" in page
     assert [person.id for person in await world.desk.ready("9001")] == ["kari"]
+    assert world.heart.woken == 1, "whoever is next is offered to her at once"
     await submit(kari, "/ready", {"ready": "no"})
     assert await world.desk.ready("9001") == []
 

@@ -191,6 +191,19 @@ async def test_stop_cancels_a_sweep_that_hangs() -> None:
         await alarm.stop(patience=timedelta(milliseconds=10))
 
 
+async def test_soon_is_once_within_a_second() -> None:
+    """However often it is asked for; and then again."""
+    sweeps = Sweeps()
+    async with running(sweeps) as alarm:
+        await sweeps.next()
+        for more in (2, 3):
+            for _ in range(100):
+                alarm.wake_soon()
+            assert await sweeps.next() == more
+        await asyncio.sleep(0.05)
+        assert sweeps.count == 3
+
+
 async def test_stop_without_start_does_nothing() -> None:
     """Stopping what never ran is no error."""
     await Alarm(Sweeps(), ManualClock(NOW)).stop()

@@ -170,7 +170,7 @@ TEXTS: dict[str, str] = {
     "presence.mine.ringing": "Your telephone rings, or the caller's.",
     "presence.mine.in_call": "You are in a call.",
     "presence.mine.wrap_up": "You are left in peace until the result is written, and for a moment after.",
-    "presence.mine.away": "You were set away at {when}, for you did not take the telephone. No calls come to you until you say so.",
+    "presence.mine.away": "You were set away at {when}, for the telephone was not taken. Say when you are back.",
     "presence.others": "Colleagues",
     "presence.nobody": "No colleague has said that they take calls.",
     "presence.ready": "takes calls",

@@ -170,7 +170,7 @@ TEXTS: dict[str, str] = {
     "presence.mine.ringing": "Telefonen din ringer, eller innringerens.",
     "presence.mine.in_call": "Du er i en samtale.",
     "presence.mine.wrap_up": "Du får være i fred til resultatet er skrevet og litt til.",
-    "presence.mine.away": "Du ble satt som borte kl. {when}, fordi du ikke tok telefonen. Ingen samtaler kommer til deg før du sier fra.",
+    "presence.mine.away": "Du ble satt som borte kl. {when}, fordi telefonen ikke ble tatt. Si fra når du er tilbake.",
     "presence.others": "Kollegaer",
     "presence.nobody": "Ingen kollegaer har sagt at de tar imot samtaler.",
     "presence.ready": "tar imot samtaler",
