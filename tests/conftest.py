@@ -34,6 +34,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         kinds = set(item.callspec.id.split("-")) if hasattr(item, "callspec") else set()
         if (fixtures | kinds) & NEEDS_PBX:
             item.add_marker(pytest.mark.pbx)
+    items.sort(
+        key=lambda item: item.get_closest_marker("long") is None
+    )  # else the others wait for them at the end
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -100,10 +100,14 @@ class _Scripted:
 
 @dataclass(slots=True)
 class SipExchange(asyncio.DatagramProtocol):
-    """Listens on `address`:5060. Numbers without a phone and without a script are unallocated (404)."""
+    """Listens on `address`:5060. Numbers without a phone and without a script are unallocated (404), or get what stands in `otherwise`."""
 
     address: str
     calls: list[OfferedCall] = field(default_factory=list)
+    otherwise: tuple[Answer, ...] = (UNALLOCATED,)
+    """What numbers without a phone and without a script get, in turn."""
+    twice: set[str] = field(default_factory=set)
+    """Numbers that were offered a call while another one still rang there."""
     _routes: dict[str, Address] = field(default_factory=dict)
     _scripts: dict[str, deque[Answer | None]] = field(default_factory=dict)
     _forwarded: dict[str, tuple[Address, Address, str]] = field(default_factory=dict)
@@ -135,6 +139,11 @@ class SipExchange(asyncio.DatagramProtocol):
     def script(self, number: str, *answers: Answer | None) -> None:
         """The next calls to `number` get these answers in turn; then it is as if there were no script."""
         self._scripts[number] = deque(answers)
+
+    def forget(self) -> None:
+        """The PBX is dead, and with it all that rang."""
+        for call in self._scripted.values():
+            call.over = True
 
     def offered(self, number: str) -> int:
         """How many calls the PBX has placed to `number`."""
@@ -173,6 +182,8 @@ class SipExchange(asyncio.DatagramProtocol):
             return
         number = _user(message.first_line)
         self.calls.append(OfferedCall(number, _user(message.get("from"))))
+        if any(not call.over and _user(call.invite.first_line) == number for call in self._scripted.values()):
+            self.twice.add(number)
         script = self._scripts.get(number)
         answer = script.popleft() if script else TO_THE_PHONE
         if answer is not None:
@@ -180,7 +191,7 @@ class SipExchange(asyncio.DatagramProtocol):
         elif number in self._routes:
             self._pass_on(message, source, self._routes[number])
         else:
-            self._answer(message, source, UNALLOCATED)
+            self._answer(message, source, self.otherwise[len(self.calls) % len(self.otherwise)])
 
     def _pass_on(self, message: _Message, source: Address, to: Address) -> None:
         branch = message.branch

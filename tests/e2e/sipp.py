@@ -31,7 +31,14 @@ class Key:
     digit: str
 
 
-Step = Pause | Key
+@dataclass(frozen=True, slots=True)
+class Note:
+    """When a call comes to here is written down: see `noted`."""
+
+    word: str
+
+
+Step = Pause | Key | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,12 @@ async def place_calls(
         *("-m", str(load.calls), "-r", str(load.rate), "-l", str(load.at_once)),
         *("-i", address, "-mi", address, "-p", str(port), "-mp", "30000"),
     )
+
+
+def noted(directory: Path, word: str) -> dict[str, float]:
+    """Caller's number -> when their call came to the Note with this word, in seconds since the epoch."""
+    lines = (line.split() for line in (directory / "notes.log").read_text().splitlines())
+    return {words[1]: float(words[-1]) for words in lines if words and words[0] == word}
 
 
 async def answer_calls(
@@ -112,6 +125,9 @@ async def _run(directory: Path, *arguments: str) -> SippResult:
             "-trace_err",
             "-error_file",
             "errors.log",
+            "-trace_logs",
+            "-log_file",
+            "notes.log",
         ),
         cwd=directory,
         stdin=asyncio.subprocess.DEVNULL,
@@ -180,6 +196,9 @@ def _caller_scenario(steps: Sequence[Step], end: str) -> str:
         match step:
             case Pause(length):
                 parts.append(_pause(length))
+            case Note(word):
+                log = f'<log message="{word} [field0] [timestamp]"/>'
+                parts.append(f"  <nop><action>{log}</action></nop>\n")
             case Key(digit):
                 content = f"      Content-Type: application/dtmf-relay\n      Content-Length: [len]\n\n      Signal={digit}\n      Duration=160\n"
                 parts += [_request("INFO", sequence, True, content), '  <recv response="200"/>\n']
