@@ -242,3 +242,9 @@ def m008_who_is_next(db: Database) -> None:
     """Who may have nothing to do with a request, who serves it instead, the interpreter, and the escalation."""
     for statement in _WHO_IS_NEXT:
         db.conn.execute(statement)
+
+
+@MIGRATIONS()
+def m012_waiting(db: Database) -> None:
+    """How long the latest conversations took, for whoever waits on the line."""
+    db.conn.execute("CREATE INDEX attempt_talk ON attempt (ended_at) WHERE connected_at IS NOT NULL")
