@@ -174,8 +174,8 @@ def _ended_ringing(state: WaitingState, event: LegEnded, now: datetime) -> Step:
     )  # the line, perhaps, not the person
     state = replace(state, failed=colleague if line else None)
     after, commands = _end(state, Node.ENDING, "line_failed" if failed else "cancelled", event.cause)
-    if line or _turn(state).by_hand:
-        return after, commands
+    if line or event.outcome is LegOutcome.CANCELLED or _turn(state).by_hand:
+        return after, commands  # cancelled: the caller has hung up, as is told next
     # First they are away, then the request is due: else they would be rung for it again.
     return after, (StopTaking(colleague), *commands)
 
