@@ -29,8 +29,9 @@ from callback.desk_base import (
     with_attempt,
 )
 from callback.desk_colleagues import DeskColleagues
-from callback.desk_guards import TOO_MANY_REGISTRATIONS, DeskGuards
+from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_person import DeskPerson
+from callback.desk_waiting import DeskWaiting
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.request import (
     URGENT_REASONS,
@@ -94,7 +95,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskColleagues, DeskGuards, DeskPerson):
+class Desk(DeskWaiting, DeskColleagues, DeskPerson):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering

@@ -15,10 +15,9 @@ from callback.request import (
     CallbackRequest,
     IllegalTransition,
     RequestEvent,
-    RequestState,
     next_state,
 )
-from callback.store import Change, RequestQuery, StoreError
+from callback.store import Change, StoreError
 from config.model import Person
 from scheduler.clock import to_local
 
@@ -26,8 +25,6 @@ log = structlog.get_logger(__name__)
 
 MOST_COLLEAGUES = 3
 """Who may be rung for one caller who rang back."""
-
-_MOST_TALKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +62,10 @@ class DeskReturn(DeskWishes):
         return Returning(request, await self._colleagues(request)) if _may_return(request) else None
 
     async def start_return(
-        self, request_id: str, person_id: str, attempt_id: str
+        self, request_id: str, person_id: str, attempt_id: str, *, waits: bool = False
     ) -> tuple[CallbackRequest, CallAttempt | None]:
-        """Begin to ring a colleague for a person who is on the line. An attempt to ring that person at the same
+        """Begin to ring a colleague for a person who is on the line; of one who `waits` another colleague may have
+        taken the request just now. An attempt to ring that person at the same
         time is ended by it in the same transaction, and returned: its telephones are to be hung up.
 
         Raises IllegalTransition when they talk already or the request has ended, CaseworkerInCall, NumberInCall."""
@@ -80,6 +78,8 @@ class DeskReturn(DeskWishes):
                 return request  # the same, said again
             if not request.is_open or (request.live_attempt is not None and not _may_return(request)):
                 raise IllegalTransition(f"request {request.id} is {request.state}, with nothing to return to")
+            if waits and request.claimed_by not in (None, person.id):
+                raise IllegalTransition(f"request {request.id} was taken by a colleague")
             changes = []
             if request.live_attempt is not None:
                 ended.append(self._cut_short(request.live_attempt))
@@ -122,16 +122,6 @@ class DeskReturn(DeskWishes):
         """(person id, since when) of those who take calls. What was said on another day says nothing of this one."""
         today = to_local(self.clock.now()).date()
         return [ready for ready in await self.store.ready() if to_local(ready[1]).date() >= today]
-
-    async def free(self) -> list[Person]:
-        """Who takes calls and has nothing to do with another: whom the next request of their office can be offered to,
-        the one who has waited longest first."""
-        busy = {attempt.caseworker for attempt in await self.store.live_attempts()}
-        talked = RequestQuery(states=frozenset({RequestState.RESULT_DUE}), limit=_MOST_TALKED)
-        busy |= {request.claimed_by or "" for request in await self.find(talked)}
-        now = self.clock.now()
-        since = [(self.config.person(person_id), since) for person_id, since in await self.ready_since()]
-        return [p for p, since in since if p is not None and p.id not in busy and since <= now]
 
     # -- inner workings
 

@@ -32,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 _MOST_ALERTS = 100
 """Urgent requests looked at in one sweep."""
-_MOST_OFFERS = 200
-"""Requests of one office looked at in one sweep."""
 
 
 class Offered(Enum):
@@ -61,9 +59,10 @@ class Dispatch:
 
     async def ring(
         self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
-    ) -> tuple[CallbackRequest, CallAttempt]:
+    ) -> tuple[CallbackRequest, CallAttempt | None]:
         """Ring the caseworker, only at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
         and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings.
+        A person who waits on the line is not rung: their own call rings the caseworker, within seconds; no attempt yet.
         Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
         telephones = (telephone,) if telephone else self._desk.config.telephones(person)
@@ -72,6 +71,8 @@ class Dispatch:
         status = self._runner.line.status()
         if not status.up:
             raise LineUnavailable(status.detail)
+        if self._runner.waits(request_id):
+            return await self._take_waiting(request_id, person_id), None
         request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
         office = self._desk.office(request.office_no)
         facts = CallbackFacts(
@@ -99,6 +100,11 @@ class Dispatch:
             raise
         return request, attempt
 
+    async def _take_waiting(self, request_id: str, person_id: str) -> CallbackRequest:
+        if person_id in {attempt.caseworker for attempt in await self._desk.store.live_attempts()}:
+            raise CaseworkerInCall("this caseworker is in a call already")
+        return await self._desk.claim(request_id, person_id)
+
     async def sweep(self, patience: timedelta = timedelta(minutes=1)) -> None:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
@@ -119,41 +125,33 @@ class Dispatch:
 
     async def offer(self) -> None:
         """Ring everyone who takes calls and is free, for the next request of their office."""
-        free = await self._desk.free() if self._runner.line.status().up else []
+        if not self._runner.line.status().up:
+            return
         now = self._desk.clock.now()
+        line = self._runner.on_the_line()
+        free = await self._desk.free(line)
         self.somebody_is_free = bool(free)
         for office_no in dict.fromkeys(person.office_no for person in free):
             if office_no is None or self._desk.config.office(office_no) is None:
                 continue
             if self._desk.calendar(office_no).is_open(now):
-                colleagues = [one for one in free if one.office_no == office_no and one.has_telephone]
-                await self._offer_at(office_no, colleagues)
+                await self._offer_at(office_no, [one for one in free if one.office_no == office_no])
 
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:
-        for request in await self._due(office_no) if free else ():
+        for request in await self._desk.due(office_no, self._runner.on_the_line()) if free else ():
             while (person := taker(request, free)) is not None:
+                if self._runner.waits(request.id):  # their own call rings whoever is kept for them here
+                    free.remove(person)
+                    break
                 offered = await self._offered(request, person)
                 if offered is not Offered.NOT_NOW:
                     free.remove(person)
                 if offered is not Offered.PERSON_BUSY:
                     break
 
-    async def _due(self, office_no: str) -> list[CallbackRequest]:
-        """Who is next at an office, in order, without those who cannot be rung now."""
-        now = self._desk.clock.now()
-        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_OFFERS)
-        due = await self._desk.find(query)
-        never = await self._desk.never_called(due)
-        return [
-            request
-            for request in due
-            if request.phone is not None
-            and request.id not in never
-            and not request.is_out_of_reach(now)
-            and not self._runner.is_on_the_line(request.id)
-        ]
-
     async def _offered(self, request: CallbackRequest, person: Person) -> Offered:
+        if self._runner.is_on_the_line(request.id):  # they rang a moment ago
+            return Offered.NOT_NOW
         try:
             await self.ring(request.id, person.id, offered=True)
         except (CaseworkerInCall, LineError) as error:

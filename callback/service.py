@@ -119,6 +119,7 @@ async def running(
             lines=(line,),
             exchange=line if isinstance(line, PhoneExchange) else None,
             call_phase=runner.phase,
+            waits=runner.waits,
             started_at=started_at,
             version=version("tast1"),
         )

@@ -185,6 +185,9 @@ class Store(Protocol):
     async def live_attempts(self) -> list[CallAttempt]:
         """Attempts that have not ended, oldest first."""
 
+    async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
+        """Conversations with those the office serves that ended at `since` or later, the newest first, `limit` at most."""
+
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         """In order of writing."""
 

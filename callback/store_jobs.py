@@ -309,6 +309,13 @@ def live_attempts(db: Database) -> list[CallAttempt]:
     return list(map(attempt_from, rows))
 
 
+def talks(db: Database, office_no: str, since: str, limit: int) -> list[CallAttempt]:
+    of_office = f"SELECT 1 FROM request WHERE request.id = request_id AND {SERVED_BY} = ?"
+    ended = f"{_ATTEMPT} WHERE connected_at IS NOT NULL AND ended_at >= ? AND EXISTS ({of_office})"
+    rows = db.conn.execute(f"{ended} ORDER BY ended_at DESC, id DESC LIMIT ?", (since, office_no, limit))
+    return list(map(attempt_from, rows))
+
+
 def open_calls(db: Database, line: str | None) -> list[Row]:
     sql = f"SELECT {', '.join(CALL_COLUMNS)} FROM call WHERE ended_at IS NULL AND line = coalesce(?, line)"
     return db.conn.execute(f"{sql} ORDER BY started_at, id", (line,)).fetchall()

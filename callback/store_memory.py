@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
-from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry, Urgency
+from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry
 from callback.store import (
     ApiToken,
     CallRecord,
@@ -49,6 +49,7 @@ from callback.store_rows import (
     token_from,
     token_row,
 )
+from callback.turn import list_order
 from scheduler.clock import aware_utc
 
 
@@ -184,7 +185,7 @@ class MemoryStore:
         self._check_open()
         if query.due_before is not None:
             query = replace(query, due_before=aware_utc(query.due_before))
-        found = sorted((r for r in self._requests.values() if _matches(r, query)), key=_order)
+        found = sorted((r for r in self._requests.values() if _matches(r, query)), key=list_order)
         return [self._whole(request) for request in found[: max(query.limit, 0)]]
 
     async def of_person(self, phone: str) -> list[CallbackRequest]:
@@ -212,6 +213,19 @@ class MemoryStore:
         self._check_open()
         live = (attempt for attempt in self._attempts.values() if attempt.ended_at is None)
         return sorted(live, key=lambda attempt: attempt.started_at)
+
+    async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
+        since = aware_utc(since)
+        self._check_open()
+        found = [
+            attempt
+            for attempt in self._attempts.values()
+            if attempt.connected_at is not None
+            and attempt.ended_at is not None
+            and attempt.ended_at >= since
+            and self._requests[attempt.request_id].served_by == office_no
+        ]
+        return sorted(found, key=lambda a: (a.ended_at, a.id), reverse=True)[: max(limit, 0)]
 
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         self._check_open()
@@ -399,11 +413,6 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
         and (not query.states or request.state in query.states)
         and (due is None or (at is not None and at <= due))
     )
-
-
-def _order(request: CallbackRequest) -> tuple[bool, datetime, datetime, str]:
-    urgent = request.urgency is Urgency.URGENT
-    return not urgent, request.last_workable_at, request.registered_at, request.id
 
 
 def _age(request: CallbackRequest) -> tuple[datetime, str]:

@@ -245,6 +245,12 @@ def m008_who_is_next(db: Database) -> None:
 
 
 @MIGRATIONS()
+def m012_waiting(db: Database) -> None:
+    """How long the latest conversations took, for whoever waits on the line."""
+    db.conn.execute("CREATE INDEX attempt_talk ON attempt (ended_at) WHERE connected_at IS NOT NULL")
+
+
+@MIGRATIONS()
 def m013_away(db: Database) -> None:
     """Who took calls and did not take one."""
     db.conn.execute("ALTER TABLE ready ADD COLUMN away_at TEXT")

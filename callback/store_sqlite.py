@@ -136,6 +136,10 @@ class SqliteStore:
     async def live_attempts(self) -> list[CallAttempt]:
         return await self.read(jobs.live_attempts)
 
+    async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
+        ended_since = to_text(since)
+        return await self.read(lambda db: jobs.talks(db, office_no, ended_since, max(limit, 0)))
+
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         return await self.read(lambda db: ledger.lines_of(db, request_id))
 

@@ -119,6 +119,14 @@ class ConfirmNode(_Node):
     silence: str
 
 
+class WaitNode(_Node):
+    """Waiting on the line for a colleague, in phone hours; on at once when nobody can be waited for, when the wait is
+    expected to be too long, and to whoever has come past here before. 1: rather be rung."""
+
+    kind: Literal["wait"]
+    next: str
+
+
 class SetNode(_Node):
     """Keeps one thing the caller chose."""
 
@@ -193,7 +201,7 @@ class GoodbyeNode(_Node):
 
 
 Node = Annotated[
-    SayNode | ChooseNode | LanguageNode | RegisterNode | UrgentNode | NumberNode | ConfirmNode | SetNode
+    SayNode | ChooseNode | LanguageNode | RegisterNode | UrgentNode | NumberNode | WaitNode | ConfirmNode | SetNode
     | StatusNode | WithdrawNode | InfoNode | ClosedNode | TransferNode | OnCallNode | GoodbyeNode,
     Field(discriminator="kind"),
 ]  # fmt: skip
@@ -203,7 +211,7 @@ MODELS: dict[str, type[_Node]] = {
 }
 """The model of each kind."""
 KINDS = tuple(MODELS)
-AFTER_REGISTERING = ("urgent", "number", "confirm", "set", "withdraw")
+AFTER_REGISTERING = ("urgent", "number", "wait", "confirm", "set", "withdraw")
 """Kinds that need to know whom they are about."""
 
 

@@ -251,6 +251,10 @@ class CallSettings(Model):
     """Whoever takes calls is left in peace for so long after each, from when its result is written."""
     alert_every: Duration = timedelta(minutes=5)
     """The on-call telephone is rung so often for an urgent request that nobody has taken."""
+    longest_wait: Duration = timedelta(minutes=20)
+    """Callers who are expected to wait longer on the line are rung instead, unless they want to stay."""
+    typical_talk: Duration = timedelta(minutes=8)
+    """A talk takes so long, as long as too few have been measured."""
 
 
 class NumberSettings(Model):

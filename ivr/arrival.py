@@ -46,6 +46,7 @@ from ivr.machine import (
 )
 from ivr.phrases import about_items
 from ivr.prompts import spoken_tag
+from ivr.waiting_state import WaitingState
 
 
 class Node(StrEnum):
@@ -97,7 +98,7 @@ class ArrivalState:
         return None if self.missed is None else f"{self.missed.call_id}{self.at}"
 
 
-Step = tuple[ArrivalState | IntakeState, tuple[Command, ...]]
+Step = tuple[ArrivalState | IntakeState | WaitingState, tuple[Command, ...]]
 
 
 def begin(offered: CallOffered, office: OfficeFacts, menu: Menu) -> ArrivalState:

@@ -126,7 +126,7 @@ _OURS = frozenset({LegOutcome.FAILED, LegOutcome.INVALID})
 """Ends of the caseworker's own leg that are our failure: no line, or a wrong extension in staff.toml."""
 
 
-_NOBODY_THERE = frozenset({LegOutcome.NO_ANSWER, LegOutcome.BUSY, LegOutcome.INVALID, LegOutcome.FAILED})
+NOBODY_THERE = frozenset({LegOutcome.NO_ANSWER, LegOutcome.BUSY, LegOutcome.INVALID, LegOutcome.FAILED})
 """Ends of the caseworker's leg after which their next telephone is rung."""
 
 
@@ -213,7 +213,7 @@ def _not_picked_up(state: CallbackState, event: LegEnded, now: datetime) -> Step
     """At this telephone: the next one, unless they were there and said no."""
     if event.leg != state.leg:
         return state, ()
-    if event.outcome not in _NOBODY_THERE or state.rung == len(state.facts.then):
+    if event.outcome not in NOBODY_THERE or state.rung == len(state.facts.then):
         return _caseworker_gone(state, event, now)
     rung = state.rung + 1
     leg = leg_of(state.attempt_id, rung)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -17,8 +18,10 @@ from callback.store import (
     NumberInCall,
     StoreError,
 )
+from callback.turn import OnTheLine
 from ivr.callback_call import legs_of
 from ivr.machine import (
+    AskTurn,
     AttemptEnded,
     CheckNumber,
     Colleague,
@@ -27,12 +30,15 @@ from ivr.machine import (
     EndAttempt,
     Find,
     Found,
+    InLine,
+    ItsTurn,
     MarkConnected,
     MarkRinging,
     Missed,
     NeverCall,
     NotMissed,
     NotRegistered,
+    NoWaiting,
     NumberAccepted,
     NumberRefused,
     NumberSet,
@@ -46,6 +52,7 @@ from ivr.machine import (
     StopTaking,
     Update,
     Updated,
+    Why,
 )
 from scheduler.clock import from_local, to_local
 
@@ -59,8 +66,9 @@ MOST_TELEPHONES = 3
 class DeskWork:
     """One for all calls of a line. Every act can be repeated."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, on_the_line: Callable[[], OnTheLine]) -> None:
         self._desk = desk
+        self._on_the_line = on_the_line
 
     async def perform(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
         """The answer, if the command has one. Raises StoreUnavailable and StaleRequest: then try again."""
@@ -87,6 +95,8 @@ class DeskWork:
                 return await self._rang_back(call_id, command)
             case StartReturn():
                 return await self._start_return(call_id, command)
+            case AskTurn(request_id):
+                return await self._turn(call_id, request_id)
             case StopTaking(person_id):
                 await desk.set_away(person_id)
             case MarkRinging(attempt_id):
@@ -110,11 +120,32 @@ class DeskWork:
 
     async def _start_return(self, call_id: str, asked: StartReturn) -> ReturnStarted | ReturnRefused:
         try:
-            _, ended = await self._desk.start_return(asked.request_id, asked.person_id, asked.attempt_id)
+            _, ended = await self._desk.start_return(
+                asked.request_id, asked.person_id, asked.attempt_id, waits=asked.waits
+            )
         except (CaseworkerInCall, NumberInCall, IllegalChange) as error:
             log.info("return_refused", call=call_id, why=type(error).__name__)
             return ReturnRefused()
         return ReturnStarted(() if ended is None else legs_of(ended.id))
+
+    async def _turn(self, call_id: str, request_id: str) -> ItsTurn | InLine | NoWaiting:
+        try:
+            turn = await self._desk.turn(request_id, self._on_the_line())
+        except StoreError as error:  # they go on hearing music, and are asked about again
+            log.warning("turn_not_looked_up", call=call_id, why=type(error).__name__)
+            return NoWaiting(Why.UNKNOWN)
+        if turn.over:
+            return NoWaiting(Why.OVER)
+        if turn.closed or turn.nobody:
+            return NoWaiting(Why.CLOSED if turn.closed else Why.NOBODY)
+        person, request = turn.colleague, turn.request
+        if person is not None:
+            urgent = request.urgency is Urgency.URGENT
+            numbers = self._desk.config.telephones(person)
+            colleague = Colleague(person.id, numbers[0], numbers[1:])
+            return ItsTurn(call_id, colleague, urgent, request.reason.value, turn.by_hand)
+        too_long = turn.expected > self._desk.config.settings.calls.longest_wait
+        return InLine(turn.place, turn.expected, too_long)
 
     async def _missed(self, call_id: str, returning: Returning) -> Missed:
         request, telephones_of = returning.request, self._desk.config.telephones

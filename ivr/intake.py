@@ -27,6 +27,7 @@ from config.menu import (
     StatusNode,
     TransferNode,
     UrgentNode,
+    WaitNode,
     WithdrawNode,
 )
 from hardware.line import (
@@ -41,9 +42,10 @@ from hardware.line import (
     Prompt,
     Screen,
 )
-from ivr.intake_state import IntakeState, Node, OfficeFacts, Step
+from ivr.intake_state import NATIONAL_DIGITS, IntakeState, Node, OfficeFacts, to_come, with_keys
 from ivr.intake_words import closed, info, language_items, promise, readback, spoken, status_items
 from ivr.machine import (
+    AskTurn,
     CheckNumber,
     Command,
     Event,
@@ -60,8 +62,9 @@ from ivr.machine import (
     Update,
     Updated,
 )
+from ivr.waiting_state import Node as Waiting
+from ivr.waiting_state import Step, WaitingState
 
-NATIONAL_DIGITS = 8
 REFERENCE_DIGITS = 6
 PATIENCE = 2
 """Silences or wrong keys in one step before the call goes on with what is known."""
@@ -87,8 +90,8 @@ def begin(offered: CallOffered, office: OfficeFacts, menu: Menu, now: datetime) 
     state = IntakeState(
         Node.ASKING, menu.start, offered.leg, offered.caller, office.languages[0], office, menu
     )
-    state, commands = _go(state, menu.start, now)
-    return state, (Answer(offered.leg), *commands)
+    begun, commands = _go(state, menu.start, now)
+    return begun, (Answer(offered.leg), *commands)
 
 
 def go_on(
@@ -102,8 +105,13 @@ def go_on(
         not_rung=found.not_rung,
     )  # fmt: skip
     next_try = "intake.not_rung" if found.not_rung else "intake.next_try_soon"
-    state, commands = _go(state, menu.start, now, "intake.nobody_now", next_try)
-    return state, commands if answered else (Answer(offered.leg), *commands)
+    begun, commands = _go(state, menu.start, now, "intake.nobody_now", next_try)
+    return begun, commands if answered else (Answer(offered.leg), *commands)
+
+
+def come_to(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
+    """On in the menu, after another machine had the call."""
+    return _go(state, name, now, *before)
 
 
 def step(state: IntakeState, event: Event, now: datetime) -> Step:
@@ -136,6 +144,8 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
                 pass
             case LanguageNode() if len(state.office.languages) == 1:  # there is nothing to ask
                 pass
+            case WaitNode() if state.waited:
+                pass
             case OnCallNode() if not (state.office.open and state.office.person):
                 state = _saying(state, "intake.nobody_now")
             case _:
@@ -158,6 +168,10 @@ def _enter_language(state: IntakeState, node: LanguageNode, now: datetime) -> St
 
 def _enter_register(state: IntakeState, node: RegisterNode, now: datetime) -> Step:
     return _register(state, "key")
+
+
+def _enter_wait(state: IntakeState, node: WaitNode, now: datetime) -> Step:
+    return WaitingState(Waiting.ASKING, state), (AskTurn(state.request_id or ""),)
 
 
 def _enter_confirm(state: IntakeState, node: ConfirmNode, now: datetime) -> Step:
@@ -427,7 +441,7 @@ def _ask_reference(state: IntakeState, now: datetime) -> Step:
 
 def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     all_came = len(event.digits) == REFERENCE_DIGITS - len(state.keyed)
-    state = _keyed(state, event.digits)
+    state = with_keys(state, event.digits)
     reference, missing = state.keyed, REFERENCE_DIGITS - len(state.keyed)
     if state.steps > MOST_STEPS:
         return _nobody_found(replace(state, keyed=""), now)
@@ -501,32 +515,15 @@ def _ask_number(state: IntakeState, *say: str) -> Step:
 
 
 def _number_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    all_came = len(event.digits) == _to_come(state.keyed)
-    state = _keyed(state, event.digits)
+    all_came = len(event.digits) == to_come(state.keyed)
+    state = with_keys(state, event.digits)
     if state.steps > MOST_STEPS:
         return _after_number(replace(state, keyed=""), now)
     if event.digits.endswith("*"):
         return _ask(state, Node.KEYING, *spoken(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
-    if all_came and _to_come(state.keyed):
-        return state, (_rest(state, _to_come(state.keyed)),)
+    if all_came and to_come(state.keyed):
+        return state, (_rest(state, to_come(state.keyed)),)
     return _check(state)
-
-
-def _to_come(keyed: str) -> int:
-    """How many digits may follow in a number that begins so."""
-    if len(keyed) < NATIONAL_DIGITS:
-        return NATIONAL_DIGITS - len(keyed)
-    if len(keyed) == NATIONAL_DIGITS and keyed.startswith("00"):  # 0047 and eight digits, or a foreign number
-        return 4 if keyed.startswith("0047") else 7
-    return 0
-
-
-def _keyed(state: IntakeState, digits: str) -> IntakeState:
-    """With what was keyed in; a `*` begins anew."""
-    _, star, anew = digits.rpartition("*")
-    if star:
-        return replace(state, keyed=anew, steps=state.steps + 1)
-    return replace(state, keyed=state.keyed + digits)
 
 
 def _rest(state: IntakeState, digits: int) -> Prompt:
@@ -691,6 +688,7 @@ _ENTER: dict[type, Callable[..., Step]] = {
     LanguageNode: _enter_language,
     RegisterNode: _enter_register,
     NumberNode: _enter_number,
+    WaitNode: _enter_wait,
     ConfirmNode: _enter_confirm,
     SetNode: _enter_set,
     WithdrawNode: _enter_withdraw,

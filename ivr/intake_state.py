@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from config.menu import Menu
 from config.model import VoiceSpeed
-from ivr.machine import Command, Found
+from ivr.machine import Found
 from ivr.prompts import spoken_tag
+
+NATIONAL_DIGITS = 8
 
 
 class Node(StrEnum):
@@ -111,6 +113,8 @@ class IntakeState:
     """They asked for one, and have talked with none."""
     joined_at: datetime | None = None
     """Since when they talk with a person."""
+    waited: bool = False
+    """They have come past waiting on the line."""
     answered_by_person: bool = False
     """They have talked with one for long enough to be helped."""
 
@@ -129,8 +133,22 @@ class IntakeState:
         return peer_of(self.leg)
 
 
-Step = tuple[IntakeState, tuple[Command, ...]]
-
-
 def peer_of(leg: str) -> str:
     return f"{leg}-to"
+
+
+def to_come(keyed: str) -> int:
+    """How many digits may follow in a number that begins so."""
+    if len(keyed) < NATIONAL_DIGITS:
+        return NATIONAL_DIGITS - len(keyed)
+    if len(keyed) == NATIONAL_DIGITS and keyed.startswith("00"):  # 0047 and eight digits, or a foreign number
+        return 4 if keyed.startswith("0047") else 7
+    return 0
+
+
+def with_keys(state: IntakeState, digits: str) -> IntakeState:
+    """With what was keyed in; a `*` begins anew."""
+    _, star, anew = digits.rpartition("*")
+    if star:
+        return replace(state, keyed=anew, steps=state.steps + 1)
+    return replace(state, keyed=state.keyed + digits)

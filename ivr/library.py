@@ -22,18 +22,22 @@ from pathlib import Path
 import structlog
 
 from hardware.line import PromptInfo
+from ivr.music import LOUDNESS as MUSIC_LOUDNESS
+from ivr.music import SETTINGS as MUSIC_SETTINGS
+from ivr.music import music_wav
 from ivr.prompts import (
     BASE_LANGUAGE,
     OWN,
     Catalogue,
     UnknownPrompt,
     bare_language,
+    is_music,
     pause_after,
     speed_of,
     split_item,
     spoken_tag,
 )
-from ivr.sound import SoundError, levelled, wav_duration
+from ivr.sound import LOUDNESS, SoundError, levelled, wav_duration
 from ivr.voice import Voice, VoiceError
 
 log = structlog.get_logger(__name__)
@@ -255,7 +259,8 @@ class PromptLibrary:
         if self._bad_recordings.get(path, (None,))[0] == stamp:
             return None
         try:
-            wav = _wav_file(levelled(path.read_bytes()), path, recorded=True)
+            level = MUSIC_LOUDNESS if is_music(path.stem) else LOUDNESS
+            wav = _wav_file(levelled(path.read_bytes(), level), path, recorded=True)
         except (OSError, SoundError) as error:
             self._bad_recordings[path] = (stamp, f"the recording {path} {error}")
             log.warning("recording_refused", prompt=item, why=str(error))
@@ -264,30 +269,30 @@ class PromptLibrary:
         return _Kept(wav, stamp)
 
     def _can_say(self, item: str) -> bool:
-        language, _ = split_item(item)
+        language, prompt_id = split_item(item)
         has_text = self.catalogue.resolve(*split_item(item)) == item
-        return (
-            has_text
-            and self._voice is not None
-            and self._voice.speaks(language)
-            and item not in self._failures
-        )
+        spoken = self._voice is not None and self._voice.speaks(language)
+        return has_text and (spoken or is_music(prompt_id)) and item not in self._failures
 
     def _speech(self, item: str) -> _Kept | None:
         text = self._text(item)
-        if text is None or not self._can_say(item) or self._voice is None:
+        if text is None or not self._can_say(item):
             return None
         language, prompt_id = split_item(item)
         made = self._made(item, text)
         if made is not None:
             return _Kept(made, text)
         try:
-            body = self._voice.render(language, text, pause_after(prompt_id, text))
+            body = music_wav() if is_music(prompt_id) else self._render(language, prompt_id, text)
         except VoiceError as error:
             self._failures[item] = str(error)
             log.warning("prompt_not_spoken", prompt=item, why=str(error))
             return None
         return _Kept(_wav_file(body, self._write(self._speech_path(item, text), body), recorded=False), text)
+
+    def _render(self, language: str, prompt_id: str, text: str) -> bytes:
+        assert self._voice is not None, "nothing else can say it"
+        return self._voice.render(language, text, pause_after(prompt_id, text))
 
     def _made(self, item: str, text: str) -> WavFile | None:
         """Speech that is on disk; None when it was not made yet, or is damaged."""
@@ -300,6 +305,8 @@ class PromptLibrary:
     def _speech_path(self, item: str, text: str) -> Path:
         language, prompt_id = split_item(item)
         settings = self._voice.settings(language) if self._voice is not None else ""
+        if is_music(prompt_id):
+            settings = MUSIC_SETTINGS
         key = f"{settings}\n{pause_after(prompt_id, text)}\n{text}"
         return self._cache_dir / language / f"{prompt_id}.{hashlib.sha256(key.encode()).hexdigest()[:16]}.wav"
 

@@ -8,7 +8,8 @@ them out at once and feeds the answer back, before it persists the state and tal
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 
 from callback.numbers import Refusal
 from hardware.line import CallOffered, LegEvent
@@ -130,6 +131,15 @@ class StartReturn:
     request_id: str
     person_id: str
     attempt_id: str
+    waits: bool = False
+    """The caller waits on the line, and was promised to this colleague."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskTurn:
+    """Is it the turn of this request, whose person waits on the line? Answered by `ItsTurn`, `InLine` or `NoWaiting`."""
+
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,7 @@ class StopTaking:
 DeskCommand = (
     RangBack
     | StartReturn
+    | AskTurn
     | StopTaking
     | Register
     | CheckNumber
@@ -231,6 +242,8 @@ class Colleague:
     person_id: str
     number: str
     """Extension or E.164."""
+    then: tuple[str, ...] = ()
+    """Their other telephones, rung one after another when nobody takes the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +276,50 @@ class ReturnRefused:
     """This colleague talks on another call, or there is nothing to return to any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class ItsTurn:
+    """This colleague is to be rung for them now."""
+
+    call_id: str
+    colleague: Colleague
+    urgent: bool
+    reason: str
+    """A `callback.request.Reason`."""
+    by_hand: bool = False
+    """The colleague has taken the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    place: int
+    """1: the next one."""
+    expected: timedelta
+    too_long: bool
+    """Longer than the office lets callers wait without asking."""
+
+
+class Why(StrEnum):
+    """Why a caller cannot wait on the line."""
+
+    CLOSED = "closed"
+    NOBODY = "nobody"
+    """Nobody takes calls."""
+    OVER = "over"
+    """There is nothing to wait for: the request has ended, or a colleague has it in a call."""
+    UNKNOWN = "unknown"
+    """The list could not be read just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoWaiting:
+    why: Why
+
+
 DeskEvent = (
-    Missed
+    ItsTurn
+    | InLine
+    | NoWaiting
+    | Missed
     | NotMissed
     | ReturnStarted
     | ReturnRefused

@@ -101,6 +101,24 @@ def _nearest(span: timedelta, unit: timedelta) -> int:
     return (2 * span + unit) // (2 * unit)
 
 
+_WAITS = {2: "under_2", 5: "about_5", 10: "about_10", 15: "about_15", 20: "about_20", 30: "about_30"}
+"""Minutes, and what is said up to there: rough, and rather too long than too short."""
+
+
+def wait_items(expected: timedelta, language: str) -> tuple[str, ...]:
+    """How long somebody must expect to wait, from under two minutes to more than half an hour."""
+    said = next((name for most, name in _WAITS.items() if expected <= most * _MINUTE), "over_30")
+    return _items(language, f"wait.{said}")
+
+
+def place_items(place: int, language: str) -> tuple[str, ...]:
+    """Their place in the queue, from 1: "du er den neste i køen", "du er nummer tolv i køen"."""
+    if place == 1:
+        return _items(language, "wait.next")
+    number = [f"number.{place}"] if 10 <= place <= 99 else _digits(str(place))
+    return _items(language, "wait.place", *number, "wait.in_queue")
+
+
 def clock_items(at: datetime, language: str) -> tuple[str, ...]:
     """The office's local time: "klokka ti", "klokka halv tre", "klokka ti over tre", "klokka ti tjuetre".
 

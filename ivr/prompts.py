@@ -26,6 +26,8 @@ NO_VOICE = frozenset({"so", "sma"})
 """Languages an office may list though no synthetic voice speaks them: what is not recorded is heard in bokmål. South
 Sami has no texts either; a person speaks it, and the list says so."""
 
+MUSIC = f"{BASE_LANGUAGE}/wait.music"
+"""What callers hear while they wait, the same in every language: made by ivr/music.py, unless an office has its own."""
 OWN = "office."
 """How the ids of the offices' own prompts begin (`prompts.toml`)."""
 _SLOW = ".slow"
@@ -63,6 +65,10 @@ def split_item(item: str) -> tuple[str, str]:
     if not (language and slash and prompt_id):
         raise UnknownPrompt(f"not a prompt item: {item!r}; it is written language/prompt_id")
     return language, prompt_id
+
+
+def is_music(prompt_id: str) -> bool:
+    return MUSIC.endswith(f"/{prompt_id}")
 
 
 class Catalogue:
@@ -157,6 +163,8 @@ class Catalogue:
 
 def pause_after(prompt_id: str, text: str) -> timedelta:
     """The silence that follows a prompt, so that what is said next neither runs into it nor drags."""
+    if is_music(prompt_id):
+        return timedelta(0)
     if text.endswith((".", "?", "!")):
         return timedelta(milliseconds=250)
     if prompt_id.startswith(_ENDS_A_PHRASE):

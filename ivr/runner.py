@@ -24,6 +24,7 @@ from callback.store import (
     StaleRequest,
     StoreUnavailable,
 )
+from callback.turn import OnTheLine
 from config.model import Office
 from hardware.line import (
     Abandon,
@@ -39,7 +40,7 @@ from hardware.line import (
     LineRestored,
     Originate,
 )
-from ivr import arrival, callback_call, intake
+from ivr import arrival, callback_call, intake, waiting
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
 from ivr.desk_work import DeskWork
@@ -51,18 +52,22 @@ from ivr.machine import (
     Event,
     IllegalTransition,
 )
+from ivr.waiting_state import WaitingState
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-State = ArrivalState | IntakeState | CallbackState
+State = ArrivalState | IntakeState | WaitingState | CallbackState
 _MACHINES: dict[type, ModuleType] = {
     ArrivalState: arrival,
     IntakeState: intake,
+    WaitingState: waiting,
     CallbackState: callback_call,
 }
 _NAMES = {state: machine.__name__.removeprefix("ivr.") for state, machine in _MACHINES.items()}
 _STATES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(state) for state, name in _NAMES.items()}
+_CALL_ID = len(uuid.uuid4().hex)
+"""The attempts of a caller who is put through begin with the id of their call."""
 _STORE_PATIENCE = 3.0
 """Seconds a person may wait for the store before the fall-back takes their leg."""
 _STORE_PAUSE = 0.3
@@ -86,13 +91,13 @@ class Runner:
         self.line = line
         self._name = line_name
         self._desk = desk
-        self._desk_work = DeskWork(desk)
+        self._desk_work = DeskWork(desk, self.on_the_line)
         self._calls: dict[str, _Call] = {}
         self._legs: dict[str, _Call] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.on_callback_ended: Callable[[], None] = lambda: None
-        """Told when a callback is over: a colleague has their hands free, and perhaps somebody is due."""
+        """Told when a callback is over, or a caller waits no more: a colleague has their hands free, and perhaps somebody is due."""
         self.on_caller_gone: Callable[[], None] = lambda: None
         """Told when a caller has left the menu: they can be rung now, and perhaps a colleague is free."""
 
@@ -127,14 +132,27 @@ class Runner:
     def calls_up(self) -> int:
         return len(self._calls)
 
+    def on_the_line(self) -> OnTheLine:
+        """Whose persons wait on the line just now, and whose are in the menu."""
+        states = [call.state for call in self._calls.values()]
+        return OnTheLine(
+            frozenset(s.request_id for s in states if isinstance(s, WaitingState) and s.waits),
+            frozenset(s.request_id for s in states if isinstance(s, IntakeState) and s.request_id),
+        )
+
+    def waits(self, request_id: str) -> bool:
+        """Whether the person of this request waits on the line just now."""
+        return request_id in self.on_the_line().waiting
+
     def is_on_the_line(self, request_id: str) -> bool:
-        """Whether the person of this request is in the menu just now."""
-        states = (call.state for call in self._calls.values())
-        return any(isinstance(state, IntakeState) and state.request_id == request_id for state in states)
+        """Whether they are in the menu just now, or wait."""
+        line = self.on_the_line()
+        return request_id in line.waiting | line.in_menu
 
     def phase(self, attempt_id: str) -> str | None:
         """Where the call of an attempt is just now, for the page that shows it."""
-        call = self._legs.get(callback_call.leg_of(attempt_id)) or self._calls.get(attempt_id[:-1])
+        carrier = self._calls.get(attempt_id[:_CALL_ID])
+        call = self._legs.get(callback_call.leg_of(attempt_id)) or carrier
         if call is None or isinstance(call.state, IntakeState) or call.state.attempt_id != attempt_id:
             return None
         return call.state.node.value
@@ -241,7 +259,7 @@ class Runner:
                 self._calls.pop(call.record.id, None)
                 for leg in call.record.legs:
                     self._legs.pop(leg, None)
-                if isinstance(call.state, CallbackState):
+                if isinstance(call.state, CallbackState | WaitingState):
                     self.on_callback_ended()
                 else:
                     self.on_caller_gone()
@@ -344,4 +362,6 @@ def _is_worth_keeping(state: State) -> bool:
     if isinstance(state, IntakeState):
         unmet = state.wants_person and state.request_id is None
         return unmet or state.keyed != "" or state.node in (Node.TRANSFERRING, Node.DIALLING)
+    if isinstance(state, WaitingState):
+        return not state.waits
     return not state.ended

@@ -161,15 +161,20 @@ def evenly_loud(samples: array[int]) -> array[int]:
     return out
 
 
-def levelled(body: bytes) -> bytes:
-    """A telephone wav at LOUDNESS, or below it if the peaks would clip; nothing else about it is changed.
+def levelled(body: bytes, target: float = LOUDNESS) -> bytes:
+    """A telephone wav at so many dB, or below it if the peaks would clip; nothing else about it is changed.
 
     Raises SoundError."""
     samples = wav_samples(body)
     level = loudness(samples)
-    if math.isinf(level) or abs(level - LOUDNESS) < _LEVEL_ENOUGH:
+    if math.isinf(level) or abs(level - target) < _LEVEL_ENOUGH:
         return body
-    return wav_bytes(_amplified(samples, 10 ** (min(LOUDNESS - level, _MOST_GAIN) / 20)))
+    return wav_bytes(at_loudness(samples, target))
+
+
+def at_loudness(samples: array[int], target: float) -> array[int]:
+    """So many dB below full scale; what is not silent is raised by _MOST_GAIN at most."""
+    return _amplified(samples, 10 ** (min(target - loudness(samples), _MOST_GAIN) / 20))
 
 
 def _amplified(samples: array[int], gain: float) -> array[int]:

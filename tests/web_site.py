@@ -132,6 +132,8 @@ class World:
     heart: Heart
     services: Services
     phases: dict[str, str] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    """Requests whose persons wait on the line."""
 
     async def caller(
         self, phone: str | None = "+4740001234", office_no: str = "9001", **fields: Any
@@ -171,9 +173,9 @@ async def open_world(
     desk = Desk(store, of, clock)
     access = Access(store, of, clock, CHEAP)
     await access.give_demo_passwords(PASSWORD)
-    line, heart, ringer, phases = Line(), Heart(), Ringer(desk), dict[str, str]()
-    services = _services(of, clock, desk, access, ringer, heart, (line,), folder, phases)
-    return World(clock, store, desk, access, ringer, line, heart, services, phases)
+    line, heart, ringer, phases, waiting = Line(), Heart(), Ringer(desk), dict[str, str](), set[str]()
+    services = _services(of, clock, desk, access, ringer, heart, (line,), folder, phases, waiting)
+    return World(clock, store, desk, access, ringer, line, heart, services, phases, waiting)
 
 
 def _services(
@@ -186,6 +188,7 @@ def _services(
     lines: Sequence[LineStatusSource],
     folder: Path,
     phases: dict[str, str],
+    waiting: set[str],
 ) -> Services:
     return Services(
         clock=clock,
@@ -198,6 +201,7 @@ def _services(
         lines=lines,
         exchange=None,
         call_phase=phases.get,
+        waits=waiting.__contains__,
         started_at=clock.now(),
         version="0.0.test",
     )

@@ -22,8 +22,8 @@ from scheduler.clock import Clock
 class Ringer(Protocol):
     """Starts callbacks (`callback.dispatch.Dispatch`)."""
 
-    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
-        """Ring the caseworker, then the caller. Raises what `Desk.start_attempt` raises, NoTelephone when
+    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt | None]:
+        """Ring the caseworker, then the caller; for one who waits on the line, only the caseworker, in a moment. Raises what `Desk.start_attempt` raises, NoTelephone when
         the caseworker has none, LineUnavailable when no line is up (nothing was changed)."""
 
 
@@ -94,6 +94,8 @@ class Services:
     """Present when the simulated line runs; then /phone is served."""
     call_phase: Callable[[str], str | None]
     """Attempt id -> where its call is just now (a node of the `callback_call` machine)."""
+    waits: Callable[[str], bool]
+    """Request id -> whether the person waits on the line just now."""
     started_at: datetime
     version: str
 

@@ -99,7 +99,15 @@ async def list_context(
     found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
     never = await services.desk.never_called(found)
     rows = [
-        row(r, viewer, page.words, services.config, never_called=r.id in never) for r in found[:LIST_LIMIT]
+        row(
+            r,
+            viewer,
+            page.words,
+            services.config,
+            never_called=r.id in never,
+            waits=services.waits(r.id),
+        )
+        for r in found[:LIST_LIMIT]
     ]
     return {
         "rows": rows,
@@ -115,7 +123,8 @@ async def list_context(
         **await colleagues_context(request),
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
         "version": version_of(
-            (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never) for r in found
+            (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never, services.waits(r.id))
+            for r in found
         ),
     }
 
@@ -137,10 +146,11 @@ async def request_context(
     lost = shown.is_out_of_reach(page.words.now)
     never = bool(await services.desk.never_called([shown]))
     gone = person_decides(history_of(shown))
+    waits = services.waits(shown.id)
     return {
-        "row": row(shown, viewer, page.words, services.config, never_called=never),
+        "row": row(shown, viewer, page.words, services.config, never_called=never, waits=waits),
         "request": shown,
-        "live": live_sentence(shown, viewer, phase, page.words, never_called=never),
+        "live": live_sentence(shown, viewer, phase, page.words, never_called=never, waits=waits),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
         "wants_number": act and idle and (not shown.phone or lost or never or gone),
@@ -155,7 +165,7 @@ async def request_context(
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
         "version": version_of(
-            [(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never)]
+            [(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never, waits)]
         ),
     }
 

@@ -40,6 +40,8 @@ class Row:
     may_ring: bool
     is_mine: bool
     """The viewer has it."""
+    waits: bool
+    """The person waits on the line."""
 
     @property
     def result_due(self) -> bool:
@@ -47,8 +49,15 @@ class Row:
 
 
 def row(
-    request: CallbackRequest, viewer: Viewer, words: Words, config: Config, *, never_called: bool = False
+    request: CallbackRequest,
+    viewer: Viewer,
+    words: Words,
+    config: Config,
+    *,
+    never_called: bool = False,
+    waits: bool = False,
 ) -> Row:
+    """`waits`: the person is on the line, and needs no number."""
     act = viewer.may_act(request)
     return Row(
         request=request,
@@ -56,17 +65,17 @@ def row(
         may_act=act,
         urgent=request.urgency is Urgency.URGENT,
         why_urgent=words.why_urgent(request),
-        why_limit=words.t("why.never_called") if never_called else words.why_limit(request),
+        why_limit=words.t("why.never_called") if never_called and not waits else words.why_limit(request),
         state=words.t(f"state.{request.state}"),
         holder=words.holder(request) if act else "",
         attempts=words.attempts(request),
         last_attempt=words.last_attempt(request) if act else "",
-        next_attempt="" if never_called else words.next_attempt(request),
+        next_attempt="" if never_called or waits else words.next_attempt(request),
         wishes=words.short_wishes(request),
         never_called=never_called,
-        may_ring=may_ring(request, viewer, config)
-        and not never_called
-        and not request.is_out_of_reach(words.now),
+        may_ring=may_ring(request, viewer, config, waits=waits)
+        and (waits or not (never_called or request.is_out_of_reach(words.now))),
+        waits=waits,
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
     )
 
@@ -81,7 +90,7 @@ def takes_calls(viewer: Viewer, config: Config) -> bool:
     return viewer.office_no is not None and has_telephone(viewer, config)
 
 
-def may_ring(request: CallbackRequest, viewer: Viewer, config: Config) -> bool:
+def may_ring(request: CallbackRequest, viewer: Viewer, config: Config, *, waits: bool = False) -> bool:
     """Whether to offer "Ring". The desk has the last word: someone may be faster."""
     free = request.claimed_by in (None, viewer.person_id)
     possible = (request.state, RequestEvent.CALL_STARTED) in TRANSITIONS
@@ -89,13 +98,19 @@ def may_ring(request: CallbackRequest, viewer: Viewer, config: Config) -> bool:
         viewer.may_act(request)
         and free
         and possible
-        and bool(request.phone)
+        and (waits or bool(request.phone))
         and has_telephone(viewer, config)
     )
 
 
 def live_sentence(
-    request: CallbackRequest, viewer: Viewer, phase: str | None, words: Words, *, never_called: bool = False
+    request: CallbackRequest,
+    viewer: Viewer,
+    phase: str | None,
+    words: Words,
+    *,
+    never_called: bool = False,
+    waits: bool = False,
 ) -> str:
     """What happens just now. `phase` is the node of the call's machine, where this service carries it."""
     t, mine = words.t, request.claimed_by == viewer.person_id
@@ -105,6 +120,9 @@ def live_sentence(
         return _call_sentence(request, phase, you, name, words)
     if state is RequestState.RESULT_DUE:
         return t(f"live.result_due{you}", name=name)
+    if waits:
+        taken = ".taken" if state is RequestState.CLAIMED else ""
+        return t(f"live.on_the_line{taken}{you if taken else ''}", name=name)
     if request.is_open and (not request.phone or never_called or request.is_out_of_reach(words.now)):
         why = "never_called" if never_called else "out_of_reach" if request.phone else "no_phone"
         return t(f"live.{why}")

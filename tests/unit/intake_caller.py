@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from callback.numbers import Refusal
 from config.menu import Menu
@@ -17,14 +18,16 @@ from hardware.line import (
     NoInput,
     Prompt,
 )
-from ivr import intake
+from ivr import intake, waiting
 from ivr.intake_state import OfficeFacts
 from ivr.machine import (
+    AskTurn,
     CheckNumber,
     Command,
     Event,
     Find,
     Found,
+    NoWaiting,
     NumberAccepted,
     NumberRefused,
     NumberSet,
@@ -33,8 +36,10 @@ from ivr.machine import (
     SetNumber,
     Update,
     Updated,
+    Why,
 )
 from ivr.prompts import Catalogue
+from ivr.waiting_state import WaitingState
 from tests.offices import standard_menu
 
 NOW = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
@@ -59,6 +64,8 @@ FOUND = Found(
     "r9", "111222", CALLER, ANSWER_BY, "nb",
     tried_at=datetime(2026, 11, 23, 9, 0, tzinfo=UTC), next_at=NOW + timedelta(hours=4),
 )  # fmt: skip
+NOBODY = NoWaiting(Why.NOBODY)
+"""Nobody takes calls: nobody can be waited for."""
 
 
 class Caller:
@@ -70,18 +77,22 @@ class Caller:
         office: OfficeFacts = OFFICE,
         found: Found | None = None,
         menu: Menu = MENU,
+        turn: Event = NOBODY,
     ) -> None:
         self.caller = caller
+        self.turn = turn
         self.found = found or Found(None)
         self.asked: list[Command] = []
         self.heard: list[str] = []
         self.prompts: list[Prompt] = []
+        self.state: Any
         self.state, commands = intake.begin(CallOffered("leg", "+4773000010", caller), office, menu, NOW)
         assert commands[0] == Answer("leg")
         self._carry_out(commands[1:])
 
     def event(self, event: Event, later: timedelta = timedelta(0)) -> Caller:
-        self.state, commands = intake.step(self.state, event, NOW + later)
+        machine = waiting if isinstance(self.state, WaitingState) else intake
+        self.state, commands = machine.step(self.state, event, NOW + later)
         self._carry_out(commands)
         return self
 
@@ -109,6 +120,8 @@ class Caller:
                 return Updated(ANSWER_BY)
             case Find():
                 return self.found
+            case AskTurn():
+                return self.turn
         return None
 
     def keys(self, *presses: str) -> Caller:

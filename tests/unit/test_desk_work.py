@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callback.desk import Desk
+from callback.turn import OnTheLine
 from config.model import LimitSettings
 from ivr.desk_work import DeskWork
 from ivr.machine import Find, Found, Register, Registered, Update
@@ -24,7 +25,7 @@ PRESSED_1 = Register("9001", CALLER, "en", "key")
 
 @pytest.fixture(name="work")
 def work_of_the_desk(desk: Desk) -> DeskWork:
-    return DeskWork(desk)
+    return DeskWork(desk, OnTheLine)
 
 
 async def test_a_chosen_language_follows_who_is_on_the_list(desk: Desk, work: DeskWork) -> None:

@@ -59,7 +59,7 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
             "menu.toml: node.island: nobody ever comes here",
         ),
         (
-            changed('kind = "closed"\nnext = "promise"', 'kind = "closed"'),
+            changed('kind = "closed"\nnext = "wait"', 'kind = "closed"'),
             "menu.toml: node.hours.next: missing",
         ),
         (
@@ -155,8 +155,8 @@ def test_a_folder_without_a_menu_has_the_shipped_one(tmp_path: Path) -> None:
             changed('again = ["intake.greeting_again"]', 'agan = ["intake.greeting_again"]'),
             "node.greeting.agan: unknown key; did you mean 'again'? a choose node has: say, again, hours, keys, silence",
         ),
-        (changed('kind = "closed"\nnext = "promise"', 'kind = "closed"\nx = 1\nnext = "promise"'), "unknown key; a closed node has: next"),
-        (changed('kind = "closed"\nnext = "promise"', 'kind = "closed"'), "node.hours.next: missing: name the node that follows"),
+        (changed('kind = "closed"\nnext = "wait"', 'kind = "closed"\nx = 1\nnext = "wait"'), "unknown key; a closed node has: next"),
+        (changed('kind = "closed"\nnext = "wait"', 'kind = "closed"'), "node.hours.next: missing: name the node that follows"),
         (changed('say = ["intake.when", "intake.when_borrowed"]', "say = []"), "node.when.say: write at least one prompt"),
         (changed('say = ["intake.when", "intake.when_borrowed"]\n', ""), "node.when.say: write at least one prompt"),
         (
@@ -431,7 +431,7 @@ def test_offices_under_a_name_like_theirs(tmp_path: Path) -> None:
         ('keys = { 1 = "register", 2 = "language", 3 = "status" }', "keys = 3"),
         ('keys = { 1 = "register", 2 = "language", 3 = "status" }\n', ""),
         ('silence = "register"\n\n[node.language]', "silence = 3\n\n[node.language]"),
-        ('kind = "closed"\nnext = "promise"', 'kind = "closed"\nnxt = "promise"'),
+        ('kind = "closed"\nnext = "wait"', 'kind = "closed"\nnxt = "wait"'),
     ],
 )
 def test_ways_that_could_not_be_read_leave_nobody_alone(tmp_path: Path, old: str, new: str) -> None:

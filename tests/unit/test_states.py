@@ -33,7 +33,7 @@ from hardware.line import (
     LegOutcome,
     NoInput,
 )
-from ivr import arrival, callback_call, intake
+from ivr import arrival, callback_call, intake, waiting, waiting_state
 from ivr.callback_call import CallbackFacts
 from ivr.intake_state import IntakeState, Node, OfficeFacts, peer_of
 from ivr.machine import (
@@ -41,9 +41,12 @@ from ivr.machine import (
     Colleague,
     Found,
     IllegalTransition,
+    InLine,
+    ItsTurn,
     Missed,
     NotMissed,
     NotRegistered,
+    NoWaiting,
     NumberAccepted,
     NumberRefused,
     NumberSet,
@@ -51,7 +54,9 @@ from ivr.machine import (
     ReturnRefused,
     ReturnStarted,
     Updated,
+    Why,
 )
+from ivr.waiting_state import WaitingState
 from tests.offices import standard_menu
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,6 +117,10 @@ CALLBACK_EVENTS = [
 ]
 
 
+_ELSEWHERE = {IntakeState: "menu", WaitingState: "waiting"}
+"""What the diagrams call another machine that goes on with the call."""
+
+
 def explore(
     machine: Any, begin: Any, events: Sequence[Any], same: Callable[[Any], Any] = lambda state: state
 ) -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
@@ -130,9 +139,9 @@ def explore(
                 continue
             row = (state.node, type(event))
             used.add(row)
-            to = after.node.value if type(after) is type(begin) else "menu"
+            to = after.node.value if type(after) is type(begin) else _ELSEWHERE[type(after)]
             found.add((rows.index(row), Edge(state.node.value, type(event).__name__, to)))
-            if to != "menu" and same(after) not in seen:
+            if type(after) is type(begin) and same(after) not in seen:
                 seen.add(same(after))
                 waiting.append(after)
     return [edge for _, edge in sorted(found)], used
@@ -153,9 +162,11 @@ def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     rows: set[tuple[StrEnum, type]] = set()
     for caller in (PHONE, None):
         begin, _ = intake.begin(CallOffered(LEG, "+4773000010", caller), office, standard_menu(), NOW)
-        more_edges, more_rows = explore(intake, begin, INTAKE_EVENTS, same)
-        edges += more_edges
-        rows |= more_rows
+        assert isinstance(begin, IntakeState)
+        for state in (begin, replace(begin, waited=True)):  # as after the waiting machine
+            more_edges, more_rows = explore(intake, state, INTAKE_EVENTS, same)
+            edges += more_edges
+            rows |= more_rows
     return list(dict.fromkeys(edges)), rows
 
 
@@ -205,6 +216,42 @@ def explore_callback() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     return explore(callback_call, begin, CALLBACK_EVENTS)
 
 
+def explore_waiting() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    office = OfficeFacts("9001", ("nb",), timedelta(seconds=5), True, NOW, None, "+4773000010", None)
+    menu = standard_menu()
+    caller = IntakeState(
+        Node.ASKING,
+        "wait",
+        LEG,
+        PHONE,
+        "nb",
+        office,
+        menu,
+        request_id="r",
+        reference="123456",
+        phone=PHONE,
+        answer_by=DAY,
+    )
+    kari = Colleague("kari", "201")
+    events = [
+        *KEYS,
+        NoInput(LEG),
+        InLine(2, timedelta(minutes=5), too_long=False),
+        ItsTurn("c", kari, urgent=False, reason="other"),
+        *map(NoWaiting, Why),
+        ReturnStarted(()),
+        ReturnRefused(),
+        AttemptEnded(NOW),
+        Connected(LEG, PEER),
+        *ENDS,
+    ]
+
+    def same(state: WaitingState) -> object:
+        return state.node, state.has_waited, state.again, min(state.tries, 2)
+
+    return explore(waiting, WaitingState(waiting_state.Node.ASKING, caller), events, same)
+
+
 def meanings(enum: type[StrEnum]) -> dict[str, str]:
     """Member value -> the string that stands under it in the source."""
     body = cast("ast.ClassDef", ast.parse(inspect.getsource(enum).strip()).body[0]).body
@@ -247,8 +294,12 @@ def states_page() -> str:
         table(arrival.Node),
         "## The intake machine",
         "`_TABLE` in `ivr/intake.py`: what a call waits for while it walks the office's menu. Found by trying every event in every state that can be reached with the menu that ships.",
-        diagram(explore_intake()[0], "asking", ["ended"]),
+        diagram(explore_intake()[0], "asking", ["waiting", "ended"]),
         table(Node),
+        "## The waiting machine",
+        "`_TABLE` in `ivr/waiting.py`: a caller on the list waits on the line. `menu` is the intake machine above. Found in the same way.",
+        diagram(explore_waiting()[0], "asking", ["menu", "ended"]),
+        table(waiting_state.Node),
         "## The callback_call machine",
         "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",
         diagram(explore_callback()[0], "ringing_caseworker", ["ended"]),
@@ -265,8 +316,13 @@ def test_state_diagrams() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "explored"),
-    [(arrival, explore_arrival), (intake, explore_intake), (callback_call, explore_callback)],
-    ids=["arrival", "intake", "callback_call"],
+    [
+        (arrival, explore_arrival),
+        (intake, explore_intake),
+        (waiting, explore_waiting),
+        (callback_call, explore_callback),
+    ],
+    ids=["arrival", "intake", "waiting", "callback_call"],
 )
 def test_every_row_is_drawn(machine: Any, explored: Callable[[], tuple[list[Edge], set[Any]]]) -> None:
     """Every row of a machine's table can be reached from the beginning, so that the diagram leaves none out."""

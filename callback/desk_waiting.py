@@ -1,0 +1,119 @@
+"""Waiting on the line: who is served next, live or rung, and how long the others wait. Part of the desk.
+
+Whoever waits on the line is an ordinary request of the list. One order serves both: a callback never overtakes a caller
+who stands before it, nor the other way round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from callback.desk_guards import DeskGuards
+from callback.desk_return import DeskReturn
+from callback.desk_wishes import IDLE
+from callback.request import CallbackRequest, RequestState
+from callback.store import RequestQuery
+from callback.turn import OnTheLine, expected_wait, list_order, matched, may_take
+from config.model import Person
+
+_MOST_DUE = 200
+"""Requests of one office looked at, at once."""
+_MOST_TALKED = 10_000
+_LATEST_TALKS = 20
+_ENOUGH_TALKS = 5
+"""Fewer say nothing of the next one."""
+_RECENT = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How it is with a request whose person waits on the line. At most one of the three reasons against waiting holds."""
+
+    request: CallbackRequest
+    over: bool = False
+    """Nothing to wait for: it has ended, or a colleague has it in a call."""
+    closed: bool = False
+    nobody: bool = False
+    """Nobody who may serve them takes calls."""
+    colleague: Person | None = None
+    """Whom to ring for them now."""
+    by_hand: bool = False
+    """The colleague has taken the request."""
+    place: int = 1
+    expected: timedelta = timedelta(0)
+
+
+class DeskWaiting(DeskReturn, DeskGuards):
+    """The use cases of waiting on the line."""
+
+    async def turn(self, request_id: str, line: OnTheLine) -> Turn:
+        """How it is now with a request whose person waits on the line, among all that are due and all that wait.
+
+        Raises UnknownRequest, StoreUnavailable."""
+        line = OnTheLine(line.waiting | {request_id}, line.in_menu - {request_id})
+        request = await self.get(request_id)
+        if request.state not in IDLE | {RequestState.CLAIMED}:
+            return Turn(request, over=True)
+        holder = self.config.person(request.claimed_by or "")
+        in_call = {attempt.caseworker for attempt in await self.store.live_attempts()}
+        if holder is not None and holder.has_telephone and holder.id not in in_call:
+            return Turn(request, colleague=holder, by_hand=True)
+        office_no = request.served_by
+        calendar = self._calendars.get(office_no)
+        if calendar is None or not calendar.is_open(self.clock.now()):
+            return Turn(request, closed=True)
+        takers = [p for p in await self.ready(office_no) if p.has_telephone and may_take(request, p)]
+        if not takers:
+            return Turn(request, nobody=True)
+        due = await self.due(office_no, line)
+        pairs = matched(due, [p for p in await self.free(line) if p.office_no == office_no])
+        person = next((person for one, person in pairs if one.id == request_id), None)
+        ahead = sum(list_order(one) < list_order(request) for one in due)
+        expected = expected_wait(ahead, await self._per_talk(office_no), len(takers))
+        return Turn(request, colleague=person, place=ahead + 1, expected=expected)
+
+    async def due(self, office_no: str, line: OnTheLine) -> list[CallbackRequest]:
+        """Whom an office can serve now, in order: those who can be rung, and those who wait on the line. Callers in
+        the menu are passed over."""
+        now = self.clock.now()
+        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_DUE)
+        found = await self.find(query)
+        never = await self.never_called(found)
+        due = [
+            request
+            for request in found
+            if request.phone is not None
+            and request.id not in (never | line.waiting | line.in_menu)
+            and not request.is_out_of_reach(now)
+        ]
+        due += [r for r in await self._waiting(line) if r.state in IDLE and r.served_by == office_no]
+        return sorted(due, key=list_order)
+
+    async def free(self, line: OnTheLine) -> list[Person]:
+        """Who takes calls, has a telephone, and has nothing to do with another request: the one who has
+        waited longest first. Whoever has taken somebody who waits on the line is about to be rung for them."""
+        busy = {attempt.caseworker for attempt in await self.store.live_attempts()}
+        talked = RequestQuery(states=frozenset({RequestState.RESULT_DUE}), limit=_MOST_TALKED)
+        busy |= {request.claimed_by or "" for request in await self.find(talked)}
+        busy |= {r.claimed_by or "" for r in await self._waiting(line) if r.state is RequestState.CLAIMED}
+        now = self.clock.now()
+        ready = [(self.config.person(person_id), since) for person_id, since in await self.ready_since()]
+        return [
+            person
+            for person, since in ready
+            if person is not None and person.has_telephone and person.id not in busy and since <= now
+        ]
+
+    async def _waiting(self, line: OnTheLine) -> list[CallbackRequest]:
+        found = [await self.store.get(request_id) for request_id in sorted(line.waiting)]
+        return [request for request in found if request is not None]
+
+    async def _per_talk(self, office_no: str) -> timedelta:
+        """How long a colleague is busy with one request: a talk, as the latest ones were, and the time after it."""
+        calls = self.config.settings.calls
+        talks = await self.store.talks(office_no, self.clock.now() - _RECENT, _LATEST_TALKS)
+        spans = [a.ended_at - a.connected_at for a in talks if a.ended_at and a.connected_at]
+        if len(spans) < _ENOUGH_TALKS:
+            return calls.typical_talk + calls.wrap_up
+        return sum(spans, timedelta()) / len(spans) + calls.wrap_up
