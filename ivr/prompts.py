@@ -144,9 +144,9 @@ class Catalogue:
         return tuple(self._notes.get(bare_language(language), {}))
 
     def missing(self, language: str) -> tuple[str, ...]:
-        """Ids that bokmål has and `language` has not."""
+        """Ids that bokmål has and `language` has not, music apart."""
         own = self._own(language)
-        return tuple(prompt_id for prompt_id in self.ids if prompt_id not in own)
+        return tuple(prompt_id for prompt_id in self.ids if prompt_id not in own and not is_music(prompt_id))
 
     def stray(self, language: str) -> tuple[str, ...]:
         """Ids that `language` has and bokmål has not: misspelled, and never played."""

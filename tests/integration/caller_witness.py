@@ -14,7 +14,7 @@ from callback.request import OPEN, CallbackRequest, RequestState, Urgency
 from config.menu import Menu
 from hardware.line import Prompt
 from ivr.phrases import date_items, phone_items, reference_items
-from ivr.prompts import bare_language, spoken_tag
+from ivr.prompts import MUSIC, bare_language, spoken_tag
 from scheduler.clock import to_local
 from tests.integration.caller_world import CATALOGUE, CallerWorld, Heard, length
 
@@ -33,9 +33,18 @@ FIXED = {
     "intake.enter_number": "number",
     "intake.confirm_entered": "readback",
     "intake.enter_reference": "reference",
+    "wait.music": "wait",
+    "wait.not_taken": "wait",
 }
 STATUS_WORDS = {"intake.tried", "intake.next_try", "intake.next_try_soon"}
-RUNG = {"intake.next_try", "intake.next_try_soon", "intake.on_number"}
+RUNG = {
+    "intake.next_try",
+    "intake.next_try_soon",
+    "intake.on_number",
+    "wait.offer",
+    "wait.again",
+    "wait.we_ring_you",
+}
 PUT_THROUGH, NOBODY = ("intake.connecting",), ("intake.nobody_now",)
 URGENT_KEYS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
 
@@ -78,6 +87,8 @@ class Words:
         keys = getattr(self.menu.node.get(question or ""), "keys", {})
         if key in keys:
             return str(keys[key])
+        if question == "wait" and key == "1":
+            return next(node.next for node in self.menu.node.values() if node.kind == "wait")
         return (
             self.menu.zero
             if key == "0" and question not in ("number", "reference", "readback", "reason")
@@ -96,7 +107,7 @@ class Words:
     def of_no_language(self, item: str) -> bool:
         """Said in the language the menu gives it, whatever the caller speaks."""
         tag, _, prompt_id = item.partition("/")
-        return f"{bare_language(tag)}/{prompt_id}" in self._fixed
+        return f"{bare_language(tag)}/{prompt_id}" in {*self._fixed, MUSIC}
 
 
 @dataclass(slots=True)
@@ -250,7 +261,7 @@ class Witness:
         leg, now = self.world.line.leg(call.leg), self.world.clock.now()
         if leg is not None and leg.peer is not None and leg.peer.answered:
             call.joined = call.joined or now
-            call.talked |= call.returned or not attended
+            call.talked |= call.returned or not attended or is_extension(leg.peer.phone.number)
         elif call.joined is not None:
             call.talked |= now - call.joined >= SHORT_TALK or not attended
             call.joined = None
@@ -298,7 +309,9 @@ class Witness:
         ):
             return
         question, key = call.answers[-1]
-        if key == "*" and question not in (None, "number", "reference", "readback"):
+        if key == "*" and question not in (
+            None, "number", "reference", "readback", "wait",
+        ):  # fmt: skip
             assert self.question == question, f"* led from {question} to {self.question}"
 
     def _is_not_left_alone(self, call: Call) -> None:
@@ -323,7 +336,7 @@ class Witness:
         for question, key in call.answers:
             times = times + (key != "*") if question == asked else 1
             asked = question
-            if question in (None, "number", "reference"):
+            if question in (None, "number", "reference", "wait"):
                 continue  # what is keyed in there is an answer
             if (
                 self.words.leads_to(question, key)
@@ -364,6 +377,9 @@ class Witness:
         """A promise that is not what the list says."""
         ids = _ids(prompt.items)
         request = self.request_of(call)
+        told = {"wait.offer", "wait.again", "wait.we_ring_you"}
+        if not told.isdisjoint(ids) and (request is None or request.phone is None):
+            yield f"a call to somebody without a number: {ids}"
         if request is not None and request.phone is not None:
             is_rung = self.world.is_rung(request.phone)
             if not (RUNG if not is_rung else {"intake.not_rung"}).isdisjoint(ids):
@@ -486,6 +502,10 @@ class Witness:
         """How often somebody was told today that they have asked too often."""
         counts = self.world.store._counts.items()
         return sum(n for (_, kind, _), n in counts if kind == REFUSAL + TOO_MANY_REGISTRATIONS)
+
+
+def is_extension(number: str) -> bool:
+    return not number.startswith("+")
 
 
 def _ids(items: tuple[str, ...]) -> tuple[str, ...]:

@@ -61,6 +61,8 @@ MOMENTS = [
     datetime(2026, 11, 28, 11, 0, tzinfo=UTC),  # Saturday
 ]
 PERSON_ON_CALL = [Behaviour.NO_ANSWER, Behaviour.RING, Behaviour.BUSY, Behaviour.ANSWER]
+COLLEAGUES = ["none", "none", "busy", "free", "silent"]
+"""Who takes calls: nobody, two at work for hours, two who are free, two who do not pick up."""
 REFERENCE = "the reference"
 """Keyed in by somebody who wrote it down: of the first request on the list."""
 ANOTHER = "another number"
@@ -111,6 +113,7 @@ class AnyCaller(RuleBasedStateMachine):
         moment=st.sampled_from(MOMENTS),
         person=st.sampled_from(PERSON_ON_CALL),
         known=st.sampled_from(KNOWN),
+        colleagues=st.sampled_from(COLLEAGUES),
     )
     def an_office(
         self,
@@ -121,6 +124,7 @@ class AnyCaller(RuleBasedStateMachine):
         moment: datetime,
         person: Behaviour,
         known: str,
+        colleagues: str = "none",
     ) -> None:
         spoken = tuple(languages)
         self.witness = Witness(Words(MENUS[menu], spoken))
@@ -138,6 +142,20 @@ class AnyCaller(RuleBasedStateMachine):
 
         if known != "nobody":
             self._is_on_the_list(known)
+        self.taking = [] if colleagues == "none" else ["ola", "kari"]
+        self._take_calls()
+        if colleagues == "busy":
+            later = self.world.clock.now() + timedelta(hours=3)
+            for person_id in self.taking:
+                self.world.do(self.world.store.postpone_ready(person_id, later))
+        for extension in ("201", "202"):
+            self.world.line.behave(
+                extension, Behaviour.NO_ANSWER if colleagues == "silent" else Behaviour.RING
+            )
+
+    def _take_calls(self, *, ready: bool = True) -> None:
+        for person_id in self.taking:
+            self.world.do(self.world.desk.set_ready(person_id, ready))
 
     def _is_on_the_list(self, how: str) -> None:
         """Somebody who rang before."""
@@ -297,7 +315,9 @@ class AnyCaller(RuleBasedStateMachine):
         """Who is on call, or the colleague who rang them in vain."""
         self.world.clock.advance(timedelta(seconds=seconds))
         line, person = self.world.line, self.leg.peer.phone.number
-        if line.is_up(person):
+        if line.is_up(person) and answers and self.leg.peer.screen is not None:
+            self.world.do(lambda: line.press(person, "1"))
+        elif line.is_up(person):
             self.world.do(lambda: line.hang_up(person))
         elif answers:
             self.world.do(lambda: line.answer(person))
@@ -322,6 +342,7 @@ class AnyCaller(RuleBasedStateMachine):
             request
             for request in world.open_now()
             if request.phone is not None
+            and request.live_attempt is None
             and world.is_rung(request.phone)
             and not request.is_out_of_reach(world.clock.now())
         ]
@@ -361,7 +382,9 @@ class AnyCaller(RuleBasedStateMachine):
         if self.asked:
             self.call.cut_off = True
             self.witness.answers(self.witness.question, HUNG_UP)
+        self._take_calls(ready=False)  # else they would be offered those who are due
         self.world.restart()
+        self._take_calls()
         self.ringing = None  # the start ends what no call carries
 
     # ---- always
@@ -384,6 +407,8 @@ class AnyCaller(RuleBasedStateMachine):
                     self.witness.look()
                 if not self.asked:
                     break
+                if self.witness.question == "wait":
+                    self.world.clock.advance(timedelta(minutes=30))
                 self._answer(SILENCE)
                 self.witness.look()
             assert not self.asked, "the call never ends"
@@ -402,10 +427,15 @@ TestAnyCaller.settings = settings(
 )
 
 
-def play(*acts: tuple[object, ...], known: str = "nobody", person: Behaviour = Behaviour.RING) -> None:
+def play(
+    *acts: tuple[object, ...],
+    known: str = "nobody",
+    person: Behaviour = Behaviour.RING,
+    colleagues: str = "none",
+) -> None:
     """The acts of AnyCaller one after another, in an office that speaks bokmål and English."""
     caller = AnyCaller()
-    caller.an_office("menu.toml", ["nb", "en"], VoiceSpeed.NORMAL, 2, MOMENTS[0], person, known)
+    caller.an_office("menu.toml", ["nb", "en"], VoiceSpeed.NORMAL, 2, MOMENTS[0], person, known, colleagues)
     try:
         for name, *arguments in acts:
             getattr(caller, str(name))(*arguments)
@@ -422,6 +452,17 @@ def test_every_way(known: str, then: str | None, withhold: bool) -> None:
     person = Behaviour.NO_ANSWER if then is None else Behaviour.RING
     for way in WAYS:
         play(("rings", (CALLER, withhold), way, 0, then, False), known=known, person=person)
+
+
+@pytest.mark.parametrize("colleagues", ["busy", "free", "silent"])
+@pytest.mark.parametrize("then", [None, "hangs_up", "the_service_starts_again"])
+@pytest.mark.parametrize("withhold", [False, True])
+def test_every_way_past_waiting(colleagues: str, then: str | None, withhold: bool) -> None:
+    """The same where colleagues take calls, and after some music."""
+    for way in WAYS:
+        for more in ([], [SILENCE, SILENCE], [SILENCE, "1"], [SILENCE, "*", "7", "0", SILENCE]):
+            acts = ("rings", (CALLER, withhold), [*way, *more], 0, then, False)
+            play(acts, known="tried" if more == [SILENCE, "1"] else "nobody", colleagues=colleagues)
 
 
 @pytest.mark.parametrize("way", [["2", "2", "1", "2"], ["2", "2", "3"]])

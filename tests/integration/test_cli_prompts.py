@@ -17,7 +17,7 @@ from callback import service
 from callback.cli import DEMO_CONFIG, main
 from config.load import load
 from config.model import VoiceSpeed
-from ivr.prompts import Catalogue
+from ivr.prompts import MUSIC, Catalogue
 from ivr.sound import wav_bytes
 from ivr.voice import VoiceUnavailable
 
@@ -81,16 +81,18 @@ def test_list_as_text_has_all_languages_of_the_offices(tmp_path: Path, capsys: C
 def test_without_speech_the_list_says_silent_and_render_fails(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No voice and no recording: silent, and exit code 1."""
+    """No voice and no recording: silent, all but the music, and exit code 1."""
 
     def none() -> None:
         raise VoiceUnavailable("no speech")
 
     monkeypatch.setattr(service, "Voice", none)
-    assert {row["sound"] for row in listed(tmp_path, capsys, "--language", "nb").values()} == {"silent"}
+    rows = listed(tmp_path, capsys, "--language", "nb")
+    assert {row["sound"] for row in rows.values()} == {"silent", "spoken"}
+    assert [name for name, row in rows.items() if row["sound"] == "spoken"] == [MUSIC]
     assert main(["prompts", "render", "--language", "nb", "--data", str(tmp_path)]) == 1
     out = capsys.readouterr().out
-    assert out.startswith(f"nb: 0 of {len(CATALOGUE.ids)} prompts, 0 recorded, 0.0 minutes\n")
+    assert out.startswith(f"nb: 1 of {len(CATALOGUE.ids)} prompts, 0 recorded, 0.2 minutes\n")
     assert "FIX " in out
     assert "there is no speech on this machine" in out
 

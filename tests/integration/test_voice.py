@@ -22,7 +22,7 @@ from ivr import sound, voice
 from ivr.intake import begin
 from ivr.intake_state import OfficeFacts
 from ivr.library import PromptLibrary, WavFile
-from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue, spoken_tag
+from ivr.prompts import MUSIC, NO_VOICE, NOT_REVIEWED, Catalogue, spoken_tag
 from ivr.sound import SoundError, telephone_wav, to_telephone_rate, wav_bytes, wav_duration
 from ivr.voice import Voice, VoiceError, VoiceUnavailable
 from tests.offices import standard_menu
@@ -43,7 +43,7 @@ def rendered(spoken: Voice, speech_cache: Path) -> dict[str, WavFile]:
     """Every prompt of every language that has a voice, made once."""
     prompts = PromptLibrary(CATALOGUE, speech_cache, voice=spoken)
     asyncio.run(prompts.warm(SPOKEN))
-    items = [item for language in SPOKEN for item in CATALOGUE.all_items(language)]
+    items = [item for language in SPOKEN for item in CATALOGUE.all_items(language) if item != MUSIC]
     return {item: found for item in items if (found := prompts.load(item)) is not None}
 
 
@@ -85,7 +85,7 @@ def test_every_prompt_is_spoken(rendered: dict[str, WavFile]) -> None:
     """All prompts of all languages have sound, made by the voice and kept on disk."""
     assert SPOKEN == ["nb", "ar", "en", "pl", "ru", "ti", "uk"]
     lacking = sum(len(CATALOGUE.missing(language)) for language in SPOKEN)
-    assert len(rendered) == len(CATALOGUE.ids) * len(SPOKEN) - lacking
+    assert len(rendered) == (len(CATALOGUE.ids) - 1) * len(SPOKEN) - lacking, "all but the music"
     assert {language for language in SPOKEN if CATALOGUE.missing(language)} == NOT_REVIEWED - NO_VOICE
     for item, wav in rendered.items():
         assert not wav.recorded, item

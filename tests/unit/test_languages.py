@@ -10,7 +10,7 @@ from importlib import resources
 import pytest
 
 from ivr.phrases import clock_items, date_items, phone_items, reference_items, when_items, window_items
-from ivr.prompts import BASE_LANGUAGE, NOT_REVIEWED, Catalogue
+from ivr.prompts import BASE_LANGUAGE, NOT_REVIEWED, Catalogue, is_music
 from scheduler.clock import OSLO
 
 CATALOGUE = Catalogue.load()
@@ -32,8 +32,10 @@ SCRIPT = {
     "so": r"[a-z]",
 }
 
-for_callers = [i for i in CATALOGUE.ids if not i.startswith(FOR_CASEWORKERS)]
-sentences = [i for i in for_callers if i.startswith(("intake.", "number.refused.", "phone.", "screen."))]
+for_callers = [i for i in CATALOGUE.ids if not i.startswith(FOR_CASEWORKERS) and not is_music(i)]
+sentences = [
+    i for i in for_callers if i.startswith(("intake.", "wait.", "number.refused.", "phone.", "screen."))
+]
 
 
 def keys(text: str) -> list[str]:
