@@ -15,18 +15,15 @@ from callback.request import (
     CallbackRequest,
     IllegalTransition,
     RequestEvent,
-    RequestState,
     next_state,
 )
-from callback.store import Change, RequestQuery, StoreError
+from callback.store import Change, StoreError
 from config.model import Person
 
 log = structlog.get_logger(__name__)
 
 MOST_COLLEAGUES = 3
 """Telephones that are rung for one caller who rang back; nobody listens to ringing for longer."""
-
-_MOST_TALKED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +112,13 @@ class DeskReturn(DeskWishes):
     async def free(self) -> list[Person]:
         """Who takes calls and has nothing to do with another: whom the next request of their office can be offered to,
         the one who has waited longest first."""
-        busy = {attempt.caseworker for attempt in await self.store.live_attempts()}
-        talked = RequestQuery(states=frozenset({RequestState.RESULT_DUE}), limit=_MOST_TALKED)
-        busy |= {request.claimed_by or "" for request in await self.find(talked)}
-        now = self.clock.now()
+        busy, now = await self.store.occupied(), self.clock.now()
         return [p for p, since in await self._ready_since() if p.id not in busy and since <= now]
 
     # -- inner workings
 
     async def _ready_since(self) -> list[tuple[Person, datetime]]:
-        people = [(self.config.person(person_id), since) for person_id, since in await self.store.ready()]
+        people = [(self._people.get(person_id), since) for person_id, since in await self.store.ready()]
         return [(person, since) for person, since in people if person is not None]
 
     async def _leave_in_peace(self, person_id: str) -> None:

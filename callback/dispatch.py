@@ -4,7 +4,10 @@ rings by itself."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
 
@@ -30,10 +33,12 @@ from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
 
-_MOST_ALERTS = 100
-"""Urgent requests looked at in one sweep."""
-_MOST_OFFERS = 200
-"""Requests of one office looked at in one sweep."""
+_AT_ONCE = 8
+"""Offices that are offered their next at the same time: their writes share a commit, and other reads do not wait long."""
+_PASSED_OVER = 4
+"""So many more than there are free colleagues are looked at first: some cannot be rung now."""
+_MOST_AT_ONCE = 64
+"""Requests read at a time."""
 
 
 class Offered(Enum):
@@ -58,10 +63,15 @@ class Dispatch:
         self._runner = runner
 
     async def ring(
-        self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
+        self,
+        request_id: str,
+        person_id: str,
+        telephone: str | None = None,
+        *,
+        offered: CallbackRequest | None = None,
     ) -> tuple[CallbackRequest, CallAttempt]:
-        """Ring the caseworker, at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
-        and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings.
+        """Ring the caseworker, at `telephone` if given; after their key press, the caller. Whoever was `offered` it (as it
+        was read a moment ago), and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings.
         Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
         telephone = telephone or person.telephone
@@ -70,7 +80,7 @@ class Dispatch:
         status = self._runner.line.status()
         if not status.up:
             raise LineUnavailable(status.detail)
-        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
+        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex, offered)
         office = self._desk.office(request.office_no)
         facts = CallbackFacts(
             attempt_id=attempt.id,
@@ -84,7 +94,7 @@ class Dispatch:
             tried_before=any(a.ended_at and a.outcome not in FREE_OUTCOMES for a in request.attempts),
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
-            offered_to=person.id if offered else None,
+            offered_to=None if offered is None else person.id,
             screen_language=None
             if request.is_own_number
             else spoken_tag(request.language, office.voice_speed),
@@ -100,9 +110,8 @@ class Dispatch:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
         await self._desk.sweep()
-        for attempt in await self._desk.store.live_attempts():
-            young = self._desk.clock.now() - attempt.started_at < patience
-            if young or self._runner.phase(attempt.id) is not None:
+        for attempt in await self._desk.store.live_attempts(self._desk.clock.now() - patience):
+            if self._runner.phase(attempt.id) is not None:
                 continue
             log.warning("attempt_without_call", attempt=attempt.id)
             try:
@@ -117,28 +126,50 @@ class Dispatch:
     async def offer(self) -> None:
         """Ring everyone who takes calls and is free, for the next request of their office."""
         free = await self._desk.free() if self._runner.line.status().up else []
-        now = self._desk.clock.now()
-        for office_no in dict.fromkeys(person.office_no for person in free):
-            if office_no is None or self._desk.config.office(office_no) is None:
-                continue
-            if self._desk.calendar(office_no).is_open(now):
-                colleagues = [one for one in free if one.office_no == office_no and one.telephone is not None]
-                await self._offer_at(office_no, colleagues)
+        colleagues: dict[str, list[Person]] = {}
+        for person in free:
+            if person.office_no is not None and person.telephone is not None:
+                colleagues.setdefault(person.office_no, []).append(person)
+        offices = iter(colleagues.items())
+        done = await asyncio.gather(
+            *(self._offer_in_turn(offices) for _ in range(_AT_ONCE)), return_exceptions=True
+        )
+        for failure in done:
+            if failure is not None:
+                raise failure
+
+    async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]]) -> None:
+        for office_no, free in offices:
+            if self._desk.is_open_now(office_no):
+                await self._offer_at(office_no, free)
 
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:
-        for request in await self._due(office_no) if free else ():
-            while (person := taker(request, free)) is not None:
-                offered = await self._offered(request, person)
-                if offered is not Offered.NOT_NOW:
-                    free.remove(person)
-                if offered is not Offered.PERSON_BUSY:
-                    break
+        """Those who are due, in turn and page by page, until nobody is free."""
+        query = RequestQuery(
+            served_by=office_no,
+            states=IDLE,
+            due_before=self._desk.clock.now(),
+            limit=len(free) + _PASSED_OVER,
+        )
+        while free:
+            page = await self._desk.find(query)
+            for request in await self._ringable(page):
+                await self._offer_to_first(request, free)
+            if len(page) < query.limit:
+                return
+            query = replace(query, after=page[-1], limit=min(2 * query.limit, _MOST_AT_ONCE))
 
-    async def _due(self, office_no: str) -> list[CallbackRequest]:
-        """Who is next at an office, in order, without those who cannot be rung now."""
+    async def _offer_to_first(self, request: CallbackRequest, free: list[Person]) -> None:
+        while (person := taker(request, free)) is not None:
+            offered = await self._offered(request, person)
+            if offered is not Offered.NOT_NOW:
+                free.remove(person)
+            if offered is not Offered.PERSON_BUSY:
+                return
+
+    async def _ringable(self, due: list[CallbackRequest]) -> list[CallbackRequest]:
+        """Those of them who can be rung now."""
         now = self._desk.clock.now()
-        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_OFFERS)
-        due = await self._desk.find(query)
         never = await self._desk.never_called(due)
         return [
             request
@@ -151,7 +182,7 @@ class Dispatch:
 
     async def _offered(self, request: CallbackRequest, person: Person) -> Offered:
         try:
-            await self.ring(request.id, person.id, offered=True)
+            await self.ring(request.id, person.id, offered=request)
         except (CaseworkerInCall, LineError) as error:
             log.info("not_offered", request_id=request.id, why=type(error).__name__)
             return Offered.PERSON_BUSY
@@ -167,20 +198,21 @@ class Dispatch:
         """Ring the on-call telephones for what is urgent: an ordinary callback, which they accept with 1."""
         if not self._runner.line.status().up:
             return
-        query = RequestQuery(states=IDLE, due_before=self._desk.clock.now(), limit=_MOST_ALERTS)
-        due = await self._desk.find(query)  # urgent ones come first
-        never = await self._desk.never_called(due)
-        for request in due:
-            if request.urgency is not Urgency.URGENT:
-                return
-            if request.id not in never:
-                await self._alert_for(request)
+        query = RequestQuery(
+            states=IDLE, urgency=Urgency.URGENT, due_before=self._desk.clock.now(), limit=_MOST_AT_ONCE
+        )
+        while page := await self._desk.find(query):
+            never = await self._desk.never_called(page)
+            for request in page:
+                if request.id not in never:
+                    await self._alert_for(request)
+            query = replace(query, after=page[-1])
 
     async def _alert_for(self, request: CallbackRequest) -> None:
         config, now = self._desk.config, self._desk.clock.now()
         office = config.office(request.office_no)
-        person = config.on_call(office) if office else None
-        if office is None or person is None or not self._desk.calendar(office.office_no).is_open(now):
+        person = self._desk.on_call(request.office_no)
+        if office is None or person is None or not self._desk.is_open_now(office.office_no):
             return
         if request.phone is None or request.is_out_of_reach(now) or self._runner.is_on_the_line(request.id):
             return

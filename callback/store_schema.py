@@ -14,12 +14,13 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from callback.store import StoreUnavailable
-from callback.store_migrations import CLOCK_IS_FIXED, MIGRATIONS, OPEN_REQUEST, SERVED_BY
+from callback.store_migrations import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, MIGRATIONS, SERVED_BY
 
 __all__ = [
     "CLOCK_IS_FIXED",
+    "HELD_REQUEST",
+    "IS_OPEN",
     "MIGRATIONS",
-    "OPEN_REQUEST",
     "SERVED_BY",
     "Database",
     "connect_beside",

@@ -130,11 +130,19 @@ class SqliteStore:
         until = to_text(at)
         return await self.read(lambda db: persons.ended_before(db, until, limit))
 
+    async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = to_text(at)
+        return await self.read(lambda db: jobs.expired_claims(db, until, limit))
+
     async def count_open(self, office_no: str | None = None) -> int:
         return await self.read(lambda db: jobs.count_open(db, office_no))
 
-    async def live_attempts(self) -> list[CallAttempt]:
-        return await self.read(jobs.live_attempts)
+    async def live_attempts(self, started_until: datetime | None = None) -> list[CallAttempt]:
+        until = None if started_until is None else to_text(started_until)
+        return await self.read(lambda db: jobs.live_attempts(db, until))
+
+    async def occupied(self) -> frozenset[str]:
+        return await self.read(jobs.occupied)
 
     async def ledger(self, request_id: str) -> list[LedgerEntry]:
         return await self.read(lambda db: ledger.lines_of(db, request_id))
