@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
+from typing import TypeVar
 
 import structlog
 
@@ -24,7 +25,7 @@ from callback.request import (
     Urgency,
 )
 from callback.store import CaseworkerInCall, RequestQuery, StoreError
-from callback.turn import taker
+from callback.turn import matched
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
@@ -33,10 +34,10 @@ from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _AT_ONCE = 8
 """Offices that are offered their next at the same time: their writes share a commit, and other reads do not wait long."""
-_PASSED_OVER = 4
-"""So many more than there are free colleagues are looked at first: some cannot be rung now."""
 _MOST_AT_ONCE = 64
 """Requests read at a time."""
 
@@ -131,12 +132,7 @@ class Dispatch:
             if person.office_no is not None and person.telephone is not None:
                 colleagues.setdefault(person.office_no, []).append(person)
         offices = iter(colleagues.items())
-        done = await asyncio.gather(
-            *(self._offer_in_turn(offices) for _ in range(_AT_ONCE)), return_exceptions=True
-        )
-        for failure in done:
-            if failure is not None:
-                raise failure
+        await _together(self._offer_in_turn(offices) for _ in range(_AT_ONCE))
 
     async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]]) -> None:
         for office_no, free in offices:
@@ -146,26 +142,24 @@ class Dispatch:
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:
         """Those who are due, in turn and page by page, until nobody is free."""
         query = RequestQuery(
-            served_by=office_no,
-            states=IDLE,
-            due_before=self._desk.clock.now(),
-            limit=len(free) + _PASSED_OVER,
+            served_by=office_no, states=IDLE, due_before=self._desk.clock.now(), limit=len(free)
         )
         while free:
             page = await self._desk.find(query)
-            for request in await self._ringable(page):
-                await self._offer_to_first(request, free)
+            await self._offer_page(await self._ringable(page), free)
             if len(page) < query.limit:
                 return
             query = replace(query, after=page[-1], limit=min(2 * query.limit, _MOST_AT_ONCE))
 
-    async def _offer_to_first(self, request: CallbackRequest, free: list[Person]) -> None:
-        while (person := taker(request, free)) is not None:
-            offered = await self._offered(request, person)
-            if offered is not Offered.NOT_NOW:
-                free.remove(person)
-            if offered is not Offered.PERSON_BUSY:
-                return
+    async def _offer_page(self, due: list[CallbackRequest], free: list[Person]) -> None:
+        """Each to the first who may take it; whoever cannot be rung is passed over for the next colleague."""
+        while pairs := matched(due, free):
+            offered = await _together(self._offered(request, person) for request, person in pairs)
+            for (request, person), answer in zip(pairs, offered, strict=True):
+                if answer is not Offered.NOT_NOW:
+                    free.remove(person)
+                if answer is not Offered.PERSON_BUSY:
+                    due.remove(request)
 
     async def _ringable(self, due: list[CallbackRequest]) -> list[CallbackRequest]:
         """Those of them who can be rung now."""
@@ -225,3 +219,12 @@ class Dispatch:
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
         else:
             log.info("on_call_rung", request_id=request.id, office=office.office_no)
+
+
+async def _together(acts: Iterable[Awaitable[T]]) -> list[T]:
+    """All at the same time; raises only when all have come to their end."""
+    done = await asyncio.gather(*acts, return_exceptions=True)
+    for answer in done:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in done if not isinstance(answer, BaseException)]

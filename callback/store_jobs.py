@@ -27,7 +27,7 @@ from callback.store import (
     StaleRequest,
     StoreError,
 )
-from callback.store_ledger import write_line
+from callback.store_ledger import write_lines
 from callback.store_rows import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
@@ -130,13 +130,16 @@ def register(
         raise _refused(error) from error
     if counter is not None and count_up(db, (counter,)) is not None:
         raise LimitReached
-    write_line(conn, entry)
+    write_lines(conn, (entry,))
     return request, True
 
 
 def save(db: Database, changes: Iterable[Rows]) -> tuple[CallbackRequest, ...]:
     """See Store.save."""
-    return tuple(_save(db, change) for change in changes)
+    changes = tuple(changes)
+    saved = tuple(_save(db, change) for change in changes)
+    write_lines(db.conn, [entry for change in changes for entry in change.entries])
+    return saved
 
 
 def _save(db: Database, change: Rows) -> CallbackRequest:
@@ -156,8 +159,6 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
         raise _not_found(conn, request)
     if change.attempt is not None and change.attempt_row is not None:
         _write_attempt(conn, change.attempt, change.attempt_row)
-    for entry in change.entries:
-        write_line(conn, entry)
     return replace(request, version=request.version + 1, attempts=_attempts(conn, request.id))
 
 

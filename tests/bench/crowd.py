@@ -9,7 +9,6 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
-from callback.request import RequestState
 from callback.store_rows import (
     ENTRY_COLUMNS,
     FIRST_HASH,
@@ -28,7 +27,17 @@ OFFICES = 300
 NOW = T0
 """A Monday, 09:05 in Oslo: every office is open."""
 _SPREAD = timedelta(hours=48)
-_DIFFER = ("id", "reference", "office_no", "phone", "urgency", "last_workable_at", "next_attempt_at")
+_DIFFER = (
+    "id",
+    "reference",
+    "office_no",
+    "phone",
+    "urgency",
+    "last_workable_at",
+    "next_attempt_at",
+    "state",
+    "claimed_by",
+)
 _FIRST_OFFICE = 1000
 _FIRST_PHONE = 4740000000
 _EVERY_URGENT = 100
@@ -76,9 +85,10 @@ def crowd_config(people: int, offices: int = OFFICES) -> Config:
     return Config(settings=one.settings, offices=made, people=staff, menus=one.menus)
 
 
-def fill(path: Path, rows: int, due: float = 0.5, state: RequestState = RequestState.WAITING) -> None:
+def fill(path: Path, rows: int, due: float = 0.5, claimed: int = 0) -> None:
     """That many open requests into a list that nobody has open, spread over the offices, in no order, each with its line
-    in the ledger; that share of them is due at NOW. The indexes are made anew at the end: that is several times faster."""
+    in the ledger; that share of them is due at NOW, and `claimed` of them were claimed by somebody who has not rung and
+    whose time is over then. The indexes are made anew at the end: that is several times faster."""
     connect_writer(path, timedelta(seconds=5)).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"):
@@ -89,7 +99,7 @@ def fill(path: Path, rows: int, due: float = 0.5, state: RequestState = RequestS
         ).fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
-        connection.executemany(_insert("request", REQUEST_COLUMNS), _request_rows(rows, due, state))
+        connection.executemany(_insert("request", REQUEST_COLUMNS), _request_rows(rows, due, claimed))
         connection.executemany(_insert("ledger", ("seq", *ENTRY_COLUMNS, "hash")), _ledger_rows(rows))
         head = "INSERT OR REPLACE INTO ledger_head SELECT 1, seq, hash FROM ledger ORDER BY seq DESC LIMIT 1"
         connection.execute(head)
@@ -103,15 +113,16 @@ def _insert(table: str, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
-def _request_rows(rows: int, due: float, state: RequestState) -> Iterator[Row]:
+def _request_rows(rows: int, due: float, claimed: int) -> Iterator[Row]:
     """As `request_row` gives them, of which only what differs is made anew for each."""
     chance = random.Random(1)
-    held_by = None if state is RequestState.WAITING else "somebody-gone"
-    template = list(request_row(new_request(state=state, claimed_by=held_by, registered_at=NOW - _SPREAD)))
+    template = list(request_row(new_request(registered_at=NOW - _SPREAD)))
     at = {name: REQUEST_COLUMNS.index(name) for name in _DIFFER}
     moments = [to_text(NOW + timedelta(minutes=m)) for m in range(1, int(_SPREAD / timedelta(minutes=1)))]
     now = to_text(NOW)
+    every = rows // claimed if claimed else 0
     for number in range(rows):
+        held = every > 0 and number % every == 0 and number // every < claimed
         values = (
             request_id(number),
             f"c{number}",
@@ -119,7 +130,9 @@ def _request_rows(rows: int, due: float, state: RequestState) -> Iterator[Row]:
             f"+{_FIRST_PHONE + number}",
             "ordinary" if number % _EVERY_URGENT else "urgent",
             chance.choice(moments),
-            now if chance.random() < due else chance.choice(moments),
+            now if held or chance.random() < due else chance.choice(moments),
+            "claimed" if held else "waiting",
+            "somebody" if held else None,
         )
         for place, value in zip(at.values(), values, strict=True):
             template[place] = value
