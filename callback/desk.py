@@ -15,7 +15,6 @@ from typing import Any
 import structlog
 
 from callback.desk_base import (
-    TRIES,
     AskedNotToBeCalled,
     DeskError,
     HasNoNumber,
@@ -31,13 +30,13 @@ from callback.desk_base import (
 from callback.desk_colleagues import DeskColleagues
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_person import DeskPerson
+from callback.desk_sweep import DeskSweep
 from callback.desk_waiting import DeskWaiting
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.request import (
     URGENT_REASONS,
     AttemptOutcome,
     CallAttempt,
-    CallbackError,
     CallbackRequest,
     CallResult,
     NumberSource,
@@ -48,7 +47,7 @@ from callback.request import (
     Urgency,
     next_state,
 )
-from callback.store import Change, LimitReached, NumberTaken, ReferenceTaken, RequestQuery, StaleRequest
+from callback.store import Change, LimitReached, NumberTaken, ReferenceTaken, StaleRequest
 from scheduler.deadline import deadline
 
 __all__ = [
@@ -67,6 +66,9 @@ __all__ = [
 ]
 
 log = structlog.get_logger(__name__)
+
+_REFERENCES_TRIED = 100
+"""Of 900,000 an eighth may be taken: nobody may be lost to a few that are, one after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskWaiting, DeskColleagues, DeskPerson):
+class Desk(DeskWaiting, DeskColleagues, DeskPerson, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -140,7 +142,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson):
         request = replace(request, next_attempt_at=self._plan(request))
         how = {"by": registration.by} if registration.by else {}
         counter = None if registration.caller is None else await self._registrations_of(registration.caller)
-        for _ in range(TRIES):
+        for _ in range(_REFERENCES_TRIED):
             entry = self._entry(
                 request, registration.registered_by, "registered", None, urgency=urgency.value, **how
             )
@@ -274,9 +276,10 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson):
         return await self._retrying(request_id, change)
 
     async def start_attempt(
-        self, request_id: str, person_id: str, attempt_id: str
+        self, request_id: str, person_id: str, attempt_id: str, known: CallbackRequest | None = None
     ) -> tuple[CallbackRequest, CallAttempt]:
-        """Claim and begin to ring, in one act. Raises HeldByOther, NumberInCall, CaseworkerInCall,
+        """Claim and begin to ring, in one act. `known`: as it was read a moment ago, and may be rung; when it has changed
+        since, it is read again. Raises HeldByOther, NumberInCall, CaseworkerInCall,
         HasNoNumber, OutOfReach, AskedNotToBeCalled, IllegalTransition."""
         person = self.person(person_id)
 
@@ -284,7 +287,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson):
             self._refuse_other(request, person)
             if request.is_open and request.phone is None:
                 raise HasNoNumber(f"request {request.id} has no number to ring yet")
-            if request.is_open:
+            if request.is_open and request is not known:
                 await self._refuse_ringing(request)
             now = self.clock.now()
             if request.is_open and request.is_out_of_reach(now):
@@ -298,7 +301,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson):
                 next_attempt_at=now + self.config.settings.calls.claim_limit,
             )  # fmt: skip
 
-        saved = await self._retrying(request_id, change)
+        saved = await self._retrying(request_id, change, known)
         attempt = next(a for a in saved.attempts if a.id == attempt_id)
         return saved, attempt
 
@@ -428,15 +431,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson):
         """Give back claims nobody acted on; returns how many requests were changed. A conversation
         without a result stays `result_due` and on the list: only a person knows how it went. Then old counts go,
         and what ended longer ago than it is kept."""
-        now = self.clock.now()
-        query = RequestQuery(states=frozenset({RequestState.CLAIMED}), due_before=now, limit=1000)
-        released = 0
-        for request in await self.store.find(query):
-            try:
-                await self.release(request.id, "service")
-                released += 1
-            except CallbackError as error:  # someone acted in between: theirs stands
-                log.debug("claim_not_released", request_id=request.id, why=str(error))
+        released = await self._release_expired()
         await self._forget_counts()
         await self._erase_old()
         return released

@@ -88,7 +88,9 @@ class DeskBase:
     def use_config(self, config: Config) -> None:
         """From now on. Nothing that was promised moves: deadlines are rows."""
         self.config = config
+        self._people = {person.id: person for person in config.people}
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
+        self._on_call = {office.office_no: config.on_call(office) for office in config.offices}
         self._own_numbers = {n for o in config.offices for n in (o.public_number, o.oncall_number) if n}
 
     # -- lookups
@@ -102,8 +104,17 @@ class DeskBase:
     def calendar(self, office_no: str) -> OfficeCalendar:
         return self._calendars[self.office(office_no).office_no]
 
+    def is_open_now(self, office_no: str) -> bool:
+        """False also for an office that is none."""
+        calendar = self._calendars.get(office_no)
+        return calendar is not None and calendar.is_open(self.clock.now())
+
+    def on_call(self, office_no: str) -> Person | None:
+        """Who of the office carries its on-call telephone."""
+        return self._on_call.get(office_no)
+
     def person(self, person_id: str) -> Person:
-        person = self.config.person(person_id)
+        person = self._people.get(person_id)
         if person is None:
             raise UnknownPerson(f"no person {person_id!r} in staff.toml")
         return person
@@ -130,7 +141,7 @@ class DeskBase:
         if person.office_no not in (None, request.office_no):
             raise UnknownPerson(f"{person.name} does not belong to office {request.office_no}")
         if request.is_open and request.claimed_by not in (None, person.id):
-            holder = self.config.person(request.claimed_by or "")
+            holder = self._people.get(request.claimed_by or "")
             if holder is not None:  # who has left the office holds nothing
                 raise HeldByOther(holder.id, holder.name)
 
@@ -154,11 +165,24 @@ class DeskBase:
         attempt: CallAttempt | None = None,
         **fields: Any,
     ) -> CallbackRequest:
-        after = replace(request, state=next_state(request, event), **fields)
-        entry = self._entry(after, actor, event.value, request.state, **(details or {}))
-        (saved,) = await self.store.save(Change(after, (entry,), attempt))
+        change = self._change(request, event, actor, details, attempt=attempt, **fields)
+        (saved,) = await self.store.save(change)
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
         return saved
+
+    def _change(
+        self,
+        request: CallbackRequest,
+        event: RequestEvent,
+        actor: str,
+        details: dict[str, Any] | None = None,
+        *,
+        attempt: CallAttempt | None = None,
+        **fields: Any,
+    ) -> Change:
+        after = replace(request, state=next_state(request, event), **fields)
+        entry = self._entry(after, actor, event.value, request.state, **(details or {}))
+        return Change(after, (entry,), attempt)
 
     async def _mark(self, attempt_id: str, event: str, **fields: Any) -> None:
         async def change(request: CallbackRequest) -> CallbackRequest:
@@ -172,11 +196,16 @@ class DeskBase:
         await self._by_attempt(attempt_id, change)
 
     async def _retrying(
-        self, request_id: str, change: Callable[[CallbackRequest], Awaitable[CallbackRequest]]
+        self,
+        request_id: str,
+        change: Callable[[CallbackRequest], Awaitable[CallbackRequest]],
+        known: CallbackRequest | None = None,
     ) -> CallbackRequest:
+        """`known` spares the first reading."""
         for attempt in range(TRIES):
+            request = known if known is not None and not attempt else await self.get(request_id)
             try:
-                return await change(await self.get(request_id))
+                return await change(request)
             except StaleRequest:
                 if attempt == TRIES - 1:
                     raise

@@ -19,7 +19,6 @@ from config.model import Person
 
 _MOST_DUE = 200
 """Requests of one office looked at, at once."""
-_MOST_TALKED = 10_000
 _LATEST_TALKS = 20
 _ENOUGH_TALKS = 5
 """Fewer say nothing of the next one."""
@@ -74,31 +73,33 @@ class DeskWaiting(DeskReturn, DeskGuards):
         return Turn(request, colleague=person, place=ahead + 1, expected=expected)
 
     async def due(self, office_no: str, line: OnTheLine) -> list[CallbackRequest]:
-        """Whom an office can serve now, in order: those who can be rung, and those who wait on the line. Callers in
-        the menu are passed over."""
+        """Whom an office can serve now, in order: those who can be rung, and those who wait on the line."""
+        query = RequestQuery(served_by=office_no, states=IDLE, due_before=self.clock.now(), limit=_MOST_DUE)
+        found = await self.ringable(await self.find(query), line)
+        return sorted((*found, *await self.waiting(office_no, line)), key=list_order)
+
+    async def ringable(self, due: list[CallbackRequest], line: OnTheLine) -> list[CallbackRequest]:
+        """Those of them who can be rung now. Whoever is on the line cannot: callers in the menu are passed over."""
         now = self.clock.now()
-        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_DUE)
-        found = await self.find(query)
-        never = await self.never_called(found)
-        due = [
+        kept_away = line.waiting | line.in_menu | await self.never_called(due)
+        return [
             request
-            for request in found
-            if request.phone is not None
-            and request.id not in (never | line.waiting | line.in_menu)
-            and not request.is_out_of_reach(now)
+            for request in due
+            if request.phone is not None and request.id not in kept_away and not request.is_out_of_reach(now)
         ]
-        due += [r for r in await self._waiting(line) if r.state in IDLE and r.served_by == office_no]
-        return sorted(due, key=list_order)
+
+    async def waiting(self, office_no: str, line: OnTheLine) -> list[CallbackRequest]:
+        """Those of an office who wait on the line and whom nobody has taken, in order."""
+        waiting = [r for r in await self._waiting(line) if r.state in IDLE and r.served_by == office_no]
+        return sorted(waiting, key=list_order)
 
     async def free(self, line: OnTheLine) -> list[Person]:
         """Who takes calls, has a telephone, and has nothing to do with another request: the one who has
         waited longest first. Whoever has taken somebody who waits on the line is about to be rung for them."""
-        busy = {attempt.caseworker for attempt in await self.store.live_attempts()}
-        talked = RequestQuery(states=frozenset({RequestState.RESULT_DUE}), limit=_MOST_TALKED)
-        busy |= {request.claimed_by or "" for request in await self.find(talked)}
+        busy = await self.store.occupied()
         busy |= {r.claimed_by or "" for r in await self._waiting(line) if r.state is RequestState.CLAIMED}
         now = self.clock.now()
-        ready = [(self.config.person(person_id), since) for person_id, since in await self.ready_since()]
+        ready = [(self._people.get(person_id), since) for person_id, since in await self.ready_since()]
         return [
             person
             for person, since in ready

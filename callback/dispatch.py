@@ -4,9 +4,13 @@ rings by itself."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Awaitable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
+from typing import TypeVar
 
 import structlog
 
@@ -21,7 +25,7 @@ from callback.request import (
     Urgency,
 )
 from callback.store import CaseworkerInCall, RequestQuery, StoreError
-from callback.turn import taker
+from callback.turn import OnTheLine, list_order, matched
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
@@ -30,8 +34,12 @@ from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
 
-_MOST_ALERTS = 100
-"""Urgent requests looked at in one sweep."""
+T = TypeVar("T")
+
+_AT_ONCE = 8
+"""Offices that are offered their next at the same time: their writes share a commit, and other reads do not wait long."""
+_MOST_AT_ONCE = 64
+"""Requests read at a time."""
 
 
 class Offered(Enum):
@@ -58,11 +66,17 @@ class Dispatch:
         """Whether any colleague who takes calls was free at the last look."""
 
     async def ring(
-        self, request_id: str, person_id: str, telephone: str | None = None, *, offered: bool = False
+        self,
+        request_id: str,
+        person_id: str,
+        telephone: str | None = None,
+        *,
+        offered: CallbackRequest | None = None,
     ) -> tuple[CallbackRequest, CallAttempt | None]:
-        """Ring the caseworker, only at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
-        and does not accept, takes no more calls until they say so. The attempt is written before any telephone rings.
-        A person who waits on the line is not rung: their own call rings the caseworker, within seconds; no attempt yet.
+        """Ring the caseworker, only at `telephone` if given; after their key press, the caller. Whoever was `offered` it (as
+        it was read a moment ago), and does not accept, takes no more calls until they say so. The attempt is written before
+        any telephone rings. A person who waits on the line is not rung: their own call rings the caseworker, within seconds;
+        no attempt yet.
         Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
         person = self._desk.person(person_id)
         telephones = (telephone,) if telephone else self._desk.config.telephones(person)
@@ -73,7 +87,7 @@ class Dispatch:
             raise LineUnavailable(status.detail)
         if self._runner.waits(request_id):
             return await self._take_waiting(request_id, person_id), None
-        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
+        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex, offered)
         office = self._desk.office(request.office_no)
         facts = CallbackFacts(
             attempt_id=attempt.id,
@@ -88,7 +102,7 @@ class Dispatch:
             tried_before=any(a.ended_at and a.outcome not in FREE_OUTCOMES for a in request.attempts),
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
-            offered_to=person.id if offered else None,
+            offered_to=None if offered is None else person.id,
             screen_language=None
             if request.is_own_number
             else spoken_tag(request.language, office.voice_speed),
@@ -109,9 +123,8 @@ class Dispatch:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
         await self._desk.sweep()
-        for attempt in await self._desk.store.live_attempts():
-            young = self._desk.clock.now() - attempt.started_at < patience
-            if young or self._runner.phase(attempt.id) is not None:
+        for attempt in await self._desk.store.live_attempts(self._desk.clock.now() - patience):
+            if self._runner.phase(attempt.id) is not None:
                 continue
             log.warning("attempt_without_call", attempt=attempt.id)
             try:
@@ -127,33 +140,52 @@ class Dispatch:
         """Ring everyone who takes calls and is free, for the next request of their office."""
         if not self._runner.line.status().up:
             return
-        now = self._desk.clock.now()
         line = self._runner.on_the_line()
-        free = await self._desk.free(line)
-        self.somebody_is_free = bool(free)
-        for office_no in dict.fromkeys(person.office_no for person in free):
-            if office_no is None or self._desk.config.office(office_no) is None:
-                continue
-            if self._desk.calendar(office_no).is_open(now):
-                await self._offer_at(office_no, [one for one in free if one.office_no == office_no])
+        colleagues: dict[str, list[Person]] = {}
+        for person in await self._desk.free(line):
+            colleagues.setdefault(person.office_no or "", []).append(person)
+        self.somebody_is_free = bool(colleagues)
+        offices = iter(colleagues.items())
+        await _together(self._offer_in_turn(offices, line) for _ in range(_AT_ONCE))
 
-    async def _offer_at(self, office_no: str, free: list[Person]) -> None:
-        for request in await self._desk.due(office_no, self._runner.on_the_line()) if free else ():
-            while (person := taker(request, free)) is not None:
-                if self._runner.waits(request.id):  # their own call rings whoever is kept for them here
+    async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]], line: OnTheLine) -> None:
+        for office_no, free in offices:
+            if self._desk.is_open_now(office_no):
+                await self._offer_at(office_no, free, line)
+
+    async def _offer_at(self, office_no: str, free: list[Person], line: OnTheLine) -> None:
+        """Those who are due or wait on the line, in turn and page by page, until nobody is free."""
+        waiting = await self._desk.waiting(office_no, line)
+        now = self._desk.clock.now()
+        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=len(free))
+        while free:
+            page = await self._desk.find(query)
+            is_last = len(page) < query.limit
+            here = [one for one in waiting if is_last or list_order(one) < list_order(page[-1])]
+            waiting = waiting[len(here) :]
+            due = sorted((*await self._desk.ringable(page, line), *here), key=list_order)
+            await self._offer_page(due, free)
+            if is_last:
+                return
+            query = replace(query, after=page[-1], limit=min(2 * query.limit, _MOST_AT_ONCE))
+
+    async def _offer_page(self, due: list[CallbackRequest], free: list[Person]) -> None:
+        """Each to the first who may take it; whoever cannot be rung is passed over for the next colleague."""
+        while pairs := matched(due, free):
+            offered = await _together(self._offered(request, person) for request, person in pairs)
+            for (request, person), answer in zip(pairs, offered, strict=True):
+                if answer is not Offered.NOT_NOW:
                     free.remove(person)
-                    break
-                offered = await self._offered(request, person)
-                if offered is not Offered.NOT_NOW:
-                    free.remove(person)
-                if offered is not Offered.PERSON_BUSY:
-                    break
+                if answer is not Offered.PERSON_BUSY:
+                    due.remove(request)
 
     async def _offered(self, request: CallbackRequest, person: Person) -> Offered:
+        if self._runner.waits(request.id):  # their own call rings whoever is kept for them
+            return Offered.YES
         if self._runner.is_on_the_line(request.id):  # they rang a moment ago
             return Offered.NOT_NOW
         try:
-            await self.ring(request.id, person.id, offered=True)
+            await self.ring(request.id, person.id, offered=request)
         except (CaseworkerInCall, LineError) as error:
             log.info("not_offered", request_id=request.id, why=type(error).__name__)
             return Offered.PERSON_BUSY
@@ -169,20 +201,21 @@ class Dispatch:
         """Ring the on-call telephones for what is urgent: an ordinary callback, which they accept with 1."""
         if not self._runner.line.status().up:
             return
-        query = RequestQuery(states=IDLE, due_before=self._desk.clock.now(), limit=_MOST_ALERTS)
-        due = await self._desk.find(query)  # urgent ones come first
-        never = await self._desk.never_called(due)
-        for request in due:
-            if request.urgency is not Urgency.URGENT:
-                return
-            if request.id not in never:
-                await self._alert_for(request)
+        query = RequestQuery(
+            states=IDLE, urgency=Urgency.URGENT, due_before=self._desk.clock.now(), limit=_MOST_AT_ONCE
+        )
+        while page := await self._desk.find(query):
+            never = await self._desk.never_called(page)
+            for request in page:
+                if request.id not in never:
+                    await self._alert_for(request)
+            query = replace(query, after=page[-1])
 
     async def _alert_for(self, request: CallbackRequest) -> None:
         config, now = self._desk.config, self._desk.clock.now()
         office = config.office(request.office_no)
-        person = config.on_call(office) if office else None
-        if office is None or person is None or not self._desk.calendar(office.office_no).is_open(now):
+        person = self._desk.on_call(request.office_no)
+        if office is None or person is None or not self._desk.is_open_now(office.office_no):
             return
         if request.phone is None or request.is_out_of_reach(now) or self._runner.is_on_the_line(request.id):
             return
@@ -195,3 +228,12 @@ class Dispatch:
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
         else:
             log.info("on_call_rung", request_id=request.id, office=office.office_no)
+
+
+async def _together(acts: Iterable[Awaitable[T]]) -> list[T]:
+    """All at the same time; raises only when all have come to their end."""
+    done = await asyncio.gather(*acts, return_exceptions=True)
+    for answer in done:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in done if not isinstance(answer, BaseException)]

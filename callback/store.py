@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState
+from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
 
 
 class StoreError(CallbackError):
@@ -80,6 +80,9 @@ class RequestQuery:
     registered_by: str | None = None
     due_before: datetime | None = None
     """Only those with `next_attempt_at` at or before this."""
+    urgency: Urgency | None = None
+    after: CallbackRequest | None = None
+    """Only those that come after this one in the order: the next page."""
     limit: int = 200
 
 
@@ -180,10 +183,16 @@ class Store(Protocol):
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         """Those that ended before `at` and have their number or note still; oldest first, `limit` at most."""
 
+    async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        """Claimed ones with `next_attempt_at` at or before `at`, the longest ago first, `limit` at most."""
+
     async def count_open(self, office_no: str | None = None) -> int: ...
 
-    async def live_attempts(self) -> list[CallAttempt]:
-        """Attempts that have not ended, oldest first."""
+    async def live_attempts(self, started_until: datetime | None = None) -> list[CallAttempt]:
+        """Attempts that have not ended, oldest first; of those only the ones that began at or before, if given."""
+
+    async def occupied(self) -> frozenset[str]:
+        """Ids of the caseworkers who are in a call, or owe the result of one."""
 
     async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
         """Conversations with those the office serves that ended at `since` or later, the newest first, `limit` at most."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from callback.request import TERMINAL, CallAttempt, CallbackRequest
+from callback.request import TERMINAL, CallAttempt, CallbackRequest, RequestState
 from callback.store import (
     CaseworkerInCall,
     Change,
@@ -27,7 +27,7 @@ from callback.store import (
     StaleRequest,
     StoreError,
 )
-from callback.store_ledger import write_line
+from callback.store_ledger import write_lines
 from callback.store_rows import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
@@ -44,7 +44,7 @@ from callback.store_rows import (
     request_from,
     to_text,
 )
-from callback.store_schema import CLOCK_IS_FIXED, OPEN_REQUEST, SERVED_BY, Database
+from callback.store_schema import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, SERVED_BY, Database
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -63,9 +63,24 @@ _UPDATE_REQUEST = (
     f"UPDATE request SET {', '.join(f'{name} = ?' for name in CHANGING_COLUMNS)}"
     f" WHERE id = ? AND version = ? AND {' AND '.join(f'{name} = ?' for name in CLOCK_COLUMNS)}"
 )
+_LASTING = ("reference", "office_no", "phone", "urgency", "last_workable_at", "due_at", "substitute")
+"""Columns of the indexes that most changes leave alone. What is not SET, SQLite does not write again in each of them."""
+_REST = tuple(name for name in CHANGING_COLUMNS if name not in _LASTING)
+_UPDATE_REST = (
+    f"UPDATE request SET {', '.join(f'{name} = ?' for name in _REST)} WHERE id = ? AND version = ?"
+    f" AND {' AND '.join(f'{name} IS ?' for name in (*CLOCK_COLUMNS, *_LASTING))}"
+)
+_REST_AT = tuple(CHANGING_COLUMNS.index(name) for name in _REST)
+_LASTING_AT = tuple(CHANGING_COLUMNS.index(name) for name in _LASTING)
 _UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = excluded.request_id"
 UPSERT_CALL = _upsert("call", CALL_COLUMNS)
 SET_AWAY = "UPDATE ready SET away_at = ? WHERE person_id = ? AND away_at IS NULL"
+_HELD = frozenset({RequestState.CLAIMED, RequestState.CALLING, RequestState.RESULT_DUE})
+_AFTER = "(urgency < ? OR (urgency = ? AND (last_workable_at, registered_at, id) > (?, ?, ?)))"
+OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
+    UNION SELECT claimed_by FROM request WHERE state = 'result_due' AND {HELD_REQUEST} AND claimed_by IS NOT NULL"""
+EXPIRED_CLAIMS = f"""{_REQUEST} WHERE state = 'claimed' AND {HELD_REQUEST} AND next_attempt_at <= ?
+    ORDER BY next_attempt_at, id LIMIT ?"""
 POSTPONE_READY = "UPDATE ready SET since = ? WHERE person_id = ?"
 
 
@@ -78,6 +93,8 @@ class Rows:
 
     request: CallbackRequest
     update: Row
+    update_rest: Row
+    """The same, for when nothing of _LASTING changes."""
     attempt: CallAttempt | None
     attempt_row: Row | None
     entries: tuple[Row, ...]
@@ -86,9 +103,14 @@ class Rows:
 def rows_of(change: Change) -> Rows:
     """Raises ValueError for a naive time, TypeError for details that JSON cannot hold."""
     request, attempt = change.request, change.attempt
+    row, which = (
+        changing_row(request, request.version + 1),
+        (request.id, request.version, *clock_row(request)),
+    )
     return Rows(
         request,
-        (*changing_row(request, request.version + 1), request.id, request.version, *clock_row(request)),
+        (*row, *which),
+        (*(row[at] for at in _REST_AT), *which, *(row[at] for at in _LASTING_AT)),
         attempt,
         None if attempt is None else attempt_row(attempt),
         tuple(entry_row(entry) for entry in change.entries),
@@ -109,19 +131,24 @@ def register(
         raise _refused(error) from error
     if counter is not None and count_up(db, (counter,)) is not None:
         raise LimitReached
-    write_line(conn, entry)
+    write_lines(conn, (entry,))
     return request, True
 
 
 def save(db: Database, changes: Iterable[Rows]) -> tuple[CallbackRequest, ...]:
     """See Store.save."""
-    return tuple(_save(db, change) for change in changes)
+    changes = tuple(changes)
+    saved = tuple(_save(db, change) for change in changes)
+    write_lines(db.conn, [entry for change in changes for entry in change.entries])
+    return saved
 
 
 def _save(db: Database, change: Rows) -> CallbackRequest:
     conn, request = db.conn, change.request
     try:
-        found = conn.execute(_UPDATE_REQUEST, change.update).rowcount
+        found = conn.execute(_UPDATE_REST, change.update_rest).rowcount
+        if not found:
+            found = conn.execute(_UPDATE_REQUEST, change.update).rowcount
     except sqlite3.IntegrityError as error:
         if CLOCK_IS_FIXED in str(error):
             raise ValueError(CLOCK_IS_FIXED) from error
@@ -133,8 +160,6 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
         raise _not_found(conn, request)
     if change.attempt is not None and change.attempt_row is not None:
         _write_attempt(conn, change.attempt, change.attempt_row)
-    for entry in change.entries:
-        write_line(conn, entry)
     return replace(request, version=request.version + 1, attempts=_attempts(conn, request.id))
 
 
@@ -252,7 +277,7 @@ def get_by_attempt(db: Database, attempt_id: str) -> CallbackRequest | None:
 
 
 def _open_with_number(db: Database, request: CallbackRequest) -> CallbackRequest | None:
-    sql = f"SELECT id FROM request WHERE phone = ? AND office_no = ? AND {OPEN_REQUEST}"
+    sql = f"SELECT id FROM request WHERE phone = ? AND office_no = ? AND {IS_OPEN}"
     row = db.conn.execute(sql, (request.phone, request.office_no)).fetchone()
     return None if row is None else get(db, row[0])
 
@@ -264,7 +289,15 @@ def _attempts(conn: sqlite3.Connection, request_id: str) -> tuple[CallAttempt, .
 
 def find(db: Database, query: RequestQuery) -> list[CallbackRequest]:
     """See RequestQuery."""
-    sql, values = find_sql(query)
+    return _whole(db, *find_sql(query))
+
+
+def expired_claims(db: Database, until: str, limit: int) -> list[CallbackRequest]:
+    return _whole(db, EXPIRED_CLAIMS, [until, max(limit, 0)])
+
+
+def _whole(db: Database, sql: str, values: Sequence[str | int]) -> list[CallbackRequest]:
+    """Requests with their attempts."""
     rows = db.conn.execute(sql, values).fetchall()
     attempts: dict[str, list[CallAttempt]] = {row[-1]: [] for row in rows}
     of_these = f"{_ATTEMPT} WHERE request_id IN (SELECT value FROM json_each(?)) ORDER BY seq"
@@ -282,6 +315,7 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
         f"{SERVED_BY} = ?": query.served_by,
         "reference = ?": query.reference,
         "registered_by = ?": query.registered_by,
+        "urgency = ?": None if query.urgency is None else query.urgency.value,
         "next_attempt_at <= ?": None if query.due_before is None else to_text(query.due_before),
     }
     terms = [term for term, value in wanted.items() if value is not None]
@@ -290,23 +324,38 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
         terms.append(f"state IN ({', '.join('?' * len(query.states))})")
         values += [state.value for state in query.states]
         if not query.states & TERMINAL:
-            terms.append(OPEN_REQUEST)
+            terms.append(IS_OPEN)
+        if query.states <= _HELD:
+            terms.append(HELD_REQUEST)
+    if query.after is not None:
+        terms.append(_AFTER)
+        values += _place(query.after)
     where = f" WHERE {' AND '.join(terms)}" if terms else ""
     order = " ORDER BY urgency DESC, last_workable_at, registered_at, id LIMIT ?"
     return f"{_REQUEST}{where}{order}", [*values, max(query.limit, 0)]
 
 
+def _place(request: CallbackRequest) -> tuple[str, ...]:
+    """Values of _AFTER."""
+    moments = (to_text(request.last_workable_at), to_text(request.registered_at))
+    return request.urgency.value, request.urgency.value, *moments, request.id
+
+
 def count_open(db: Database, office_no: str | None) -> int:
     # SQLite would choose an index that lacks office_no and read every row.
-    sql = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {OPEN_REQUEST}"
+    sql = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {IS_OPEN}"
     if office_no is None:
         return int(db.conn.execute(sql).fetchone()[0])
     return int(db.conn.execute(f"{sql} AND office_no = ?", (office_no,)).fetchone()[0])
 
 
-def live_attempts(db: Database) -> list[CallAttempt]:
-    rows = db.conn.execute(f"{_ATTEMPT} WHERE ended_at IS NULL ORDER BY started_at, seq")
-    return list(map(attempt_from, rows))
+def live_attempts(db: Database, started_until: str | None) -> list[CallAttempt]:
+    live = f"{_ATTEMPT} WHERE ended_at IS NULL AND started_at <= coalesce(?, '9') ORDER BY started_at, seq"
+    return list(map(attempt_from, db.conn.execute(live, (started_until,))))
+
+
+def occupied(db: Database) -> frozenset[str]:
+    return frozenset(person for (person,) in db.conn.execute(OCCUPIED))
 
 
 def talks(db: Database, office_no: str, since: str, limit: int) -> list[CallAttempt]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,17 @@ class LedgerReport:
     bad: BadLine | None = None
 
 
-def write_line(conn: sqlite3.Connection, row: Row) -> None:
-    """Add a line, of ENTRY_COLUMNS. In a transaction that holds the write lock: so the chain is one for all processes."""
-    seq, before = conn.execute(_NEXT).fetchone()
-    newest = line_hash(before or FIRST_HASH, seq, row)
-    conn.execute(_INSERT, (seq, *row, newest))
-    conn.execute(_MOVE_HEAD, (seq, newest))
+def write_lines(conn: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Add lines, of ENTRY_COLUMNS. In a transaction that holds the write lock: so the chain is one for all processes."""
+    if not rows:
+        return
+    first, before = conn.execute(_NEXT).fetchone()
+    newest, lines = before or FIRST_HASH, []
+    for seq, row in enumerate(rows, first):
+        newest = line_hash(newest, seq, row)
+        lines.append((seq, *row, newest))
+    conn.executemany(_INSERT, lines)
+    conn.execute(_MOVE_HEAD, (first + len(rows) - 1, newest))
 
 
 def lines_of(db: Database, request_id: str) -> list[LedgerEntry]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
-from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry
+from callback.request import TERMINAL, CallAttempt, CallbackRequest, LedgerEntry, RequestState
 from callback.store import (
     ApiToken,
     CallRecord,
@@ -205,14 +205,30 @@ class MemoryStore:
         )
         return [self._whole(request) for request in sorted(found, key=_age)[: max(limit, 0)]]
 
+    async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = aware_utc(at)
+        self._check_open()
+        claimed = (r for r in self._requests.values() if r.state is RequestState.CLAIMED)
+        expired = [
+            (r.next_attempt_at, r.id) for r in claimed if r.next_attempt_at and r.next_attempt_at <= until
+        ]
+        return [self._whole(self._requests[i]) for _, i in sorted(expired)[: max(limit, 0)]]
+
     async def count_open(self, office_no: str | None = None) -> int:
         self._check_open()
         return sum(office_no in (None, request.office_no) for request in self._open())
 
-    async def live_attempts(self) -> list[CallAttempt]:
+    async def live_attempts(self, started_until: datetime | None = None) -> list[CallAttempt]:
+        until = None if started_until is None else aware_utc(started_until)
         self._check_open()
-        live = (attempt for attempt in self._attempts.values() if attempt.ended_at is None)
-        return sorted(live, key=lambda attempt: attempt.started_at)
+        live = (a for a in self._attempts.values() if a.ended_at is None)
+        return sorted((a for a in live if until is None or a.started_at <= until), key=lambda a: a.started_at)
+
+    async def occupied(self) -> frozenset[str]:
+        self._check_open()
+        owing = (r.claimed_by for r in self._requests.values() if r.state is RequestState.RESULT_DUE)
+        live = (a.caseworker for a in self._attempts.values() if a.ended_at is None)
+        return frozenset((*live, *(person for person in owing if person is not None)))
 
     async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
         since = aware_utc(since)
@@ -411,6 +427,8 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
         and query.reference in (None, request.reference)
         and query.registered_by in (None, request.registered_by)
         and (not query.states or request.state in query.states)
+        and query.urgency in (None, request.urgency)
+        and (query.after is None or list_order(request) > list_order(query.after))
         and (due is None or (at is not None and at <= due))
     )
 

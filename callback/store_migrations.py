@@ -11,10 +11,13 @@ from callback.store_rows import FIRST_HASH, line_hash
 
 MIGRATIONS = Migrations("tast1")
 
+IS_OPEN = "open = 1"
 OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
 SERVED_BY = "coalesce(substitute, office_no)"
+HELD_REQUEST = "state IN ('claimed', 'calling', 'result_due')"
 ENDED_AND_KEPT = "state IN ('reached', 'withdrawn', 'decided') AND (phone IS NOT NULL OR note IS NOT NULL)"
-"""All three: word for word in the indexes and in the queries: SQLite uses such an index only then."""
+"""Word for word in the indexes and in the queries: SQLite uses such an index only then. (`OPEN_REQUEST`: as it was before
+`m011_speed`.)"""
 
 CLOCK_IS_FIXED = "the clock of a request never changes"
 """What the trigger says; the same words where Python says it."""
@@ -241,6 +244,40 @@ _WHO_IS_NEXT = (
 def m008_who_is_next(db: Database) -> None:
     """Who may have nothing to do with a request, who serves it instead, the interpreter, and the escalation."""
     for statement in _WHO_IS_NEXT:
+        db.conn.execute(statement)
+
+
+_SPEED = (
+    # An index that is by `open` is not written when only the state changes, as one by the state is.
+    "ALTER TABLE request ADD COLUMN open INTEGER NOT NULL DEFAULT 1 CHECK (open IN (0, 1))",
+    "UPDATE request SET open = 0 WHERE state IN ('reached', 'withdrawn', 'decided')",
+    """CREATE TRIGGER request_ends AFTER UPDATE OF state ON request
+        WHEN NEW.open = (NEW.state IN ('reached', 'withdrawn', 'decided'))
+        BEGIN UPDATE request SET open = NOT NEW.open WHERE id = NEW.id; END""",
+    """CREATE TRIGGER request_begins AFTER INSERT ON request
+        WHEN NEW.open = (NEW.state IN ('reached', 'withdrawn', 'decided'))
+        BEGIN UPDATE request SET open = NOT NEW.open WHERE id = NEW.id; END""",
+    "DROP INDEX request_open_number",
+    f"CREATE UNIQUE INDEX request_open_number ON request (phone, office_no) WHERE {IS_OPEN}",
+    "DROP INDEX request_open_reference",
+    f"CREATE UNIQUE INDEX request_open_reference ON request (reference) WHERE {IS_OPEN}",
+    # Whoever is next at an office, without a look at another office's, or at the row of one that is not due.
+    f"""CREATE INDEX request_turn
+        ON request ({SERVED_BY}, urgency DESC, last_workable_at, registered_at, id, next_attempt_at, state, open)
+        WHERE {IS_OPEN}""",
+    # `open` stands in it so that counting looks up no row.
+    "DROP INDEX request_open_order",
+    f"""CREATE INDEX request_open_order
+        ON request (urgency DESC, last_workable_at, registered_at, id, office_no, open) WHERE {IS_OPEN}""",
+    # Few at any time, and never the new ones: a registration does not write it.
+    f"CREATE INDEX request_held ON request (state, next_attempt_at, claimed_by) WHERE {HELD_REQUEST}",
+)
+
+
+@MIGRATIONS()
+def m011_speed(db: Database) -> None:
+    """Long lists: the next of an office, what is held, and how many are open are found in indexes."""
+    for statement in _SPEED:
         db.conn.execute(statement)
 
 

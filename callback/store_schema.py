@@ -14,14 +14,16 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from callback.store import StoreUnavailable
-from callback.store_migrations import CLOCK_IS_FIXED, MIGRATIONS, OPEN_REQUEST, SERVED_BY
+from callback.store_migrations import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, MIGRATIONS, SERVED_BY
 
 __all__ = [
     "CLOCK_IS_FIXED",
+    "HELD_REQUEST",
+    "IS_OPEN",
     "MIGRATIONS",
-    "OPEN_REQUEST",
     "SERVED_BY",
     "Database",
+    "connect_again",
     "connect_beside",
     "connect_reader",
     "connect_writer",
@@ -55,6 +57,14 @@ def connect_writer(path: Path, busy_timeout: timedelta) -> Database:
         db.close()
         raise
     return db
+
+
+def connect_again(path: Path, busy_timeout: timedelta) -> Database:
+    """Another connection to a file that a writer has opened."""
+    try:
+        return _connect(path, busy_timeout)
+    except sqlite3.Error as error:
+        raise unavailable(error, path) from error
 
 
 def connect_reader(path: Path, busy_timeout: timedelta) -> Database:
@@ -113,8 +123,8 @@ def _connect(path: Path, busy_timeout: timedelta) -> Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased is not left in the file
-        # A checkpoint every 1,000 pages would be in every hundredth commit and so decide the p99.
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        # `store_checkpoint` does it beside the writer; this is for when it does not keep up.
+        connection.execute("PRAGMA wal_autocheckpoint = 16000")
     except sqlite3.Error:
         connection.close()
         raise

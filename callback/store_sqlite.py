@@ -26,6 +26,7 @@ from callback.store import (
     Session,
     StoreUnavailable,
 )
+from callback.store_checkpoint import Checkpointer
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -41,7 +42,7 @@ from callback.store_rows import (
     token_from,
     token_row,
 )
-from callback.store_schema import Database, connect_reader, connect_writer
+from callback.store_schema import Database, connect_again, connect_reader, connect_writer
 from callback.store_worker import Worker
 
 T = TypeVar("T")
@@ -56,6 +57,7 @@ class SqliteStore:
         self._busy_timeout = busy_timeout
         self._writer: Worker | None = None
         self._reader: Worker | None = None
+        self._checkpointer: Checkpointer | None = None
 
     async def open(self) -> None:
         if self._writer is not None:
@@ -67,6 +69,8 @@ class SqliteStore:
             await writer.stop()
             raise
         self._writer = writer
+        self._checkpointer = Checkpointer(partial(connect_again, self._path, self._busy_timeout))
+        self._checkpointer.start()
 
     async def _start(
         self, connect: Callable[[Path, timedelta], Database], begin: str, *, savepoints: bool
@@ -80,7 +84,10 @@ class SqliteStore:
         """What was asked for before is still done. Closing twice is harmless."""
         reader, writer = self._reader, self._writer
         self._reader = self._writer = None
+        checkpointer, self._checkpointer = self._checkpointer, None
         try:
+            if checkpointer is not None:
+                await checkpointer.stop()
             if reader is not None:
                 await reader.stop()
         finally:
@@ -130,11 +137,19 @@ class SqliteStore:
         until = to_text(at)
         return await self.read(lambda db: persons.ended_before(db, until, limit))
 
+    async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = to_text(at)
+        return await self.read(lambda db: jobs.expired_claims(db, until, limit))
+
     async def count_open(self, office_no: str | None = None) -> int:
         return await self.read(lambda db: jobs.count_open(db, office_no))
 
-    async def live_attempts(self) -> list[CallAttempt]:
-        return await self.read(jobs.live_attempts)
+    async def live_attempts(self, started_until: datetime | None = None) -> list[CallAttempt]:
+        until = None if started_until is None else to_text(started_until)
+        return await self.read(lambda db: jobs.live_attempts(db, until))
+
+    async def occupied(self) -> frozenset[str]:
+        return await self.read(jobs.occupied)
 
     async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
         ended_since = to_text(since)

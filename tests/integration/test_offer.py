@@ -71,8 +71,8 @@ async def test_who_does_not_accept_is_away(world: World) -> None:
     world.line.behave("201", Behaviour.NO_ANSWER)
     await takes_calls(world, "kari", "ola")
     await world.dispatch.sweep()
-    assert await live(world) == {"kari": "first"}
     await over(world)
+    assert [a.caseworker for a in (await world.desk.get(request.id)).attempts] == ["kari"]
     assert [p.id for p in await world.desk.ready("9001")] == ["ola"]
     await world.dispatch.sweep()
     assert await live(world) == {"ola": "first"}
