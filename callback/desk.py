@@ -136,7 +136,7 @@ class Desk(DeskReturn, DeskGuards, DeskPerson):
                 NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
             ),
         )
-        request = replace(request, next_attempt_at=self._plan(request))
+        request = self._with_next_step(replace(request, next_attempt_at=self._plan(request)))
         how = {"by": registration.by} if registration.by else {}
         counter = None if registration.caller is None else await self._registrations_of(registration.caller)
         for _ in range(TRIES):
@@ -228,13 +228,13 @@ class Desk(DeskReturn, DeskGuards, DeskPerson):
             return other
         gone = replace(
             goes, state=next_state(goes, RequestEvent.WITHDRAWN),
-            claimed_by=None, claimed_at=None, next_attempt_at=None,
+            claimed_by=None, claimed_at=None, next_attempt_at=None, escalates_at=None,
         )  # fmt: skip
         kept = replace(stays, phone=other.phone, number_source=other.number_source, reachable_until=None)
         kept = with_wishes_of(kept, goes)
         kept = replace(kept, language=request.language)  # of the two, the one who speaks now
         if (kept.phone, kept.urgency, kept.day_part) != (stays.phone, stays.urgency, stays.day_part):
-            kept = self._replanned(kept, at_once=True)
+            kept = self._with_next_step(self._replanned(kept, at_once=True), sooner=True)
         changes = (
             Change(gone, (self._entry(gone, actor, "withdrawn", goes.state, merged_into=stays.id),)),
             Change(kept, (self._entry(kept, actor, "merged", stays.state, merged=goes.id),)),
@@ -425,8 +425,8 @@ class Desk(DeskReturn, DeskGuards, DeskPerson):
 
     async def sweep(self) -> int:
         """Give back claims nobody acted on; returns how many requests were changed. A conversation
-        without a result stays `result_due` and on the list: only a person knows how it went. Then old counts go,
-        and what ended longer ago than it is kept."""
+        without a result stays `result_due` and on the list: only a person knows how it went. Then steps of the
+        escalation, old counts go, and what ended longer ago than it is kept."""
         now = self.clock.now()
         query = RequestQuery(states=frozenset({RequestState.CLAIMED}), due_before=now, limit=1000)
         released = 0
@@ -436,6 +436,7 @@ class Desk(DeskReturn, DeskGuards, DeskPerson):
                 released += 1
             except CallbackError as error:  # someone acted in between: theirs stands
                 log.debug("claim_not_released", request_id=request.id, why=str(error))
+        await self._escalate()
         await self._forget_counts()
         await self._erase_old()
         return released

@@ -155,6 +155,8 @@ class DeskBase:
         **fields: Any,
     ) -> CallbackRequest:
         after = replace(request, state=next_state(request, event), **fields)
+        if not after.is_open:
+            after = replace(after, escalates_at=None)
         entry = self._entry(after, actor, event.value, request.state, **(details or {}))
         (saved,) = await self.store.save(Change(after, (entry,), attempt))
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")

@@ -177,6 +177,10 @@ class Store(Protocol):
     async def of_person(self, phone: str) -> list[CallbackRequest]:
         """All that have the number, or an attempt that rang it, ended ones too; oldest first."""
 
+    async def escalating(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        """Open ones with a step of the escalation to come whose `escalates_at` is at or before `at`, or is not set;
+        the first due first, `limit` at most."""
+
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         """Those that ended before `at` and have their number or note still; oldest first, `limit` at most."""
 

@@ -192,6 +192,14 @@ class MemoryStore:
         found = (r for r in whole if phone in (r.phone, *(attempt.phone for attempt in r.attempts)))
         return sorted(found, key=_age)
 
+    async def escalating(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = aware_utc(at)
+        self._check_open()
+        coming = (r for r in self._open() if r.escalation < 100)
+        due = [r for r in coming if r.escalates_at is None or r.escalates_at <= until]
+        due.sort(key=lambda r: (r.escalates_at is not None, r.escalates_at or r.registered_at, r.id))
+        return [self._whole(request) for request in due[: max(limit, 0)]]
+
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = aware_utc(at)
         self._check_open()

@@ -14,7 +14,9 @@ MIGRATIONS = Migrations("tast1")
 OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
 SERVED_BY = "coalesce(substitute, office_no)"
 ENDED_AND_KEPT = "state IN ('reached', 'withdrawn', 'decided') AND (phone IS NOT NULL OR note IS NOT NULL)"
-"""All three: word for word in the indexes and in the queries: SQLite uses such an index only then."""
+ESCALATING = f"{OPEN_REQUEST} AND escalation < 100"
+ESCALATES_AT = "coalesce(escalates_at, '')"
+"""All of these: word for word in the indexes and in the queries: SQLite uses such an index only then."""
 
 CLOCK_IS_FIXED = "the clock of a request never changes"
 """What the trigger says; the same words where Python says it."""
@@ -241,4 +243,14 @@ _WHO_IS_NEXT = (
 def m008_who_is_next(db: Database) -> None:
     """Who may have nothing to do with a request, who serves it instead, the interpreter, and the escalation."""
     for statement in _WHO_IS_NEXT:
+        db.conn.execute(statement)
+
+
+_NOTICES = (f"CREATE INDEX request_escalating ON request ({ESCALATES_AT}, id) WHERE {ESCALATING}",)
+
+
+@MIGRATIONS()
+def m009_notices(db: Database) -> None:
+    """Whose escalation has a next step is found without reading every open request."""
+    for statement in _NOTICES:
         db.conn.execute(statement)

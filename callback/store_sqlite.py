@@ -126,6 +126,10 @@ class SqliteStore:
     async def of_person(self, phone: str) -> list[CallbackRequest]:
         return await self.read(lambda db: persons.of_person(db, phone))
 
+    async def escalating(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = to_text(at)
+        return await self.read(lambda db: persons.escalating(db, until, limit))
+
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = to_text(at)
         return await self.read(lambda db: persons.ended_before(db, until, limit))

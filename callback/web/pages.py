@@ -98,11 +98,16 @@ async def list_context(
     )
     found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
     never = await services.desk.never_called(found)
+    ready = {no: await services.desk.ready(no) for no in {r.served_by for r in found if r.escalation}}
     rows = [
-        row(r, viewer, page.words, services.config, never_called=r.id in never) for r in found[:LIST_LIMIT]
-    ]
+        row(
+            r, viewer, page.words, services.config, never_called=r.id in never, takers=ready.get(r.served_by, ())
+        )
+        for r in found[:LIST_LIMIT]
+    ]  # fmt: skip
     return {
         "rows": rows,
+        "shouted": [r for r in rows if r.step and r.step.for_viewer] if results is None else [],
         "results": results is not None,
         "errors": errors or {},
         "form": form or {},
@@ -116,7 +121,15 @@ async def list_context(
         "takes_calls": takes_calls(viewer, services.config),
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
         "version": _version(
-            (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never) for r in found
+            (
+                r.id,
+                r.version,
+                r.is_out_of_reach(page.words.now),
+                r.id in never,
+                r.due_at <= page.words.now,
+                bool(r.escalation) and ready.get(r.served_by),
+            )
+            for r in found
         ),
     }
 
@@ -144,7 +157,14 @@ async def request_context(
     never = bool(await services.desk.never_called([shown]))
     gone = person_decides(history_of(shown))
     return {
-        "row": row(shown, viewer, page.words, services.config, never_called=never),
+        "row": row(
+            shown,
+            viewer,
+            page.words,
+            services.config,
+            never_called=never,
+            takers=await services.desk.ready(shown.served_by),
+        ),
         "request": shown,
         "live": live_sentence(shown, viewer, phase, page.words, never_called=never),
         "calling": shown.state is RequestState.CALLING,
@@ -160,7 +180,20 @@ async def request_context(
         "errors": errors or {},
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
-        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never)]),
+        "version": _version(
+            [
+                (
+                    shown.id,
+                    shown.version,
+                    shown.state,
+                    phase,
+                    _due(shown, page),
+                    lost,
+                    never,
+                    shown.due_at <= page.words.now,
+                )
+            ]
+        ),
     }
 
 

@@ -5,13 +5,15 @@ Never gives a number in clear, a note or an attempt to a viewer who may not act 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callback.access import Viewer
 from callback.desk_base import history_of
 from callback.request import TRANSITIONS, CallbackRequest, RequestEvent, RequestState, Urgency
+from callback.web.escalated import Step, step
 from callback.web.words import Words, shown_phone
-from config.model import Config
+from config.model import Config, Person
 from ivr.callback_call import Node
 from scheduler.retry import person_decides
 
@@ -40,6 +42,9 @@ class Row:
     may_ring: bool
     is_mine: bool
     """The viewer has it."""
+    overdue: bool
+    step: Step | None
+    """How far its escalation is."""
 
     @property
     def result_due(self) -> bool:
@@ -47,7 +52,13 @@ class Row:
 
 
 def row(
-    request: CallbackRequest, viewer: Viewer, words: Words, config: Config, *, never_called: bool = False
+    request: CallbackRequest,
+    viewer: Viewer,
+    words: Words,
+    config: Config,
+    *,
+    never_called: bool = False,
+    takers: Sequence[Person] = (),
 ) -> Row:
     act = viewer.may_act(request)
     return Row(
@@ -68,6 +79,8 @@ def row(
         and not never_called
         and not request.is_out_of_reach(words.now),
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
+        overdue=request.is_open and request.due_at <= words.now,
+        step=step(request, viewer, words, takers),
     )
 
 
