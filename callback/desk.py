@@ -28,10 +28,11 @@ from callback.desk_base import (
     attempt_of,
     with_attempt,
 )
-from callback.desk_guards import TOO_MANY_REGISTRATIONS, DeskGuards
+from callback.desk_guards import TOO_MANY_REGISTRATIONS
+from callback.desk_notices import DeskNotices
 from callback.desk_person import DeskPerson
-from callback.desk_return import DeskReturn
 from callback.desk_wishes import IDLE, with_wishes_of
+from callback.notice import about_attempt, tells
 from callback.request import (
     URGENT_REASONS,
     AttemptOutcome,
@@ -94,7 +95,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskReturn, DeskGuards, DeskPerson):
+class Desk(DeskNotices, DeskPerson):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -327,8 +328,10 @@ class Desk(DeskReturn, DeskGuards, DeskPerson):
                     request, RequestEvent.CALL_TALKED, attempt.caseworker, details, attempt=ended,
                     next_attempt_at=now + self.config.settings.calls.result_limit,
                 )  # fmt: skip
+            sms = self.config.settings.notices.sms is not None and tells(request, ended)
             return await self._apply_saved(
                 request, RequestEvent.CALL_MISSED, "service", details, attempt=ended,
+                notices=(about_attempt(ended, now),) if sms else (),
                 claimed_by=None, claimed_at=None,
                 next_attempt_at=self._plan(with_attempt(request, ended), at_once=ended.inbound),
             )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from callback.notice import Notice
 from callback.numbers import NumberRefused, Refusal, check_number
 from callback.request import (
     AttemptOutcome,
@@ -152,13 +153,14 @@ class DeskBase:
         details: dict[str, Any] | None = None,
         *,
         attempt: CallAttempt | None = None,
+        notices: tuple[Notice, ...] = (),
         **fields: Any,
     ) -> CallbackRequest:
         after = replace(request, state=next_state(request, event), **fields)
         if not after.is_open:
             after = replace(after, escalates_at=None)
         entry = self._entry(after, actor, event.value, request.state, **(details or {}))
-        (saved,) = await self.store.save(Change(after, (entry,), attempt))
+        (saved,) = await self.store.save(Change(after, (entry,), attempt, notices))
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
         return saved
 

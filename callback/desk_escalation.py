@@ -12,8 +12,11 @@ from datetime import datetime
 import structlog
 
 from callback.desk_base import DeskBase, DeskError
+from callback.notice import Notice, about_step
 from callback.request import CallbackError, CallbackRequest, IllegalTransition
 from callback.store import Change, StaleRequest
+from callback.warned import warned
+from config.model import Person
 from scheduler.escalation import STEPS, instants, next_step
 
 log = structlog.get_logger(__name__)
@@ -73,17 +76,18 @@ class DeskEscalation(DeskBase):
     async def _escalate(self) -> int:
         """Every step whose moment has come; returns how many requests were changed."""
         due = await self.store.escalating(self.clock.now(), _IN_ONE_SWEEP)
+        takers = await self._takers() if due else ()
         for some in _parts(due, _TOGETHER):
             try:
-                await self._save_steps([self._escalated(request) for request in some])
+                await self._save_steps([self._escalated(request, takers) for request in some])
             except StaleRequest:  # somebody acted on one of them: one by one
                 for request in some:
-                    await self._escalate_one(request)
+                    await self._escalate_one(request, takers)
         return len(due)
 
-    async def _escalate_one(self, request: CallbackRequest) -> None:
+    async def _escalate_one(self, request: CallbackRequest, takers: Sequence[Person]) -> None:
         try:
-            await self._save_steps([self._escalated(request)])
+            await self._save_steps([self._escalated(request, takers)])
         except CallbackError as error:  # the next sweep looks again
             log.debug("not_escalated", request_id=request.id, why=str(error))
 
@@ -96,7 +100,7 @@ class DeskEscalation(DeskBase):
                     "escalated", request_id=request.id, office=request.served_by, percent=request.escalation
                 )
 
-    def _escalated(self, request: CallbackRequest) -> Change:
+    def _escalated(self, request: CallbackRequest, takers: Sequence[Person]) -> Change:
         """Several steps at once are one jump, with a line each. A request from before there were steps gets its own."""
         now, steps = self.clock.now(), self._steps(request)
         following = next_step(request.escalation)
@@ -107,7 +111,22 @@ class DeskEscalation(DeskBase):
             entries.append(self._entry(after, "service", ESCALATED, request.state, percent=following))
             following = next_step(following)
             due = steps[following or 100]
-        return Change(replace(after, escalates_at=due if following else None), tuple(entries))
+        after = replace(after, escalates_at=due if following else None)
+        return Change(after, tuple(entries), notices=self._mails(request, after, takers))
+
+    def _mails(
+        self, before: CallbackRequest, after: CallbackRequest, takers: Sequence[Person]
+    ) -> tuple[Notice, ...]:
+        """One for each who is warned and has an address. None for what was late before there were steps."""
+        is_new = after.escalation > before.escalation and before.escalates_at is not None
+        if not is_new or self.config.settings.notices.email is None:
+            return ()
+        people = (person for person in warned(after, self.config, takers) if person.email is not None)
+        return tuple(about_step(after, after.escalation, person.id, self.clock.now()) for person in people)
+
+    async def _takers(self) -> tuple[Person, ...]:
+        people = (self.config.person(person_id) for person_id, _ in await self.store.ready())
+        return tuple(person for person in people if person is not None)
 
 
 def _parts(whole: Sequence[CallbackRequest], size: int) -> list[Sequence[CallbackRequest]]:

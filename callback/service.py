@@ -24,8 +24,10 @@ import structlog
 from aiohttp import web
 
 from callback.access import Access
+from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
+from callback.notices import Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
 from callback.store import Store
@@ -101,7 +103,8 @@ async def running(
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
-        alarm = Alarm(_sweeper(dispatch, store, clock), clock)
+        notices = Notices(desk, channels_of(secrets))
+        alarm = Alarm(_sweeper(dispatch, store, clock, notices), clock)
         runner.on_callback_ended = lambda: alarm.wake_at(clock.now())
         access = Access(store, config, clock)
         if secrets.demo_password:
@@ -116,6 +119,7 @@ async def running(
             library=library,
             heartbeat=alarm,
             lines=(line,),
+            channels=notices.status,
             exchange=line if isinstance(line, PhoneExchange) else None,
             call_phase=runner.phase,
             started_at=started_at,
@@ -124,6 +128,8 @@ async def running(
         url = await _serve_web(stack, services)
         await runner.start()
         stack.push_async_callback(runner.stop)
+        await notices.start()
+        stack.push_async_callback(notices.stop)
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)
@@ -204,9 +210,12 @@ def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config],
     return warm
 
 
-def _sweeper(dispatch: Dispatch, store: Store, clock: Clock) -> Callable[[], Awaitable[None]]:
+def _sweeper(
+    dispatch: Dispatch, store: Store, clock: Clock, notices: Notices
+) -> Callable[[], Awaitable[None]]:
     async def sweep() -> None:
         await dispatch.sweep()
+        notices.wake()
         await store.delete_sessions_before(clock.now())
 
     return sweep

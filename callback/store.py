@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from callback.notice import Notice, NoticeCount, NoticeState
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState
 
 
@@ -63,6 +64,8 @@ class Change:
     request: CallbackRequest
     entries: tuple[LedgerEntry, ...]
     attempt: CallAttempt | None = None
+    notices: tuple[Notice, ...] = ()
+    """Of the request. Inserted, or updated by id; a waiting one never takes the place of one that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,22 @@ class Store(Protocol):
         """In order of writing."""
 
     async def ledger_head(self) -> LedgerHead: ...
+
+    # -- notices
+
+    async def due_notices(self, at: datetime, limit: int) -> list[Notice]:
+        """Those that wait and are due at or before `at`, the first due first."""
+
+    async def notices_in(self, state: NoticeState) -> list[Notice]:
+        """All in a state, oldest first."""
+
+    async def change_notice(self, notice: Notice, was: NoticeState) -> bool:
+        """Write it, if it is there in the state `was`; else False, and nothing is written."""
+
+    async def notice_counts(self) -> list[NoticeCount]: ...
+
+    async def forget_notices_before(self, at: datetime) -> None:
+        """Those that ended before `at`."""
 
     # -- calls
 

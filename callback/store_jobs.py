@@ -28,6 +28,8 @@ from callback.store import (
     StoreError,
 )
 from callback.store_ledger import write_line
+from callback.store_notices import notice_row
+from callback.store_notices import write as write_notice
 from callback.store_rows import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
@@ -80,6 +82,7 @@ class Rows:
     attempt: CallAttempt | None
     attempt_row: Row | None
     entries: tuple[Row, ...]
+    notices: tuple[Row, ...]
 
 
 def rows_of(change: Change) -> Rows:
@@ -91,6 +94,7 @@ def rows_of(change: Change) -> Rows:
         attempt,
         None if attempt is None else attempt_row(attempt),
         tuple(entry_row(entry) for entry in change.entries),
+        tuple(notice_row(notice) for notice in change.notices),
     )
 
 
@@ -134,6 +138,8 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
         _write_attempt(conn, change.attempt, change.attempt_row)
     for entry in change.entries:
         write_line(conn, entry)
+    for notice in change.notices:
+        write_notice(conn, notice)
     return replace(request, version=request.version + 1, attempts=_attempts(conn, request.id))
 
 

@@ -30,6 +30,8 @@ from callback.store import (
     StoreError,
     StoreUnavailable,
 )
+from callback.store_memory_notices import MemoryNotices
+from callback.store_notices import notice_from, notice_row
 from callback.store_rows import (
     FIRST_HASH,
     attempt_from,
@@ -52,10 +54,11 @@ from callback.store_rows import (
 from scheduler.clock import aware_utc
 
 
-class MemoryStore:
+class MemoryStore(MemoryNotices):
     """See callback.store.Store. What is written is kept from open to open."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._is_open = False
         self._requests: dict[str, CallbackRequest] = {}  # without their attempts
         self._attempts: dict[str, CallAttempt] = {}
@@ -112,6 +115,8 @@ class MemoryStore:
         for change in normal:
             for entry in change.entries:
                 self._write_entry(entry)
+            for notice in change.notices:
+                self._write_notice(notice)
         return saved
 
     def _save(self, change: Change) -> CallbackRequest:
@@ -373,7 +378,9 @@ def _normal_entry(entry: LedgerEntry) -> LedgerEntry:
 
 def _normal_change(change: Change) -> Change:
     attempt = None if change.attempt is None else attempt_from(attempt_row(change.attempt))
-    return Change(_normal(change.request), tuple(map(_normal_entry, change.entries)), attempt)
+    entries = tuple(map(_normal_entry, change.entries))
+    notices = tuple(notice_from(notice_row(notice)) for notice in change.notices)
+    return Change(_normal(change.request), entries, attempt, notices)
 
 
 def _copied(entry: LedgerEntry) -> LedgerEntry:

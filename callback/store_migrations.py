@@ -246,11 +246,30 @@ def m008_who_is_next(db: Database) -> None:
         db.conn.execute(statement)
 
 
-_NOTICES = (f"CREATE INDEX request_escalating ON request ({ESCALATES_AT}, id) WHERE {ESCALATING}",)
+_NOTICES = (
+    f"CREATE INDEX request_escalating ON request ({ESCALATES_AT}, id) WHERE {ESCALATING}",
+    """CREATE TABLE notice (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('missed', 'step')),
+        request_id TEXT NOT NULL REFERENCES request (id),
+        created_at TEXT NOT NULL,
+        due_at TEXT NOT NULL,
+        attempt_id TEXT UNIQUE REFERENCES attempt (id),
+        percent INTEGER,
+        person_id TEXT,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'dropped', 'failed', 'uncertain')),
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        ended_at TEXT,
+        why TEXT,
+        UNIQUE (request_id, percent, person_id)) WITHOUT ROWID""",
+    "CREATE INDEX notice_due ON notice (due_at) WHERE state = 'waiting'",
+    "CREATE INDEX notice_count ON notice (kind, state, ended_at)",
+    "CREATE INDEX notice_ended ON notice (ended_at) WHERE ended_at IS NOT NULL",
+)
 
 
 @MIGRATIONS()
 def m009_notices(db: Database) -> None:
-    """Whose escalation has a next step is found without reading every open request."""
+    """Whose escalation has a next step is found without reading every open request; and the outbox of notices."""
     for statement in _NOTICES:
         db.conn.execute(statement)

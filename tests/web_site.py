@@ -26,12 +26,13 @@ from jinja2.bccache import Bucket
 from callback.access import Access
 from callback.desk import Desk, Registration
 from callback.dispatch import NoTelephone
+from callback.notices import Channels, Notices
 from callback.reload import Reloader
 from callback.request import AttemptOutcome, CallAttempt, CallbackRequest, Reason
 from callback.store_memory import MemoryStore
 from callback.web.app import build_app
 from callback.web.context import LineStatusSource, Services
-from config.model import Config, Role
+from config.model import Config, NoticeSettings, Role
 from hardware.line import LineStatus, LineUnavailable
 from ivr.library import PromptLibrary
 from ivr.prompts import NO_VOICE, Catalogue, bare_language
@@ -192,11 +193,16 @@ def _services(
         library=PromptLibrary(CATALOGUE, folder / "cache", folder / "recordings", cast("Voice", Beep())),
         heartbeat=heart,
         lines=lines,
+        channels=Notices(desk, no_channels).status,
         exchange=None,
         call_phase=phases.get,
         started_at=clock.now(),
         version="0.0.test",
     )
+
+
+async def no_channels(settings: NoticeSettings) -> Channels:
+    return Channels()
 
 
 Client = TestClient[Any, Any]

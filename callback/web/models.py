@@ -231,11 +231,25 @@ class RefusalView(Answer):
     count: int
 
 
+class ChannelView(Answer):
+    name: str = Field(description="`sms` or `email`; only what is configured")
+    up: bool = Field(description="Whether the last message went out, or none was tried yet")
+    since: datetime
+    why: str = Field(description="A short word for why it is down, such as `http_503`")
+    waiting: int
+    failed: int = Field(description="Refused, or tried too often, in the last seven days")
+    uncertain: int = Field(
+        description="Perhaps sent: the service or the gateway was lost meanwhile; never sent again"
+    )
+    last_sent: datetime | None
+
+
 class StatusView(Answer):
     version: str
     started_at: datetime
     now: datetime
     lines: list[LineView]
+    channels: list[ChannelView] = Field(description="SMS and e-mail, where they are configured")
     store: StoreView
     last_sweep: datetime | None
     last_sweep_error: str | None = Field(description="The kind of error, null when it went well")
@@ -248,8 +262,13 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        """Lines, store and sweep."""
-        return self.store.ok and all(line.up for line in self.lines) and self.last_sweep_error is None
+        """Lines, channels, store and sweep."""
+        return (
+            self.store.ok
+            and all(line.up for line in self.lines)
+            and all(channel.up for channel in self.channels)
+            and self.last_sweep_error is None
+        )
 
 
 class ReloadView(Answer):
