@@ -318,7 +318,7 @@ TEXTS: dict[str, str] = {
     "status.title": "Status",
     "status.all_well": "Everything works.",
     "status.trouble": "Something does not work. See below what to do.",
-    "status.channels": "Messages, the last seven days",
+    "status.channels": "SMS and e-mail, the last seven days",
     "status.channel": "Channel",
     "status.channel.sms": "SMS to callers",
     "status.channel.email": "E-mail to staff",

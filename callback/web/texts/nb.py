@@ -318,7 +318,7 @@ TEXTS: dict[str, str] = {
     "status.title": "Status",
     "status.all_well": "Alt virker.",
     "status.trouble": "Noe virker ikke. Se hva du skal gjøre under.",
-    "status.channels": "Meldinger, de siste sju dagene",
+    "status.channels": "SMS og e-post, de siste sju dagene",
     "status.channel": "Kanal",
     "status.channel.sms": "SMS til innringere",
     "status.channel.email": "E-post til ansatte",
