@@ -152,9 +152,9 @@ class Notices:
         for ended in list(self._unwritten):
             await self._desk.end_notice(*ended)
             self._unwritten.remove(ended)
-        due = await self._desk.store.due_notices(self._desk.clock.now(), _AT_A_TIME)
-        rounds = [self._round(name, [n for n in due if n.kind is kind]) for name, kind in _KIND.items()]
-        await asyncio.gather(*rounds)
+        now, store = self._desk.clock.now(), self._desk.store
+        due = {name: await store.due_notices(kind, now, _AT_A_TIME) for name, kind in _KIND.items()}
+        await asyncio.gather(*(self._round(name, waiting) for name, waiting in due.items()))
         await self._desk.forget_notices()
 
     async def _round(self, name: str, due: Sequence[Notice]) -> None:

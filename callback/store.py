@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from callback.notice import Notice, NoticeCount, NoticeState
+from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState
 
 
@@ -199,8 +199,8 @@ class Store(Protocol):
 
     # -- notices
 
-    async def due_notices(self, at: datetime, limit: int) -> list[Notice]:
-        """Those that wait and are due at or before `at`, the first due first."""
+    async def due_notices(self, kind: NoticeKind, at: datetime, limit: int) -> list[Notice]:
+        """Those of a kind that wait and are due at or before `at`, the first due first."""
 
     async def notices_in(self, state: NoticeState) -> list[Notice]:
         """All in a state, oldest first."""

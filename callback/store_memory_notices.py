@@ -23,11 +23,12 @@ class MemoryNotices:
         if notice.id not in self._notices or notice.state is not NoticeState.WAITING:
             self._notices[notice.id] = notice
 
-    async def due_notices(self, at: datetime, limit: int) -> list[Notice]:
+    async def due_notices(self, kind: NoticeKind, at: datetime, limit: int) -> list[Notice]:
         until = aware_utc(at)
         self._check_open()
-        waiting = (n for n in self._notices.values() if n.state is NoticeState.WAITING and n.due_at <= until)
-        return sorted(waiting, key=lambda n: (n.due_at, n.id))[: max(limit, 0)]
+        waiting = (n for n in self._notices.values() if (n.state, n.kind) == (NoticeState.WAITING, kind))
+        due = sorted((n for n in waiting if n.due_at <= until), key=lambda n: (n.due_at, n.id))
+        return due[: max(limit, 0)]
 
     async def notices_in(self, state: NoticeState) -> list[Notice]:
         self._check_open()

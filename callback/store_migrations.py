@@ -262,7 +262,7 @@ _NOTICES = (
         ended_at TEXT,
         why TEXT,
         UNIQUE (request_id, percent, person_id)) WITHOUT ROWID""",
-    "CREATE INDEX notice_due ON notice (due_at) WHERE state = 'waiting'",
+    "CREATE INDEX notice_due ON notice (kind, due_at) WHERE state = 'waiting'",
     "CREATE INDEX notice_count ON notice (kind, state, ended_at)",
     "CREATE INDEX notice_ended ON notice (ended_at) WHERE ended_at IS NOT NULL",
 )

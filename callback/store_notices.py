@@ -57,9 +57,9 @@ def change(db: Database, row: Row, was: str) -> bool:
     return db.conn.execute(_CHANGE, (*(values[name] for name in _CHANGING), row[0], was)).rowcount == 1
 
 
-def due(db: Database, until: str, limit: int) -> list[Notice]:
-    sql = f"{_SELECT} WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, id LIMIT ?"
-    return [notice_from(row) for row in db.conn.execute(sql, (until, max(limit, 0)))]
+def due(db: Database, kind: str, until: str, limit: int) -> list[Notice]:
+    sql = f"{_SELECT} WHERE state = 'waiting' AND kind = ? AND due_at <= ? ORDER BY due_at, id LIMIT ?"
+    return [notice_from(row) for row in db.conn.execute(sql, (kind, until, max(limit, 0)))]
 
 
 def in_state(db: Database, state: str) -> list[Notice]:
@@ -73,6 +73,10 @@ def counts(db: Database) -> list[NoticeCount]:
         NoticeCount(NoticeKind(kind), NoticeState(state), n, None if last is None else from_text(last))
         for kind, state, n, last in db.conn.execute(sql)
     ]
+
+
+def any_before(db: Database, until: str) -> bool:
+    return db.conn.execute("SELECT 1 FROM notice WHERE ended_at < ? LIMIT 1", (until,)).fetchone() is not None
 
 
 def forget_before(db: Database, until: str) -> None:

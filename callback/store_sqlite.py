@@ -16,7 +16,7 @@ from callback import store_jobs as jobs
 from callback import store_ledger as ledger
 from callback import store_notices as notices
 from callback import store_person as persons
-from callback.notice import Notice, NoticeCount, NoticeState
+from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
 from callback.store import (
     ApiToken,
@@ -150,9 +150,9 @@ class SqliteStore:
 
     # -- notices
 
-    async def due_notices(self, at: datetime, limit: int) -> list[Notice]:
+    async def due_notices(self, kind: NoticeKind, at: datetime, limit: int) -> list[Notice]:
         until = to_text(at)
-        return await self.read(lambda db: notices.due(db, until, limit))
+        return await self.read(lambda db: notices.due(db, kind.value, until, limit))
 
     async def notices_in(self, state: NoticeState) -> list[Notice]:
         return await self.read(lambda db: notices.in_state(db, state.value))
@@ -166,7 +166,8 @@ class SqliteStore:
 
     async def forget_notices_before(self, at: datetime) -> None:
         until = to_text(at)
-        await self.write(lambda db: notices.forget_before(db, until))
+        if await self.read(lambda db: notices.any_before(db, until)):
+            await self.write(lambda db: notices.forget_before(db, until))
 
     # -- calls
 

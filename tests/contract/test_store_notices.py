@@ -9,11 +9,12 @@ import pytest
 
 from callback.notice import Notice, NoticeKind, NoticeState, about_attempt, about_step
 from callback.request import CallbackRequest
-from callback.store import Change, StaleRequest, Store
+from callback.store import Change, RequestQuery, StaleRequest, Store
 from tests.contract.store_factory import T0, new_attempt, new_entry, new_request
 from tests.contract.store_fixtures import Reopen
 
 MINUTE = timedelta(minutes=1)
+MISSED = NoticeKind.MISSED
 
 
 async def with_notice(store: Store) -> tuple[CallbackRequest, Notice]:
@@ -31,10 +32,14 @@ async def test_kept(store: Store, reopen: Reopen) -> None:
     step = about_step(request, 90, "liv", T0 + MINUTE)
     await store.save(Change(request, (), notices=(step,)))
     again = await reopen()
-    assert await again.due_notices(T0 + MINUTE, 10) == [notice, step]
-    assert await again.due_notices(T0, 10) == [notice]
-    assert await again.due_notices(T0 + MINUTE, 1) == [notice]
-    assert await again.due_notices(T0 - MINUTE, 10) == []
+    later = replace(notice, id="later", attempt_id=None, due_at=T0 + MINUTE)
+    (request,) = await again.find(RequestQuery())
+    await again.save(Change(request, (), notices=(later,)))
+    assert await again.due_notices(MISSED, T0 + MINUTE, 10) == [notice, later]
+    assert await again.due_notices(MISSED, T0 + MINUTE, 1) == [notice]
+    assert await again.due_notices(NoticeKind.STEP, T0 + MINUTE, 10) == [step]
+    assert await again.due_notices(MISSED, T0, 10) == [notice]
+    assert await again.due_notices(MISSED, T0 - MINUTE, 10) == []
 
 
 async def test_all_or_nothing(store: Store) -> None:
@@ -45,7 +50,7 @@ async def test_all_or_nothing(store: Store) -> None:
         await store.save(Change(stale, (), notices=(about_step(request, 50, "liv", T0),)))
     with pytest.raises(ValueError, match="another request"):
         await store.save(Change(request, (), notices=(about_step(new_request(), 50, "liv", T0),)))
-    assert len(await store.due_notices(T0, 10)) == 1
+    assert len(await store.due_notices(MISSED, T0, 10)) == 1
 
 
 async def test_one_for_each(store: Store) -> None:
@@ -54,7 +59,7 @@ async def test_one_for_each(store: Store) -> None:
     sent = replace(notice, state=NoticeState.SENT, ended_at=T0, tries=1)
     (request,) = await store.save(Change(request, (), notices=(sent,)))
     await store.save(Change(request, (), notices=(notice,)))
-    assert await store.due_notices(T0 + MINUTE, 10) == []
+    assert await store.due_notices(MISSED, T0 + MINUTE, 10) == []
     assert await store.notices_in(NoticeState.SENT) == [sent]
 
 
@@ -64,11 +69,11 @@ async def test_taken_once(store: Store) -> None:
     sending = replace(notice, state=NoticeState.SENDING, tries=1)
     assert await store.change_notice(sending, NoticeState.WAITING)
     assert not await store.change_notice(sending, NoticeState.WAITING)
-    assert await store.due_notices(T0, 10) == []
+    assert await store.due_notices(MISSED, T0, 10) == []
     assert await store.notices_in(NoticeState.SENDING) == [sending]
     again = replace(sending, state=NoticeState.WAITING, due_at=T0 + MINUTE, why="http_503")
     assert await store.change_notice(again, NoticeState.SENDING)
-    assert await store.due_notices(T0 + MINUTE, 10) == [again]
+    assert await store.due_notices(MISSED, T0 + MINUTE, 10) == [again]
     unknown = replace(notice, id="other")
     assert not await store.change_notice(unknown, NoticeState.WAITING)
 
