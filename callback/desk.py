@@ -29,10 +29,12 @@ from callback.desk_base import (
 )
 from callback.desk_colleagues import DeskColleagues
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
+from callback.desk_notices import DeskNotices
 from callback.desk_person import DeskPerson
 from callback.desk_sweep import DeskSweep
 from callback.desk_waiting import DeskWaiting
 from callback.desk_wishes import IDLE, with_wishes_of
+from callback.notice import about_attempt, tells
 from callback.request import (
     URGENT_REASONS,
     AttemptOutcome,
@@ -97,7 +99,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskWaiting, DeskColleagues, DeskPerson, DeskSweep):
+class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -139,7 +141,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson, DeskSweep):
                 NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
             ),
         )
-        request = replace(request, next_attempt_at=self._plan(request))
+        request = self._with_next_step(replace(request, next_attempt_at=self._plan(request)))
         how = {"by": registration.by} if registration.by else {}
         counter = None if registration.caller is None else await self._registrations_of(registration.caller)
         for _ in range(_REFERENCES_TRIED):
@@ -231,13 +233,13 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson, DeskSweep):
             return other
         gone = replace(
             goes, state=next_state(goes, RequestEvent.WITHDRAWN),
-            claimed_by=None, claimed_at=None, next_attempt_at=None,
+            claimed_by=None, claimed_at=None, next_attempt_at=None, escalates_at=None,
         )  # fmt: skip
         kept = replace(stays, phone=other.phone, number_source=other.number_source, reachable_until=None)
         kept = with_wishes_of(kept, goes)
         kept = replace(kept, language=request.language)  # of the two, the one who speaks now
         if (kept.phone, kept.urgency, kept.day_part) != (stays.phone, stays.urgency, stays.day_part):
-            kept = self._replanned(kept, at_once=True)
+            kept = self._with_next_step(self._replanned(kept, at_once=True), sooner=True)
         changes = (
             Change(gone, (self._entry(gone, actor, "withdrawn", goes.state, merged_into=stays.id),)),
             Change(kept, (self._entry(kept, actor, "merged", stays.state, merged=goes.id),)),
@@ -331,8 +333,10 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson, DeskSweep):
                     request, RequestEvent.CALL_TALKED, attempt.caseworker, details, attempt=ended,
                     next_attempt_at=now + self.config.settings.calls.result_limit,
                 )  # fmt: skip
+            sms = self.config.settings.notices.sms is not None and tells(request, ended)
             return await self._apply_saved(
                 request, RequestEvent.CALL_MISSED, "service", details, attempt=ended,
+                notices=(about_attempt(ended, now),) if sms else (),
                 claimed_by=None, claimed_at=None,
                 next_attempt_at=self._plan(with_attempt(request, ended), at_once=ended.inbound),
             )  # fmt: skip
@@ -429,9 +433,10 @@ class Desk(DeskWaiting, DeskColleagues, DeskPerson, DeskSweep):
 
     async def sweep(self) -> int:
         """Give back claims nobody acted on; returns how many requests were changed. A conversation
-        without a result stays `result_due` and on the list: only a person knows how it went. Then old counts go,
-        and what ended longer ago than it is kept."""
+        without a result stays `result_due` and on the list: only a person knows how it went. Then steps of the
+        escalation, old counts go, and what ended longer ago than it is kept."""
         released = await self._release_expired()
+        await self._escalate()
         await self._forget_counts()
         await self._erase_old()
         return released

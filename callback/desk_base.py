@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from callback.notice import Notice
 from callback.numbers import NumberRefused, Refusal, check_number
 from callback.request import (
     AttemptOutcome,
@@ -163,9 +164,10 @@ class DeskBase:
         details: dict[str, Any] | None = None,
         *,
         attempt: CallAttempt | None = None,
+        notices: tuple[Notice, ...] = (),
         **fields: Any,
     ) -> CallbackRequest:
-        change = self._change(request, event, actor, details, attempt=attempt, **fields)
+        change = self._change(request, event, actor, details, attempt=attempt, notices=notices, **fields)
         (saved,) = await self.store.save(change)
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
         return saved
@@ -178,11 +180,14 @@ class DeskBase:
         details: dict[str, Any] | None = None,
         *,
         attempt: CallAttempt | None = None,
+        notices: tuple[Notice, ...] = (),
         **fields: Any,
     ) -> Change:
         after = replace(request, state=next_state(request, event), **fields)
+        if not after.is_open:
+            after = replace(after, escalates_at=None)
         entry = self._entry(after, actor, event.value, request.state, **(details or {}))
-        return Change(after, (entry,), attempt)
+        return Change(after, (entry,), attempt, notices)
 
     async def _mark(self, attempt_id: str, event: str, **fields: Any) -> None:
         async def change(request: CallbackRequest) -> CallbackRequest:

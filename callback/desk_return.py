@@ -46,7 +46,7 @@ class DeskReturn(DeskWishes):
         if not self.calendar(office_no).is_open(now):
             return None
         request = await self.open_request_of(office_no, phone=caller)
-        if request is None or not _may_return(request) or request.is_out_of_reach(now):
+        if request is None or not may_return(request) or request.is_out_of_reach(now):
             return None
 
         async def change(request: CallbackRequest) -> CallbackRequest:
@@ -59,7 +59,7 @@ class DeskReturn(DeskWishes):
             return saved
 
         request = await self._retrying_open(request.id, change)
-        return Returning(request, await self._colleagues(request)) if _may_return(request) else None
+        return Returning(request, await self._colleagues(request)) if may_return(request) else None
 
     async def start_return(
         self, request_id: str, person_id: str, attempt_id: str, *, waits: bool = False
@@ -76,7 +76,7 @@ class DeskReturn(DeskWishes):
             ended.clear()
             if any(attempt.id == attempt_id for attempt in request.attempts):
                 return request  # the same, said again
-            if not request.is_open or (request.live_attempt is not None and not _may_return(request)):
+            if not request.is_open or (request.live_attempt is not None and not may_return(request)):
                 raise IllegalTransition(f"request {request.id} is {request.state}, with nothing to return to")
             if waits and request.claimed_by not in (None, person.id):
                 raise IllegalTransition(f"request {request.id} was taken by a colleague")
@@ -154,7 +154,8 @@ class DeskReturn(DeskWishes):
         return Change(after, (self._entry(after, "caller", event.value, request.state, **details),), ended)
 
 
-def _may_return(request: CallbackRequest) -> bool:
+def may_return(request: CallbackRequest) -> bool:
+    """Whether they would be put through if they rang back in phone hours."""
     live = request.live_attempt
     return (
         request.is_open

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from callback.desk_base import DeskBase
+from callback.desk_escalation import DeskEscalation
 from callback.numbers import NumberRefused
 from callback.request import (
     OPEN,
@@ -29,7 +29,7 @@ IDLE = frozenset({RequestState.WAITING, RequestState.UNREACHABLE})
 """Nobody has it: its next attempt is a plan. In the other states that time is somebody's limit."""
 
 
-class DeskWishes(DeskBase):
+class DeskWishes(DeskEscalation):
     """The use cases of wishes."""
 
     async def set_urgent(self, request_id: str, reason: Reason, actor: str) -> CallbackRequest:
@@ -104,6 +104,9 @@ class DeskWishes(DeskBase):
             clock = deadline(request.registered_at, calendar, urgent=True)
             fields["due_at"] = min(request.due_at, clock.due_at)
             fields["last_workable_at"] = min(request.last_workable_at, clock.last_workable_at)
+            fields["escalates_at"] = self._with_next_step(
+                replace(request, **fields), sooner=True
+            ).escalates_at
         return fields
 
     async def _set(self, request_id: str, actor: str, event: str, **field: Any) -> CallbackRequest:

@@ -19,6 +19,7 @@ from config.model import NumberSettings
 NORWAY = 47
 _KIND = PhoneNumberType
 _RINGABLE = frozenset({_KIND.MOBILE, _KIND.FIXED_LINE, _KIND.FIXED_LINE_OR_MOBILE})
+_MOBILE = frozenset({_KIND.MOBILE, _KIND.FIXED_LINE_OR_MOBILE})
 _COSTLY = frozenset({_KIND.PREMIUM_RATE, _KIND.SHARED_COST, _KIND.UAN})
 _LONGEST = 40
 """Characters; E.164 has at most 15 digits, the rest is room for spaces."""
@@ -99,6 +100,12 @@ def caller_number(raw: str | None) -> str | None:
 def is_emergency(number: str) -> bool:
     """Whether this is a Norwegian emergency or help line number, with or without +47."""
     return _EMERGENCY.fullmatch(number.removeprefix("+47")) is not None
+
+
+def is_mobile(phone: str) -> bool:
+    """Whether an E.164 number is a mobile's, which can read an SMS. A number that could be either is."""
+    number = _parse(phone)
+    return number is not None and phonenumbers.number_type(number) in _MOBILE
 
 
 def mask(phone: str | None) -> str:

@@ -24,8 +24,10 @@ import structlog
 from aiohttp import web
 
 from callback.access import Access
+from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
+from callback.notices import Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
 from callback.store import Store
@@ -101,7 +103,8 @@ async def running(
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
-        alarm = Alarm(_sweeper(dispatch, store, clock), clock)
+        notices = Notices(desk, channels_of(secrets))
+        alarm = Alarm(_sweeper(dispatch, store, clock, notices), clock)
         runner.on_callback_ended = alarm.wake_soon
         runner.on_caller_gone = lambda: alarm.wake_soon() if dispatch.somebody_is_free else None
         access = Access(store, config, clock)
@@ -117,6 +120,7 @@ async def running(
             library=library,
             heartbeat=alarm,
             lines=(line,),
+            channels=notices.status,
             exchange=line if isinstance(line, PhoneExchange) else None,
             call_phase=runner.phase,
             waits=runner.waits,
@@ -126,6 +130,8 @@ async def running(
         url = await _serve_web(stack, services)
         await runner.start()
         stack.push_async_callback(runner.stop)
+        await notices.start()
+        stack.push_async_callback(notices.stop)
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)
@@ -206,9 +212,12 @@ def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config],
     return warm
 
 
-def _sweeper(dispatch: Dispatch, store: Store, clock: Clock) -> Callable[[], Awaitable[None]]:
+def _sweeper(
+    dispatch: Dispatch, store: Store, clock: Clock, notices: Notices
+) -> Callable[[], Awaitable[None]]:
     async def sweep() -> None:
         await dispatch.sweep()
+        notices.wake()
         await store.delete_sessions_before(clock.now())
 
     return sweep

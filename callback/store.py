@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
 
 
@@ -63,6 +64,8 @@ class Change:
     request: CallbackRequest
     entries: tuple[LedgerEntry, ...]
     attempt: CallAttempt | None = None
+    notices: tuple[Notice, ...] = ()
+    """Of the request. Inserted, or updated by id; a waiting one never takes the place of one that is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,10 @@ class Store(Protocol):
     async def of_person(self, phone: str) -> list[CallbackRequest]:
         """All that have the number, or an attempt that rang it, ended ones too; oldest first."""
 
+    async def escalating(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        """Open ones with a step of the escalation to come whose `escalates_at` is at or before `at`, or is not set;
+        the first due first, `limit` at most."""
+
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         """Those that ended before `at` and have their number or note still; oldest first, `limit` at most."""
 
@@ -201,6 +208,22 @@ class Store(Protocol):
         """In order of writing."""
 
     async def ledger_head(self) -> LedgerHead: ...
+
+    # -- notices
+
+    async def due_notices(self, kind: NoticeKind, at: datetime, limit: int) -> list[Notice]:
+        """Those of a kind that wait and are due at or before `at`, the first due first."""
+
+    async def notices_in(self, state: NoticeState) -> list[Notice]:
+        """All in a state, oldest first."""
+
+    async def change_notice(self, notice: Notice, was: NoticeState) -> bool:
+        """Write it, if it is there in the state `was`; else False, and nothing is written."""
+
+    async def notice_counts(self) -> list[NoticeCount]: ...
+
+    async def forget_notices_before(self, at: datetime) -> None:
+        """Those that ended before `at`."""
 
     # -- calls
 

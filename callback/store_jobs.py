@@ -28,6 +28,8 @@ from callback.store import (
     StoreError,
 )
 from callback.store_ledger import write_lines
+from callback.store_notices import notice_row
+from callback.store_notices import write as write_notice
 from callback.store_rows import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
@@ -63,7 +65,10 @@ _UPDATE_REQUEST = (
     f"UPDATE request SET {', '.join(f'{name} = ?' for name in CHANGING_COLUMNS)}"
     f" WHERE id = ? AND version = ? AND {' AND '.join(f'{name} = ?' for name in CLOCK_COLUMNS)}"
 )
-_LASTING = ("reference", "office_no", "phone", "urgency", "last_workable_at", "due_at", "substitute")
+_LASTING = (
+    *("reference", "office_no", "phone", "urgency", "last_workable_at", "due_at", "substitute"),
+    *("escalation", "escalates_at"),
+)
 """Columns of the indexes that most changes leave alone. What is not SET, SQLite does not write again in each of them."""
 _REST = tuple(name for name in CHANGING_COLUMNS if name not in _LASTING)
 _UPDATE_REST = (
@@ -98,6 +103,7 @@ class Rows:
     attempt: CallAttempt | None
     attempt_row: Row | None
     entries: tuple[Row, ...]
+    notices: tuple[Row, ...]
 
 
 def rows_of(change: Change) -> Rows:
@@ -114,6 +120,7 @@ def rows_of(change: Change) -> Rows:
         attempt,
         None if attempt is None else attempt_row(attempt),
         tuple(entry_row(entry) for entry in change.entries),
+        tuple(notice_row(notice) for notice in change.notices),
     )
 
 
@@ -160,6 +167,8 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
         raise _not_found(conn, request)
     if change.attempt is not None and change.attempt_row is not None:
         _write_attempt(conn, change.attempt, change.attempt_row)
+    for notice in change.notices:
+        write_notice(conn, notice)
     return replace(request, version=request.version + 1, attempts=_attempts(conn, request.id))
 
 

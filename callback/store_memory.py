@@ -30,6 +30,8 @@ from callback.store import (
     StoreError,
     StoreUnavailable,
 )
+from callback.store_memory_notices import MemoryNotices
+from callback.store_notices import notice_from, notice_row
 from callback.store_rows import (
     FIRST_HASH,
     attempt_from,
@@ -53,10 +55,11 @@ from callback.turn import list_order
 from scheduler.clock import aware_utc
 
 
-class MemoryStore:
+class MemoryStore(MemoryNotices):
     """See callback.store.Store. What is written is kept from open to open."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._is_open = False
         self._requests: dict[str, CallbackRequest] = {}  # without their attempts
         self._attempts: dict[str, CallAttempt] = {}
@@ -114,6 +117,8 @@ class MemoryStore:
         for change in normal:
             for entry in change.entries:
                 self._write_entry(entry)
+            for notice in change.notices:
+                self._write_notice(notice)
         return saved
 
     def _save(self, change: Change) -> CallbackRequest:
@@ -193,6 +198,14 @@ class MemoryStore:
         whole = map(self._whole, self._requests.values())
         found = (r for r in whole if phone in (r.phone, *(attempt.phone for attempt in r.attempts)))
         return sorted(found, key=_age)
+
+    async def escalating(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = aware_utc(at)
+        self._check_open()
+        coming = (r for r in self._open() if r.escalation < 100)
+        due = [r for r in coming if r.escalates_at is None or r.escalates_at <= until]
+        due.sort(key=lambda r: (r.escalates_at is not None, r.escalates_at or r.registered_at, r.id))
+        return [self._whole(request) for request in due[: max(limit, 0)]]
 
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = aware_utc(at)
@@ -410,7 +423,9 @@ def _normal_entry(entry: LedgerEntry) -> LedgerEntry:
 
 def _normal_change(change: Change) -> Change:
     attempt = None if change.attempt is None else attempt_from(attempt_row(change.attempt))
-    return Change(_normal(change.request), tuple(map(_normal_entry, change.entries)), attempt)
+    entries = tuple(map(_normal_entry, change.entries))
+    notices = tuple(notice_from(notice_row(notice)) for notice in change.notices)
+    return Change(_normal(change.request), entries, attempt, notices)
 
 
 def _copied(entry: LedgerEntry) -> LedgerEntry:

@@ -16,6 +16,8 @@ OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
 SERVED_BY = "coalesce(substitute, office_no)"
 HELD_REQUEST = "state IN ('claimed', 'calling', 'result_due')"
 ENDED_AND_KEPT = "state IN ('reached', 'withdrawn', 'decided') AND (phone IS NOT NULL OR note IS NOT NULL)"
+ESCALATING = f"{IS_OPEN} AND escalation < 100"
+ESCALATES_AT = "coalesce(escalates_at, '')"
 """Word for word in the indexes and in the queries: SQLite uses such an index only then. (`OPEN_REQUEST`: as it was before
 `m011_speed`.)"""
 
@@ -291,3 +293,32 @@ def m012_waiting(db: Database) -> None:
 def m013_away(db: Database) -> None:
     """Who took calls and did not take one."""
     db.conn.execute("ALTER TABLE ready ADD COLUMN away_at TEXT")
+
+
+_NOTICES = (
+    f"CREATE INDEX request_escalating ON request ({ESCALATES_AT}, id) WHERE {ESCALATING}",
+    """CREATE TABLE notice (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('missed', 'step')),
+        request_id TEXT NOT NULL REFERENCES request (id),
+        created_at TEXT NOT NULL,
+        due_at TEXT NOT NULL,
+        attempt_id TEXT UNIQUE REFERENCES attempt (id),
+        percent INTEGER,
+        person_id TEXT,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'dropped', 'failed', 'uncertain')),
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        ended_at TEXT,
+        why TEXT,
+        UNIQUE (request_id, percent, person_id)) WITHOUT ROWID""",
+    "CREATE INDEX notice_due ON notice (kind, due_at) WHERE state = 'waiting'",
+    "CREATE INDEX notice_count ON notice (kind, state, ended_at)",
+    "CREATE INDEX notice_ended ON notice (ended_at) WHERE ended_at IS NOT NULL",
+)
+
+
+@MIGRATIONS()
+def m009_notices(db: Database) -> None:
+    """Whose escalation has a next step is found without reading every open request; and the outbox of notices."""
+    for statement in _NOTICES:
+        db.conn.execute(statement)

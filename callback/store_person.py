@@ -1,4 +1,4 @@
-"""The lookups of the SQLite store that retention and erasure need."""
+"""The lookups of the SQLite store that retention, erasure and the escalation need."""
 
 # ruff: noqa: S608 - the SQL is put together from this file's own words; every value is bound
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from callback.request import CallbackRequest
 from callback.store_jobs import get
-from callback.store_migrations import ENDED_AND_KEPT
+from callback.store_migrations import ENDED_AND_KEPT, ESCALATES_AT, ESCALATING
 from callback.store_schema import Database
 
 _OF_PERSON = """SELECT id FROM request WHERE phone = :phone
@@ -17,6 +17,8 @@ _ENDED_BEFORE = f"""SELECT id FROM request INDEXED BY request_kept
         SELECT 1 FROM ledger WHERE request_id = request.id AND at < :until
         AND to_state IN ('reached', 'withdrawn', 'decided'))
     ORDER BY registered_at, id LIMIT :limit"""
+_ESCALATING = f"""SELECT id FROM request INDEXED BY request_escalating
+    WHERE {ESCALATING} AND {ESCALATES_AT} <= :until ORDER BY {ESCALATES_AT}, id LIMIT :limit"""
 
 
 def of_person(db: Database, phone: str) -> list[CallbackRequest]:
@@ -25,6 +27,10 @@ def of_person(db: Database, phone: str) -> list[CallbackRequest]:
 
 def ended_before(db: Database, until: str, limit: int) -> list[CallbackRequest]:
     return _whole(db, _ENDED_BEFORE, {"until": until, "limit": max(limit, 0)})
+
+
+def escalating(db: Database, until: str, limit: int) -> list[CallbackRequest]:
+    return _whole(db, _ESCALATING, {"until": until, "limit": max(limit, 0)})
 
 
 def _whole(db: Database, sql: str, values: dict[str, str | int]) -> list[CallbackRequest]:

@@ -104,9 +104,9 @@ def check_new(request: CallbackRequest, entry: LedgerEntry) -> None:
 
 def check_change(change: Change) -> None:
     """Raises ValueError for a change that mixes two requests."""
-    beside = (*change.entries, *((change.attempt,) if change.attempt else ()))
+    beside = (*change.entries, *change.notices, *((change.attempt,) if change.attempt else ()))
     if any(written.request_id != change.request.id for written in beside):
-        raise ValueError("an attempt or a ledger entry of the change is of another request")
+        raise ValueError("an attempt, a ledger entry or a notice of the change is of another request")
 
 
 def clock_row(request: CallbackRequest) -> Row:

@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from callback import store_jobs as jobs
 from callback import store_ledger as ledger
+from callback import store_notices as notices
 from callback import store_person as persons
+from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
 from callback.store import (
     ApiToken,
@@ -133,6 +135,10 @@ class SqliteStore:
     async def of_person(self, phone: str) -> list[CallbackRequest]:
         return await self.read(lambda db: persons.of_person(db, phone))
 
+    async def escalating(self, at: datetime, limit: int) -> list[CallbackRequest]:
+        until = to_text(at)
+        return await self.read(lambda db: persons.escalating(db, until, limit))
+
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = to_text(at)
         return await self.read(lambda db: persons.ended_before(db, until, limit))
@@ -160,6 +166,27 @@ class SqliteStore:
 
     async def ledger_head(self) -> LedgerHead:
         return await self.read(ledger.head)
+
+    # -- notices
+
+    async def due_notices(self, kind: NoticeKind, at: datetime, limit: int) -> list[Notice]:
+        until = to_text(at)
+        return await self.read(lambda db: notices.due(db, kind.value, until, limit))
+
+    async def notices_in(self, state: NoticeState) -> list[Notice]:
+        return await self.read(lambda db: notices.in_state(db, state.value))
+
+    async def change_notice(self, notice: Notice, was: NoticeState) -> bool:
+        row = notices.notice_row(notice)
+        return await self.write(lambda db: notices.change(db, row, was.value))
+
+    async def notice_counts(self) -> list[NoticeCount]:
+        return await self.read(notices.counts)
+
+    async def forget_notices_before(self, at: datetime) -> None:
+        until = to_text(at)
+        if await self.read(lambda db: notices.any_before(db, until)):
+            await self.write(lambda db: notices.forget_before(db, until))
 
     # -- calls
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from config.advice_menu import emergency_in_bokmal, menu_advice
+from config.advice_notices import notice_advice
 from config.advice_office import special_day_advice
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
@@ -35,6 +36,7 @@ def warnings(config: Config) -> tuple[Problem, ...]:
     for name, menu in config.menus.items():
         users = [office for office in config.offices if office.menu == name]
         told += (Problem(name, at, message) for at, message in menu_advice(menu, users, catalogue))
+    told += (Problem(SETTINGS_FILE, key, message) for key, message in notice_advice(config))
     numbers = [office.office_no for office in config.offices]
     return tuple(with_office(problem, numbers) for problem in dict.fromkeys(told))
 
@@ -54,7 +56,7 @@ def effective(config: Config, secrets: Secrets) -> str:
     service = config.settings.service
     lines = [f"# {SETTINGS_FILE}"]
     for name, section in settings.items():
-        lines += ["", f"[{name}]", *_keys(section)]
+        lines += ["", *_section(name, section)]
         if name == "service" and service.public_url is None:
             lines.append(f"# public_url is not set: http://{service.host}:{service.port} is used")
     lines += ["", f"# {OFFICES_FILE}"]
@@ -68,6 +70,15 @@ def effective(config: Config, secrets: Secrets) -> str:
     told = warnings(config)
     lines += ["", "# warnings: this can be used as it is, but", *(f"# {one}" for one in told)] if told else []
     return "\n".join(lines) + "\n"
+
+
+def _section(name: str, section: dict[str, Any]) -> Iterator[str]:
+    """With its inner tables after its own keys, as TOML wants it."""
+    tables = {key: section.pop(key) for key, value in list(section.items()) if isinstance(value, dict)}
+    yield f"[{name}]"
+    yield from _keys(section)
+    for key, table in tables.items():
+        yield from _section(f"{name}.{key}", table)
 
 
 def _office(office: dict[str, Any]) -> Iterator[str]:

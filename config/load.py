@@ -14,13 +14,14 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from config import error_words, rules_menu, rules_office, rules_prompts, rules_service
+from config import error_words, rules_menu, rules_notices, rules_office, rules_prompts, rules_service
 from config.menu import Menu
 from config.model import (
     AsteriskSettings,
     CallSettings,
     Config,
     LimitSettings,
+    NoticeSettings,
     NumberSettings,
     Office,
     Person,
@@ -56,6 +57,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "numbers": NumberSettings,
     "limits": LimitSettings,
     "retention": RetentionSettings,
+    "notices": NoticeSettings,
     "asterisk": AsteriskSettings,
 }
 """The sections of tast1.toml: the fields of `Settings`."""
@@ -84,7 +86,9 @@ def load(
     rules_service.check_settings(draft)
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
+    rules_notices.check_notices(draft)
     rules_service.check_secrets(draft, environ)
+    rules_notices.check_notice_secrets(draft, environ)
     catalogue = Catalogue.load()
     own = _read_prompts(folder, catalogue, draft)
     read = _read_menus(folder, offices, catalogue.with_own(own), draft) if menus else {}
@@ -100,14 +104,20 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
 
     A local PBX on loopback gets the published default. Raises ConfigError for a missing or unusable one."""
     settings = config.settings
-    draft = Draft(sections={"service": settings.service, "asterisk": settings.asterisk})
+    draft = Draft(
+        sections={"service": settings.service, "asterisk": settings.asterisk, "notices": settings.notices}
+    )
     rules_service.check_secrets(draft, environ)
+    rules_notices.check_notice_secrets(draft, environ)
     if draft.problems:
         raise ConfigError(tuple(draft.problems))
     default = rules_service.LOCAL_PBX_SECRET if rules_service.is_local_pbx(settings.asterisk) else None
     return Secrets(
         ami_secret=environ.get(rules_service.AMI_SECRET) or default,
         fastagi_token=environ.get(rules_service.FASTAGI_TOKEN) or default,
+        sms_token=environ.get(rules_notices.SMS_TOKEN) or None,
+        twilio_token=environ.get(rules_notices.TWILIO_TOKEN) or None,
+        smtp_password=environ.get(rules_notices.SMTP_PASSWORD) or None,
         demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,
     )
 

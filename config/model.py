@@ -196,6 +196,8 @@ class Person(Model):
     """The office a caseworker or leader belongs to; none for the contact centre and administrators."""
     extension: str | None = Field(default=None, pattern=r"^\d{2,5}$")
     mobile: str | None = None
+    email: str | None = None
+    """Where they are warned of the escalation, when e-mail is set up."""
 
     @property
     def has_telephone(self) -> bool:
@@ -286,6 +288,52 @@ class RetentionSettings(Model):
     """A request that ended longer ago loses number and note."""
 
 
+class SmsService(StrEnum):
+    TWILIO = "twilio"
+    HTTP = "http"
+
+
+class HttpSmsSettings(Model):
+    """A gateway that takes a POST."""
+
+    url: str
+    format: Literal["json", "form"] = "json"
+    to: str = Field(default="to", min_length=1)
+    """The field of the number, E.164."""
+    text: str = Field(default="text", min_length=1)
+    """The field of the words."""
+    key: str | None = Field(default=None, min_length=1)
+    """The field of a key of ours, for gateways that send the same key once only."""
+    fields: dict[str, str] = Field(default_factory=dict)
+    """Further fields, sent as they stand."""
+
+
+class TwilioSmsSettings(Model):
+    account_sid: str = Field(pattern=r"^AC[0-9a-f]{32}$")
+    sender: str
+    """E.164, a name of at most eleven letters and digits, or a messaging service (MG...)."""
+
+
+class MailSettings(Model):
+    """The office's mail server."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    sender: str
+    """The address that stands as the sender."""
+
+
+class NoticeSettings(Model):
+    """SMS to callers, e-mail to staff; what is not set is not sent."""
+
+    sms: SmsService | None = None
+    http: HttpSmsSettings | None = None
+    twilio: TwilioSmsSettings | None = None
+    email: MailSettings | None = None
+
+
 class AsteriskSettings(Model):
     ami_host: str = "127.0.0.1"
     ami_port: int = 5038
@@ -312,6 +360,7 @@ class Settings(Model):
     numbers: NumberSettings = NumberSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
+    notices: NoticeSettings = NoticeSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
 
 
@@ -370,5 +419,11 @@ class Secrets(BaseModel):
     """TAST1_AMI_SECRET"""
     fastagi_token: str | None = Field(default=None, repr=False)
     """TAST1_FASTAGI_TOKEN"""
+    sms_token: str | None = Field(default=None, repr=False)
+    """TAST1_SMS_TOKEN"""
+    twilio_token: str | None = Field(default=None, repr=False)
+    """TAST1_TWILIO_TOKEN"""
+    smtp_password: str | None = Field(default=None, repr=False)
+    """TAST1_SMTP_PASSWORD"""
     demo_password: str | None = Field(default=None, repr=False)
     """TAST1_DEMO_PASSWORD: gives every person without a password this one; loopback only."""

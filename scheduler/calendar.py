@@ -22,6 +22,8 @@ _SEARCH = 60 * DAY
 """No weekday is a public holiday for this long: an office with weekly hours opens within it."""
 
 
+_REMEMBERED = 1000
+"""Days whose hours are kept: every registration asks for the same few, several times."""
 _DROP_IN_SEARCH = 30 * DAY
 """Further ahead nobody asks when they may come."""
 
@@ -63,14 +65,20 @@ class OfficeCalendar:
         self._special = {special.date: special for special in office.special_days}
         self._weekly = any(office.phone_hours.on(weekday) for weekday in range(7))
         self._last_special = max(self._special, default=None)
+        self._hours: dict[date, tuple[datetime, datetime] | None] = {}
 
     def hours_on(self, day: date) -> tuple[datetime, datetime] | None:
         """Phone hours of a date as UTC instants (opens, closes), closes excluded; None when closed.
 
         A special day wins over a public holiday, a public holiday over the weekday's hours. Hours that the
         spring change of clocks swallows whole are none."""
-        special = self._special.get(day)
-        return self._window(day, special.phone_hours if special else None, self.office.phone_hours)
+        if day not in self._hours:
+            if len(self._hours) >= _REMEMBERED:
+                self._hours.clear()
+            special = self._special.get(day)
+            hours = self._window(day, special.phone_hours if special else None, self.office.phone_hours)
+            self._hours[day] = hours
+        return self._hours[day]
 
     def drop_in_on(self, day: date) -> tuple[datetime, datetime] | None:
         """When people may come without an appointment on a date, in the form and by the rules of `hours_on`.

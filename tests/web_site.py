@@ -26,12 +26,13 @@ from jinja2.bccache import Bucket
 from callback.access import Access
 from callback.desk import Desk, Registration
 from callback.dispatch import NoTelephone
+from callback.notices import Channels, Notices
 from callback.reload import Reloader
 from callback.request import AttemptOutcome, CallAttempt, CallbackRequest, Reason
 from callback.store_memory import MemoryStore
 from callback.web.app import build_app
 from callback.web.context import LineStatusSource, Services
-from config.model import Config, Role
+from config.model import Config, NoticeSettings, Role
 from hardware.line import LineStatus, LineUnavailable
 from ivr.library import PromptLibrary
 from ivr.prompts import NO_VOICE, Catalogue, bare_language
@@ -48,7 +49,7 @@ BASE = "/api/v1"
 FIELDS = {
     "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
     "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts", "day_part", "discreet", "reachable_until",
-    "number_source", "asked_not_to_be_called",
+    "number_source", "asked_not_to_be_called", "escalation", "acknowledged", "acknowledged_by",
 }  # fmt: skip
 """Of a request in the API."""
 
@@ -199,12 +200,17 @@ def _services(
         library=PromptLibrary(CATALOGUE, folder / "cache", folder / "recordings", cast("Voice", Beep())),
         heartbeat=heart,
         lines=lines,
+        channels=Notices(desk, no_channels).status,
         exchange=None,
         call_phase=phases.get,
         waits=waiting.__contains__,
         started_at=clock.now(),
         version="0.0.test",
     )
+
+
+async def no_channels(settings: NoticeSettings) -> Channels:
+    return Channels()
 
 
 Client = TestClient[Any, Any]

@@ -1,4 +1,4 @@
-"""What one can do on the pages: ring, record, give a number, withdraw, decide, reassign, lift a refusal, register. Forms only, all with CSRF.
+"""What one can do on the pages: ring, record, give a number, withdraw, decide, reassign, lift a refusal, acknowledge, register. Forms only, all with CSRF.
 
 Never acts on a request the viewer may not act on, and never answers a form with a page that a reload would
 send again: 303 to the page, or the form with its errors.
@@ -145,6 +145,15 @@ async def lift(request: web.Request) -> web.StreamResponse:
     return await _acted(target, "lifted", desk.lift_never_call(target.id, viewer_of(request).actor, why))
 
 
+async def acknowledge(request: web.Request) -> web.StreamResponse:
+    """The viewer has seen the step of the escalation that the page showed."""
+    target, form = await actable(request), await _form(request)
+    desk, shown = request.config_dict[SERVICES].desk, form.get("step", "")
+    step = int(shown) if re.fullmatch(r"[0-9]{1,3}", shown) else None
+    to = "/requests" if form.get("from") == "list" else None
+    return await _acted(target, "acknowledged", desk.acknowledge(target.id, _person(request), step), to=to)
+
+
 async def register(request: web.Request) -> web.StreamResponse:
     """Answers with the page that says the promise to read aloud, in the first language of the office."""
     services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
@@ -180,7 +189,7 @@ async def back(request: web.Request) -> web.StreamResponse:
 
 def add_routes(app: web.Application) -> None:
     app.router.add_post("/requests/new", register)
-    for act in (ring, result, number, withdraw, decide, reassign, lift):
+    for act in (ring, result, number, withdraw, decide, reassign, lift, acknowledge):
         path = f"/requests/{{id}}/{act.__name__}"
         app.router.add_post(path, act)
         app.router.add_get(path, back)

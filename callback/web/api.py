@@ -29,6 +29,7 @@ from callback.web.caseworkers import candidates, named
 from callback.web.context import SERVICES, Services
 from callback.web.errors import ApiError
 from callback.web.models import (
+    AcknowledgeBody,
     Body,
     CallBody,
     LiftBody,
@@ -148,6 +149,14 @@ async def lift(request: web.Request) -> web.StreamResponse:
     )
 
 
+async def acknowledge(request: web.Request) -> web.StreamResponse:
+    """POST /requests/{id}/acknowledge: a person has seen that the time runs out."""
+    services, target = request.config_dict[SERVICES], await actable(request)
+    body = await _body(request, AcknowledgeBody, may_be_empty=True)
+    person = named(body.caseworker or viewer_of(request).name, target.served_by, services.config)
+    return await _told(request, await services.desk.acknowledge(target.id, person.id, body.percent))
+
+
 async def status(request: web.Request) -> web.StreamResponse:
     """GET /status"""
     return _answer(await collect(request.config_dict[SERVICES], viewer_of(request)))
@@ -180,6 +189,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post(f"{BASE}/requests/{{id}}/result", result)
     app.router.add_post(f"{BASE}/requests/{{id}}/number", number)
     app.router.add_post(f"{BASE}/requests/{{id}}/lift", lift)
+    app.router.add_post(f"{BASE}/requests/{{id}}/acknowledge", acknowledge)
     app.router.add_get(f"{BASE}/status", status)
     app.router.add_post(f"{BASE}/reload", reload)
     app.router.add_get(f"{BASE}/openapi.json", openapi)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -11,6 +11,7 @@ from aiohttp import web
 
 from callback.access import Access
 from callback.desk import Desk
+from callback.notices import ChannelStatus
 from callback.request import CallAttempt, CallbackRequest
 from config.changes import Changes
 from config.model import Config
@@ -90,6 +91,8 @@ class Services:
     library: PromptLibrary
     heartbeat: Heartbeat
     lines: Sequence[LineStatusSource]
+    channels: Callable[[], Awaitable[Sequence[ChannelStatus]]]
+    """How SMS and e-mail do (`callback.notices.Notices.status`)."""
     exchange: PhoneExchange | None
     """Present when the simulated line runs; then /phone is served."""
     call_phase: Callable[[str], str | None]

@@ -19,6 +19,7 @@ GOOD = frozenset(
         "number_saved",
         "number_elsewhere",
         "lifted",
+        "acknowledged",
         "logged_out",
         "reloaded",
     }

@@ -97,6 +97,15 @@ class LiftBody(Body):
     why: Annotated[Note, Field(min_length=1)] = Field(description="Kept as a note for colleagues")
 
 
+class AcknowledgeBody(Body):
+    caseworker: Text | None = Field(
+        default=None, description="Id, extension or name. Left out: the person the token is named after"
+    )
+    percent: int | None = Field(
+        default=None, description="The step that was seen: 50, 75, 90 or 100. Left out: the last one reached"
+    )
+
+
 class Answer(BaseModel):
     """What is sent out."""
 
@@ -149,6 +158,9 @@ class RequestView(Answer):
         description="When it is to be rung (again). Null while someone has it (claimed, calling, result_due), "
         "when they asked not to be called, and after the end"
     )
+    escalation: int = Field(description="The last step reached: 0, 50, 75, 90 or 100 percent of its time")
+    acknowledged: int = Field(description="The last step that a person has acknowledged, 0 for none")
+    acknowledged_by: str | None = Field(description="Person id. Always null for the contact centre")
     attempt_count: int = Field(description="Attempts that count; our own failures do not")
     attempts: list[AttemptView] = Field(description="Oldest first. Always empty for the contact centre")
 
@@ -163,6 +175,8 @@ class RequestView(Answer):
             asked_not_to_be_called=never_called, state=r.state, urgency=r.urgency,
             reason=r.reason, language=r.language, day_part=r.day_part, discreet=r.discreet,
             reachable_until=r.reachable_until, origin=r.origin, registered_at=r.registered_at, due_at=r.due_at,
+            escalation=r.escalation, acknowledged=r.acknowledged,
+            acknowledged_by=r.acknowledged_by if viewer.may_act(r) else None,
             answer_by_date=r.answer_by_date, next_attempt_at=next_at, attempt_count=counted, attempts=attempts,
         )  # fmt: skip
 
@@ -217,11 +231,25 @@ class RefusalView(Answer):
     count: int
 
 
+class ChannelView(Answer):
+    name: str = Field(description="`sms` or `email`; only what is configured")
+    up: bool = Field(description="Whether the last message went out, or none was tried yet")
+    since: datetime
+    why: str = Field(description="A short word for why it is down, such as `http_503`")
+    waiting: int
+    failed: int = Field(description="Refused, or tried too often, in the last seven days")
+    uncertain: int = Field(
+        description="Perhaps sent: the service or the gateway was lost meanwhile; never sent again"
+    )
+    last_sent: datetime | None
+
+
 class StatusView(Answer):
     version: str
     started_at: datetime
     now: datetime
     lines: list[LineView]
+    channels: list[ChannelView] = Field(description="SMS and e-mail, where they are configured")
     store: StoreView
     last_sweep: datetime | None
     last_sweep_error: str | None = Field(description="The kind of error, null when it went well")
@@ -234,8 +262,13 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        """Lines, store and sweep."""
-        return self.store.ok and all(line.up for line in self.lines) and self.last_sweep_error is None
+        """Lines, channels, store and sweep."""
+        return (
+            self.store.ok
+            and all(line.up for line in self.lines)
+            and all(channel.up for channel in self.channels)
+            and self.last_sweep_error is None
+        )
 
 
 class ReloadView(Answer):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from callback.web.models import (
+    AcknowledgeBody,
     CallBody,
     ErrorView,
     LiftBody,
@@ -65,6 +66,10 @@ _OPERATIONS = (
     _Operation(
         "post", "/requests/{id}/lift", "Let a number be rung again whose person asked not to be called",
         {200: ("The request as it is now", RequestView)}, (401, 403, 404, 409, 422, 503), body=LiftBody,
+    ),
+    _Operation(
+        "post", "/requests/{id}/acknowledge", "Say that a person has seen how far its time is used up",
+        {200: ("The request as it is now", RequestView)}, (401, 403, 404, 409, 422, 503), body=AcknowledgeBody,
     ),
     _Operation(
         "post", "/reload", "Take the changed configuration into use",
@@ -125,7 +130,10 @@ def _operation(op: _Operation) -> dict[str, Any]:
             {"name": name, "in": "query", "schema": schema} for name, schema in properties.items()
         ]
     if op.body is not None:
-        operation["requestBody"] = {"content": _json(op.body), "required": op.body is not CallBody}
+        operation["requestBody"] = {
+            "content": _json(op.body),
+            "required": op.body not in (CallBody, AcknowledgeBody),
+        }
     return operation
 
 

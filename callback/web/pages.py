@@ -98,6 +98,7 @@ async def list_context(
     )
     found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
     never = await services.desk.never_called(found)
+    ready = {no: await services.desk.ready(no) for no in {r.served_by for r in found if r.escalation}}
     rows = [
         row(
             r,
@@ -106,11 +107,13 @@ async def list_context(
             services.config,
             never_called=r.id in never,
             waits=services.waits(r.id),
+            takers=ready.get(r.served_by, ()),
         )
         for r in found[:LIST_LIMIT]
     ]
     return {
         "rows": rows,
+        "shouted": [r for r in rows if r.step and r.step.for_viewer] if results is None else [],
         "results": results is not None,
         "errors": errors or {},
         "form": form or {},
@@ -123,7 +126,15 @@ async def list_context(
         **await colleagues_context(request),
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
         "version": version_of(
-            (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never, services.waits(r.id))
+            (
+                r.id,
+                r.version,
+                r.is_out_of_reach(page.words.now),
+                r.id in never,
+                services.waits(r.id),
+                r.due_at <= page.words.now,
+                bool(r.escalation) and ready.get(r.served_by),
+            )
             for r in found
         ),
     }
@@ -148,7 +159,15 @@ async def request_context(
     gone = person_decides(history_of(shown))
     waits = services.waits(shown.id)
     return {
-        "row": row(shown, viewer, page.words, services.config, never_called=never, waits=waits),
+        "row": row(
+            shown,
+            viewer,
+            page.words,
+            services.config,
+            never_called=never,
+            waits=waits,
+            takers=await services.desk.ready(shown.served_by),
+        ),
         "request": shown,
         "live": live_sentence(shown, viewer, phase, page.words, never_called=never, waits=waits),
         "calling": shown.state is RequestState.CALLING,
@@ -165,7 +184,19 @@ async def request_context(
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
         "version": version_of(
-            [(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never, waits)]
+            [
+                (
+                    shown.id,
+                    shown.version,
+                    shown.state,
+                    phase,
+                    _due(shown, page),
+                    lost,
+                    never,
+                    waits,
+                    shown.due_at <= page.words.now,
+                )
+            ]
         ),
     }
 

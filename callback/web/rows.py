@@ -5,13 +5,15 @@ Never gives a number in clear, a note or an attempt to a viewer who may not act 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from callback.access import Viewer
 from callback.desk_base import history_of
 from callback.request import TRANSITIONS, CallbackRequest, RequestEvent, RequestState, Urgency
+from callback.web.escalated import Step, step
 from callback.web.words import Words, shown_phone
-from config.model import Config
+from config.model import Config, Person
 from ivr.callback_call import Node
 from scheduler.retry import person_decides
 
@@ -42,6 +44,9 @@ class Row:
     """The viewer has it."""
     waits: bool
     """The person waits on the line."""
+    overdue: bool
+    step: Step | None
+    """How far its escalation is."""
 
     @property
     def result_due(self) -> bool:
@@ -56,6 +61,7 @@ def row(
     *,
     never_called: bool = False,
     waits: bool = False,
+    takers: Sequence[Person] = (),
 ) -> Row:
     """`waits`: the person is on the line, and needs no number."""
     act = viewer.may_act(request)
@@ -77,6 +83,8 @@ def row(
         and (waits or not (never_called or request.is_out_of_reach(words.now))),
         waits=waits,
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
+        overdue=request.is_open and request.due_at <= words.now,
+        step=step(request, viewer, words, takers),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import asdict
 from datetime import datetime
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from callback.store import StoreError
 from callback.web.context import SERVICES, Services
 from callback.web.flash import set_flash
 from callback.web.models import (
+    ChannelView,
     HoursView,
     LineView,
     OfficeView,
@@ -37,12 +39,14 @@ async def collect(services: Services, viewer: Viewer) -> StatusView:
     """A store or a prompt folder that fails is told, never raised."""
     error = services.heartbeat.last_error
     store, offices = await _store(services, viewer)
+    channels = await _channels(services)
     lines = [source.status() for source in services.lines]
     return StatusView(
         version=services.version,
         started_at=services.started_at,
         now=services.clock.now(),
         lines=[LineView(name=s.name, up=s.up, since=s.since, detail=s.detail) for s in lines],
+        channels=channels,
         store=store,
         last_sweep=services.heartbeat.last_sweep,
         last_sweep_error=error.partition(":")[0] if error else None,
@@ -64,6 +68,14 @@ async def _store(services: Services, viewer: Viewer) -> tuple[StoreView, list[Of
     except StoreError as error:
         return StoreView(ok=False, detail=f"{type(error).__name__}: see whether the disk is full"), offices
     return StoreView(ok=True, detail=""), offices
+
+
+async def _channels(services: Services) -> list[ChannelView]:
+    """A store that fails is told elsewhere."""
+    try:
+        return [ChannelView.model_validate(asdict(channel)) for channel in await services.channels()]
+    except StoreError:
+        return []
 
 
 async def _refusals(services: Services) -> list[RefusalView]:

@@ -30,7 +30,8 @@ _STEP = frozenset(
     {
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
         "reassigned", "made_urgent", "urgent_reason_set", "day_part_set", "discreet_set", "language_set",
-        "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted", "erased",
+        "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted", "erased", "escalated", "acknowledged",
+        "notice_sent", "notice_failed", "notice_uncertain",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP
@@ -56,6 +57,8 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         key += ".stayed" if details.get("by") in ("silence", "wrong_key") else ".phone"
     elif details.get("inbound"):
         key = "call_inbound"
+    elif key.startswith("notice_"):
+        key += ".step" if details.get("kind") == "step" else ".missed"
     elif "merged_into" in details:
         key = "merged_into"
     return t(
@@ -65,6 +68,7 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         outcome=t(f"outcome.{details.get('outcome') or 'line_failed'}"),
         result=t(f"result.{details.get('result') or 'ring_again'}").lower(),
         span=_talk(attempt, words),
+        percent=details.get("percent"),
         to=words.person(attempt.caseworker if attempt and attempt.inbound else details.get("to")),
     )
 

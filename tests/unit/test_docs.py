@@ -31,6 +31,7 @@ from callback.request import (
 from callback.web import api
 from callback.web.errors import _STATUS
 from callback.web.models import (
+    AcknowledgeBody,
     CallBody,
     LiftBody,
     ListQuery,
@@ -99,7 +100,7 @@ def test_every_setting(name: str) -> None:
     """Each section of tast1.toml is documented with exactly the keys and defaults it has."""
     model = next(models_of(Settings.model_fields[name].annotation))
     words = section("docs/configuration.md", f"### {name}")
-    assert first_cells(words) == set(model.model_fields)
+    assert first_cells(words) == set(keys_of(model))
     for key, value in model().model_dump(mode="json").items():
         if value is None:
             continue
@@ -336,7 +337,7 @@ def test_api_words() -> None:
 def test_api_bodies() -> None:
     """docs/api.md names every key that can be sent, and every field of the status."""
     models: tuple[type[BaseModel], ...] = (
-        *(ListQuery, RegisterBody, CallBody, ResultBody, NumberBody, LiftBody),
+        *(ListQuery, RegisterBody, CallBody, ResultBody, NumberBody, LiftBody, AcknowledgeBody),
     )
     keys = {name for model in models for name in model.model_fields}
     view = StatusView.model_fields.keys() - {"version", "started_at", "now"}
@@ -388,7 +389,7 @@ def test_deadline_examples() -> None:
     assert office is not None
     rows = re.findall(
         r"^\| (\w{3} \d+ \w{3} \d{4} [\d:]+) \| (.+) \| (.+) \| (.+) \|$",
-        text("docs/domain.md"),
+        section("docs/domain.md", "## The deadline"),
         re.MULTILINE,
     )
     assert len(rows) >= 8
@@ -462,3 +463,52 @@ def test_pages_stand_alone() -> None:
         page.name: [name for name in outside if name in page.read_text("utf-8")] for page in PAGES
     }
     assert not any(found.values()), found
+
+
+def test_escalation_examples() -> None:
+    """The example table of the escalation in docs/domain.md is what the code computes for the demo office."""
+    # imported here: only this test needs them
+    from config.load import load  # noqa: PLC0415
+    from scheduler.calendar import OfficeCalendar  # noqa: PLC0415
+    from scheduler.clock import from_local  # noqa: PLC0415
+    from scheduler.deadline import deadline, words  # noqa: PLC0415
+    from scheduler.escalation import instants  # noqa: PLC0415
+
+    office = load(ROOT / "config" / "demo", {}).office("9001")
+    assert office is not None
+    calendar = OfficeCalendar(office)
+    rows = re.findall(
+        r"^\| (\w{3} \d+ \w{3} \d{4} [\d:]+)(, urgent)? \| (.+) \| (.+) \| (.+) \| (.+) \|$",
+        section("docs/domain.md", "## Escalation"),
+        re.MULTILINE,
+    )
+    assert len(rows) >= 6
+    for request, urgent, *told in rows:
+        asked = from_local(datetime.strptime(request, "%a %d %b %Y %H:%M"))  # noqa: DTZ007 - local time
+        clock = deadline(asked, calendar, urgent=bool(urgent))
+        steps = instants(asked, clock.last_workable_at, calendar)
+        assert told == [re.sub(r" \d{4} ", " ", words(at)) for at in steps.values()], request
+
+
+def test_notice_examples() -> None:
+    """The example table of the notices in docs/domain.md is what the code says for the demo office, and the languages."""
+    # imported here: only this test needs them
+    from callback.notice_words import LANGUAGES, sms, window  # noqa: PLC0415
+    from config.load import load  # noqa: PLC0415
+    from scheduler.calendar import OfficeCalendar  # noqa: PLC0415
+    from scheduler.clock import from_local  # noqa: PLC0415
+
+    office = load(ROOT / "config" / "demo", {}).office("9001")
+    assert office is not None
+    page = section("docs/domain.md", "## Notices")
+    moment = r"(\w{3} \d+ \w{3} \d{4} \d\d:\d\d)"
+    rows = re.findall(rf"^\| {moment} \| {moment} \| (.+) \|$", page, re.MULTILINE)
+    assert len(rows) >= 6
+    for sent, planned, told in rows:
+        now, at = (
+            from_local(datetime.strptime(text, "%a %d %b %Y %H:%M"))  # noqa: DTZ007 - local time
+            for text in (sent, planned)
+        )
+        text = sms("nb", *window(at, OfficeCalendar(office)), now, come_through=False)
+        assert text == f"Vi prøvde å ringe deg. Vi prøver igjen {told}.", sent
+    assert set(LANGUAGES) <= set(re.findall(r"`(\w+)`", page))

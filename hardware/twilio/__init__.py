@@ -1,0 +1,1 @@
+"""Twilio: only this package imports its SDK, and only where it is configured."""
