@@ -21,7 +21,7 @@ from callback.request import (
     Urgency,
 )
 from callback.store import CaseworkerInCall, RequestQuery, StoreError
-from callback.turn import taker
+from callback.turn import FOR_SOME, may_serve, taker
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _MOST_ALERTS = 100
 """Urgent requests looked at in one sweep."""
-_MOST_OFFERS = 200
+_MOST_OFFERS = 1000
 """Requests of one office looked at in one sweep."""
 
 
@@ -115,19 +115,17 @@ class Dispatch:
     # -- who takes calls
 
     async def offer(self) -> None:
-        """Ring everyone who takes calls and is free, for the next request of their office."""
+        """Ring everyone who takes calls and is free, for the next request of their office. When it is closed, only for
+        those whose interpreter is there now."""
         free = await self._desk.free() if self._runner.line.status().up else []
-        now = self._desk.clock.now()
         for office_no in dict.fromkeys(person.office_no for person in free):
-            if office_no is None or self._desk.config.office(office_no) is None:
-                continue
-            if self._desk.calendar(office_no).is_open(now):
+            if office_no is not None and self._desk.config.office(office_no) is not None:
                 colleagues = [one for one in free if one.office_no == office_no and one.telephone is not None]
                 await self._offer_at(office_no, colleagues)
 
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:
         for request in await self._due(office_no) if free else ():
-            while (person := taker(request, free)) is not None:
+            while (person := taker(request, free, self._desk.config.people)) is not None:
                 offered = await self._offered(request, person)
                 if offered is not Offered.NOT_NOW:
                     free.remove(person)
@@ -135,7 +133,7 @@ class Dispatch:
                     break
 
     async def _due(self, office_no: str) -> list[CallbackRequest]:
-        """Who is next at an office, in order, without those who cannot be rung now."""
+        """Who is next at an office, in order, without those who are passed over now."""
         now = self._desk.clock.now()
         query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_OFFERS)
         due = await self._desk.find(query)
@@ -143,9 +141,7 @@ class Dispatch:
         return [
             request
             for request in due
-            if request.phone is not None
-            and request.id not in never
-            and not request.is_out_of_reach(now)
+            if self._desk.passed_over(request, never_called=request.id in never) in FOR_SOME
             and not self._runner.is_on_the_line(request.id)
         ]
 
@@ -173,16 +169,16 @@ class Dispatch:
         for request in due:
             if request.urgency is not Urgency.URGENT:
                 return
-            if request.id not in never:
+            if self._desk.passed_over(request, never_called=request.id in never) in FOR_SOME:
                 await self._alert_for(request)
 
     async def _alert_for(self, request: CallbackRequest) -> None:
         config, now = self._desk.config, self._desk.clock.now()
-        office = config.office(request.office_no)
+        office = config.office(request.served_by)
         person = config.on_call(office) if office else None
-        if office is None or person is None or not self._desk.calendar(office.office_no).is_open(now):
+        if office is None or person is None or not may_serve(request, person):
             return
-        if request.phone is None or request.is_out_of_reach(now) or self._runner.is_on_the_line(request.id):
+        if self._runner.is_on_the_line(request.id):
             return
         rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
         if rung and now - max(rung) < config.settings.calls.alert_every:

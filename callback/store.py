@@ -78,6 +78,9 @@ class RequestQuery:
     states: frozenset[RequestState] = frozenset()
     reference: str | None = None
     registered_by: str | None = None
+    restricted: bool = False
+    """Only those that are not everybody's: protected, given to a colleague, with somebody disqualified, or served by a
+    substitute."""
     due_before: datetime | None = None
     """Only those with `next_attempt_at` at or before this."""
     limit: int = 200

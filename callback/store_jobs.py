@@ -272,6 +272,10 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
     }
     terms = [term for term, value in wanted.items() if value is not None]
     values: list[str | int] = [value for value in wanted.values() if value is not None]
+    if query.restricted:
+        terms.append(
+            "(protected = 1 OR disqualified <> '[]' OR assigned_to IS NOT NULL OR substitute IS NOT NULL)"
+        )
     if query.states:
         terms.append(f"state IN ({', '.join('?' * len(query.states))})")
         values += [state.value for state in query.states]

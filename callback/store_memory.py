@@ -381,6 +381,12 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
         and query.served_by in (None, request.served_by)
         and query.reference in (None, request.reference)
         and query.registered_by in (None, request.registered_by)
+        and (
+            not query.restricted
+            or request.protected
+            or bool(request.disqualified)
+            or (request.assigned_to or request.substitute) is not None
+        )
         and (not query.states or request.state in query.states)
         and (due is None or (at is not None and at <= due))
     )
