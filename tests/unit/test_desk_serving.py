@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from callback.desk import Desk, DeskError, HeldByOther, MayNotServe, MissingText, UnknownPerson
+from callback.desk import (
+    Desk,
+    DeskError,
+    HeldByOther,
+    MayNotServe,
+    MissingText,
+    Registration,
+    UnknownPerson,
+)
 from callback.desk_serving import BadBooking, ResultFirst
 from callback.request import (
     INTERPRETER_STAYS,
@@ -120,9 +128,7 @@ class TestDisqualified:
         after = await desk.disqualify(request.id, "kari", "liv")
         assert (after.state, after.claimed_by) == (S.CLAIMED, "ola")
         with pytest.raises(HeldByOther):
-            await desk.claim(request.id, "ola2") if False else await desk.decide(
-                request.id, "admin", "w", "l"
-            )
+            await desk.decide(request.id, "admin", "why", "letter")
 
     async def test_strangers(self, desk: Desk) -> None:
         """Only people of the office and the leaders above them can be marked; nobody in a request that has ended."""
@@ -246,9 +252,7 @@ class TestSubstitute:
         assert (await desk.get(request.id)).served_by == "9002"
 
 
-def registration_of(phone: str) -> Any:
-    from callback.desk import Registration  # noqa: PLC0415
-
+def registration_of(phone: str) -> Registration:
     return Registration("9001", phone)
 
 
@@ -409,9 +413,9 @@ async def test_what_goes_with_the_person(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda desk, id: desk.set_interpreter(id, True, MONDAY + HOUR, "kari"),
-        lambda desk, id: desk.set_interpreter(id, True, None, "kari"),
-        lambda desk, id: desk.disqualify(id, "kari", "kari"),
+        lambda desk, one: desk.set_interpreter(one, True, MONDAY + HOUR, "kari"),
+        lambda desk, one: desk.set_interpreter(one, True, None, "kari"),
+        lambda desk, one: desk.disqualify(one, "kari", "kari"),
     ],
 )
 async def test_an_ended_request_is_left_as_it_is(desk: Desk, act: Callable[[Desk, str], Any]) -> None:
