@@ -21,7 +21,16 @@ from callback.request import (
     next_state,
 )
 from callback.store import Change, RequestQuery
-from callback.turn import Around, PassedOver, is_disqualified, may_serve, passed_over, serving_office
+from callback.turn import (
+    Around,
+    PassedOver,
+    Standing,
+    is_disqualified,
+    may_serve,
+    passed_over,
+    serving_office,
+    standing,
+)
 from config.model import Person
 from scheduler.clock import aware_utc
 
@@ -126,6 +135,10 @@ class DeskServing(DeskWishes):
     def passed_over(self, request: CallbackRequest, *, never_called: bool = False) -> PassedOver | None:
         """Why it is not offered now, as `callback.turn.passed_over`."""
         return passed_over(request, self.around(request), never_called=never_called)
+
+    def standing(self, request: CallbackRequest, *, never_called: bool = False) -> Standing:
+        """As `callback.turn.standing`."""
+        return standing(request, self.around(request), never_called=never_called)
 
     def could_be_disqualified(self, request: CallbackRequest) -> list[Person]:
         """The people of its offices, and the leaders above them."""

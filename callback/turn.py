@@ -69,6 +69,15 @@ class Around:
     """Everybody of the configuration."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Why a request stands where it stands, beside its urgency and its limit."""
+
+    passed_over: PassedOver | None
+    unspoken: bool = False
+    """No colleague speaks their language, so that all are asked."""
+
+
 # -- who may take whom
 
 
@@ -159,8 +168,17 @@ def passed_over(request: CallbackRequest, around: Around, *, never_called: bool 
     return found or _for_whom(request, around.people)
 
 
+def standing(request: CallbackRequest, around: Around, *, never_called: bool = False) -> Standing:
+    passed = passed_over(request, around, never_called=never_called)
+    return Standing(
+        passed, passed is None and request.state in _IDLE and nobody_speaks(request, around.people)
+    )
+
+
 def nobody_speaks(request: CallbackRequest, staff: Iterable[Person]) -> bool:
     """Whether no colleague speaks their language, so that all are asked."""
+    if request.interpreter_at is not None:
+        return False
     people = servers(request, staff)
     return bool(people) and not any(speaks(person, request.language) for person in people)
 

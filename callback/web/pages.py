@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -23,11 +24,13 @@ from callback.request import (
     RequestState,
     Urgency,
 )
-from callback.store import RequestQuery
+from callback.turn import may_serve
 from callback.web.api import visible
 from callback.web.context import SERVICES, Services
 from callback.web.page import Page, fragment, render, see_other, viewer_of
 from callback.web.rows import has_telephone, live_sentence, row, takes_calls
+from callback.web.scope import scope
+from callback.web.serving_context import kept_away, serving_context
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
 from config.model import Office, Person, Role
@@ -89,17 +92,14 @@ async def list_context(
     office_no = request.query.get("office", "")
     if office_no not in {office.office_no for office in offices}:
         office_no = ""
-    own_office, registered_by = scope(viewer)
-    query = RequestQuery(
-        office_no=office_no or own_office,
-        states=TERMINAL if ended else OPEN,
-        registered_by=registered_by,
-        limit=LIST_LIMIT + 1,
-    )
+    query = scope(viewer, office_no or None)
+    query = replace(query, states=TERMINAL if ended else OPEN, limit=LIST_LIMIT + 1)
     found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
     never = await services.desk.never_called(found)
+    standings = [services.desk.standing(r, never_called=r.id in never) for r in found]
     rows = [
-        row(r, viewer, page.words, services.config, never_called=r.id in never) for r in found[:LIST_LIMIT]
+        row(r, viewer, page.words, services.config, standing)
+        for r, standing in zip(found[:LIST_LIMIT], standings, strict=False)
     ]
     return {
         "rows": rows,
@@ -116,8 +116,9 @@ async def list_context(
         "takes_calls": takes_calls(viewer, services.config),
         "reads_only": viewer.role is Role.CONTACT_CENTRE,
         "version": _version(
-            (r.id, r.version, r.is_out_of_reach(page.words.now), r.id in never) for r in found
+            (r.id, r.version, standing, r.id in never) for r, standing in zip(found, standings, strict=True)
         ),
+        "kept_away": await kept_away(services, viewer),
     }
 
 
@@ -143,8 +144,9 @@ async def request_context(
     lost = shown.is_out_of_reach(page.words.now)
     never = bool(await services.desk.never_called([shown]))
     gone = person_decides(history_of(shown))
+    standing = services.desk.standing(shown, never_called=never)
     return {
-        "row": row(shown, viewer, page.words, services.config, never_called=never),
+        "row": row(shown, viewer, page.words, services.config, standing),
         "request": shown,
         "live": live_sentence(shown, viewer, phase, page.words, never_called=never),
         "calling": shown.state is RequestState.CALLING,
@@ -160,7 +162,10 @@ async def request_context(
         "errors": errors or {},
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,
-        "version": _version([(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never)]),
+        "version": _version(
+            [(shown.id, shown.version, shown.state, phase, _due(shown, page), lost, never, standing)]
+        ),
+        **serving_context(services.desk, viewer, shown),
     }
 
 
@@ -175,14 +180,9 @@ def register_context(
         "languages": LANGUAGE_NAMES,
         "errors": errors or {},
         "form": form or {},
+        "promise": None,
         "urgent": Urgency.URGENT,
     }
-
-
-def scope(viewer: Viewer) -> tuple[str | None, str | None]:
-    """(office, registered by): what of the list may be theirs at all; None is no limit."""
-    registered_by = viewer.actor if viewer.role is Role.CONTACT_CENTRE else None
-    return (None if viewer.everywhere else viewer.office_no), registered_by
 
 
 def viewed_offices(services: Services, viewer: Viewer) -> list[Office]:
@@ -192,7 +192,7 @@ def viewed_offices(services: Services, viewer: Viewer) -> list[Office]:
 
 def _colleagues(services: Services, viewer: Viewer, shown: CallbackRequest) -> list[tuple[str, str]]:
     holder = shown.assigned_to or shown.claimed_by
-    people = (p for p in services.config.people if p.office_no == shown.office_no)
+    people = (p for p in services.config.people if may_serve(shown, p))
     return [(p.id, p.name) for p in people if p.id != holder]
 
 

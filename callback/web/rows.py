@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from callback.access import Viewer
 from callback.desk_base import history_of
 from callback.request import TRANSITIONS, CallbackRequest, RequestEvent, RequestState, Urgency
+from callback.turn import PassedOver, Standing
 from callback.web.words import Words, shown_phone
 from config.model import Config
 from ivr.callback_call import Node
 from scheduler.retry import person_decides
+
+_OF_THE_STAFF = frozenset({PassedOver.NOBODY, PassedOver.ASSIGNED, PassedOver.LANGUAGE})
+_WAITS = frozenset({PassedOver.NEVER_CALLED, PassedOver.NOBODY, PassedOver.INTERPRETER})
+"""Somebody must see to it first: its next attempt says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,10 @@ class Row:
     why_urgent: str
     """Why it stands before the ordinary ones; empty for those."""
     why_limit: str
+    why_now: str
+    """Why it is passed over now."""
+    tags: list[str]
+    """What is to be known of who may serve it."""
     state: str
     holder: str
     attempts: str
@@ -46,10 +55,10 @@ class Row:
         return self.request.state is RequestState.RESULT_DUE
 
 
-def row(
-    request: CallbackRequest, viewer: Viewer, words: Words, config: Config, *, never_called: bool = False
-) -> Row:
+def row(request: CallbackRequest, viewer: Viewer, words: Words, config: Config, standing: Standing) -> Row:
     act = viewer.may_act(request)
+    standing = seen_by(viewer, request, standing)
+    never_called = standing.passed_over is PassedOver.NEVER_CALLED
     return Row(
         request=request,
         who=shown_phone(request, clear=act) if request.phone else words.t("row.no_phone"),
@@ -57,11 +66,13 @@ def row(
         urgent=request.urgency is Urgency.URGENT,
         why_urgent=words.why_urgent(request),
         why_limit=words.t("why.never_called") if never_called else words.why_limit(request),
+        why_now=words.why_now(request, standing),
+        tags=words.serving(request),
         state=words.t(f"state.{request.state}"),
         holder=words.holder(request) if act else "",
         attempts=words.attempts(request),
         last_attempt=words.last_attempt(request) if act else "",
-        next_attempt="" if never_called else words.next_attempt(request),
+        next_attempt="" if _waits(request, standing, words) else words.next_attempt(request),
         wishes=words.short_wishes(request),
         never_called=never_called,
         may_ring=may_ring(request, viewer, config)
@@ -69,6 +80,17 @@ def row(
         and not request.is_out_of_reach(words.now),
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
     )
+
+
+def seen_by(viewer: Viewer, request: CallbackRequest, standing: Standing) -> Standing:
+    """Who may not act learns nothing of the staff from it."""
+    hidden = not viewer.may_act(request) and standing.passed_over in _OF_THE_STAFF
+    return Standing(None) if hidden or (standing.unspoken and not viewer.may_act(request)) else standing
+
+
+def _waits(request: CallbackRequest, standing: Standing, words: Words) -> bool:
+    due = request.next_attempt_at is not None and request.next_attempt_at <= words.now
+    return standing.passed_over in _WAITS or (standing.passed_over is PassedOver.DISCREET and due)
 
 
 def has_telephone(viewer: Viewer, config: Config) -> bool:

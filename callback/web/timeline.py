@@ -31,6 +31,7 @@ _STEP = frozenset(
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
         "reassigned", "made_urgent", "urgent_reason_set", "day_part_set", "discreet_set", "language_set",
         "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted", "erased",
+        "disqualified", "disqualified_lifted", "interpreter_set", "protected_set", "settled",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP
@@ -49,6 +50,7 @@ def _moment(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> Mo
 
 def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
     t, details = words.t, entry.details
+    to = details.get("to") or details.get("person")
     key = entry.event if entry.event in _KNOWN else "other"
     if details.get("registered_again"):  # while a result was due: the ledger says both in one
         key = "registered_again"
@@ -58,15 +60,19 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         key = "call_inbound"
     elif "merged_into" in details:
         key = "merged_into"
-    return t(
+    elif key == "disqualified" and entry.actor == details.get("person"):
+        key = "disqualified.self"
+    said = t(
         f"line.{key}",
         actor=words.actor(entry.actor),
         event=entry.event.replace("_", " "),
         outcome=t(f"outcome.{details.get('outcome') or 'line_failed'}"),
         result=t(f"result.{details.get('result') or 'ring_again'}").lower(),
         span=_talk(attempt, words),
-        to=words.person(attempt.caseworker if attempt and attempt.inbound else details.get("to")),
+        to=words.person(attempt.caseworker if attempt and attempt.inbound else to),
     )
+    moved = details.get("served_by")
+    return f"{said} {t('line.served_by', office=words.office_name(moved))}" if moved else said
 
 
 def _talk(attempt: CallAttempt | None, words: Words) -> str:

@@ -28,13 +28,18 @@ from callback.request import (
     Reason,
     RequestState,
 )
-from callback.web import api
+from callback.turn import PassedOver
+from callback.web import api, api_serving
 from callback.web.errors import _STATUS
 from callback.web.models import (
     CallBody,
+    DisqualifyBody,
+    InterpreterBody,
     LiftBody,
     ListQuery,
     NumberBody,
+    ProtectBody,
+    QualifyBody,
     RegisterBody,
     ResultBody,
     StatusView,
@@ -300,6 +305,7 @@ def test_make_verbs() -> None:
 def routes() -> set[str]:
     app = web.Application()
     api.add_routes(app)
+    api_serving.add_routes(app)
     found = set()
     for route in app.router.routes():
         assert route.resource is not None
@@ -326,6 +332,7 @@ def test_api_words() -> None:
         AttemptOutcome,
         CallResult,
         Role,
+        PassedOver,
     ]
     words = {member.value for enum in enums for member in enum}
     words |= {error_id for _, _, error_id in _STATUS}
@@ -337,6 +344,7 @@ def test_api_bodies() -> None:
     """docs/api.md names every key that can be sent, and every field of the status."""
     models: tuple[type[BaseModel], ...] = (
         *(ListQuery, RegisterBody, CallBody, ResultBody, NumberBody, LiftBody),
+        *(DisqualifyBody, QualifyBody, InterpreterBody, ProtectBody),
     )
     keys = {name for model in models for name in model.model_fields}
     view = StatusView.model_fields.keys() - {"version", "started_at", "now"}

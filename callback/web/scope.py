@@ -1,0 +1,16 @@
+"""Which requests the list, the search and the API look through for a viewer. `Viewer.may_see` has the last word. Pure."""
+
+from __future__ import annotations
+
+from callback.access import Viewer
+from callback.store import RequestQuery
+from config.model import Role
+
+
+def scope(viewer: Viewer, office_no: str | None = None) -> RequestQuery:
+    """What of the list may be theirs at all: what their office (or `office_no`, of those they reach) serves; for the
+    contact centre what it registered there."""
+    wanted = None if viewer.everywhere else viewer.office_no
+    if viewer.role is Role.CONTACT_CENTRE:
+        return RequestQuery(office_no=office_no or wanted, registered_by=viewer.actor)
+    return RequestQuery(served_by=office_no or wanted)
