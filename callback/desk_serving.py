@@ -31,7 +31,7 @@ from callback.turn import (
     serving_office,
     standing,
 )
-from config.model import Person
+from config.model import Config, Person
 from scheduler.clock import aware_utc
 
 LONGEST_BOOKING = timedelta(days=90)
@@ -50,6 +50,11 @@ class ResultFirst(DeskError):
 
 class DeskServing(DeskWishes):
     """The use cases of who may serve a request, and when somebody can be talked with."""
+
+    def use_config(self, config: Config) -> None:
+        super().use_config(config)
+        offices = {person.office_no for person in config.people}
+        self._staff = {no: tuple(p for p in config.people if p.office_no == no) for no in offices}
 
     async def disqualify(self, request_id: str, person_id: str, actor: str) -> CallbackRequest:
         """They may have nothing to do with it (inhabil), nor may those who report to them. What they hold of it is let
@@ -129,7 +134,7 @@ class DeskServing(DeskWishes):
             self.clock.now(),
             self._calendars.get(request.served_by),
             self.config.settings.retry,
-            self.config.people,
+            self._staff.get(request.served_by, ()),
         )
 
     def passed_over(self, request: CallbackRequest, *, never_called: bool = False) -> PassedOver | None:

@@ -66,7 +66,7 @@ class Around:
     """Of the office that serves it; None when it is not in the configuration."""
     policy: RetrySettings
     people: Sequence[Person]
-    """Everybody of the configuration."""
+    """Everybody of that office."""
 
 
 @dataclass(frozen=True, slots=True)

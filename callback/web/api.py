@@ -43,7 +43,7 @@ from callback.web.models import (
 from callback.web.openapi import document
 from callback.web.page import Page, viewer_of
 from callback.web.rows import seen_by
-from callback.web.scope import scope
+from callback.web.scope import scope, visible_of
 from callback.web.status import collect
 from config.load import ConfigError
 from config.model import Config, Role
@@ -62,7 +62,7 @@ async def list_requests(request: web.Request) -> web.StreamResponse:
     phone = _lookup_number(asked.phone, services.config) if asked.phone else None
     theirs = scope(viewer, _office_filter(asked.office, viewer, services.config))
     query = replace(theirs, phone=phone, states=frozenset(states), limit=asked.limit + 1)
-    found = [r for r in await services.desk.find(query) if viewer.may_see(r)]
+    found = await visible_of(services.desk, viewer, query)
     never = await services.desk.never_called(found)
     views = [_view(request, r, never_called=r.id in never) for r in found[: asked.limit]]
     return _answer(RequestList(requests=views, total=len(views), truncated=len(found) > asked.limit))

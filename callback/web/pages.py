@@ -29,7 +29,7 @@ from callback.web.api import visible
 from callback.web.context import SERVICES, Services
 from callback.web.page import Page, fragment, render, see_other, viewer_of
 from callback.web.rows import has_telephone, live_sentence, row, takes_calls
-from callback.web.scope import scope
+from callback.web.scope import scope, visible_of
 from callback.web.serving_context import kept_away, serving_context
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
@@ -94,7 +94,7 @@ async def list_context(
         office_no = ""
     query = scope(viewer, office_no or None)
     query = replace(query, states=TERMINAL if ended else OPEN, limit=LIST_LIMIT + 1)
-    found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
+    found = results or await visible_of(services.desk, viewer, query)
     never = await services.desk.never_called(found)
     standings = [services.desk.standing(r, never_called=r.id in never) for r in found]
     rows = [
@@ -148,7 +148,7 @@ async def request_context(
     return {
         "row": row(shown, viewer, page.words, services.config, standing),
         "request": shown,
-        "live": live_sentence(shown, viewer, phase, page.words, never_called=never),
+        "live": live_sentence(shown, viewer, phase, page.words, standing),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
         "wants_number": act and idle and (not shown.phone or lost or never or gone),

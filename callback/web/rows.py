@@ -117,9 +117,10 @@ def may_ring(request: CallbackRequest, viewer: Viewer, config: Config) -> bool:
 
 
 def live_sentence(
-    request: CallbackRequest, viewer: Viewer, phase: str | None, words: Words, *, never_called: bool = False
+    request: CallbackRequest, viewer: Viewer, phase: str | None, words: Words, standing: Standing
 ) -> str:
     """What happens just now. `phase` is the node of the call's machine, where this service carries it."""
+    never_called = standing.passed_over is PassedOver.NEVER_CALLED
     t, mine = words.t, request.claimed_by == viewer.person_id
     you, name = ".you" if mine else "", words.person(request.claimed_by)
     state = request.state
@@ -132,6 +133,7 @@ def live_sentence(
         return t(f"live.{why}")
     if state is RequestState.UNREACHABLE and request.next_attempt_at is not None:
         key = "unreachable_now" if request.next_attempt_at <= words.now else "unreachable"
+        key = "unreachable_waits" if _waits(request, standing, words) else key
         key = "person_decides" if person_decides(history_of(request)) else key
         return t(f"live.{key}", when=words.when(request.next_attempt_at))
     limit = words.when(request.next_attempt_at) if request.next_attempt_at else ""

@@ -19,7 +19,7 @@ from callback.request import CallbackRequest
 from callback.web.context import SERVICES
 from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.pages import LIST_LIMIT, list_context
-from callback.web.scope import scope
+from callback.web.scope import scope, visible_of
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +61,11 @@ async def _found(desk: Desk, viewer: Viewer, wanted: str) -> list[CallbackReques
     """Raises NumberRefused for what is neither a reference nor a number that could be on the list."""
     theirs = replace(scope(viewer), limit=LIST_LIMIT)
     if re.fullmatch(r"[0-9]{6}", wanted):
-        by_reference = [r for r in await desk.find(replace(theirs, reference=wanted)) if viewer.may_see(r)]
+        by_reference = await visible_of(desk, viewer, replace(theirs, reference=wanted))
         if by_reference or not _is_number(desk, wanted):
             return by_reference
     phone = check_number(wanted, desk.config.settings.numbers)
-    return [r for r in await desk.find(replace(theirs, phone=phone)) if viewer.may_see(r)]
+    return await visible_of(desk, viewer, replace(theirs, phone=phone))
 
 
 def _is_number(desk: Desk, text: str) -> bool:

@@ -343,6 +343,16 @@ async def test_the_contact_centre_learns_nothing_of_the_staff(world: World, ente
 # -- the API
 
 
+async def test_what_is_hidden_takes_nobodys_place(world: World, enter: Enter) -> None:
+    """Three that one may not see stand first: with a limit of one, the first that one may see is given."""
+    for n in range(3):
+        await world.caller(f"+474000000{n}", protected=True)
+    seen = await world.caller(PHONE)
+    client, token = await enter("kari"), await world.token(Role.CASEWORKER, "9001")
+    _, body = await ask(client, "GET", "/requests?limit=1", token)
+    assert ([r["id"] for r in body["requests"]], body["truncated"]) == ([seen.id], False)
+
+
 async def test_the_acts_of_the_api(world: World, enter: Enter) -> None:
     """The same acts, with the same refusals."""
     client = await enter("kari")

@@ -114,6 +114,28 @@ class TestDisqualified:
             await desk.record_result(request.id, "kari", CallResult.REACHED)
         assert (await desk.record_result(request.id, "ola", CallResult.REACHED)).state is S.REACHED
 
+    async def test_nobody_waits_for_them(self, desk: Desk) -> None:
+        """Before the next sweep has looked, the talk they had is nobody's: a colleague writes how it went."""
+        request = await registered(desk)
+        await desk.start_attempt(request.id, "kari", "a1")
+        await desk.disqualify(request.id, "kari", "kari")
+        await desk.attempt_connected("a1")
+        after = await desk.end_attempt("a1", AttemptOutcome.ANSWERED)
+        assert (after.state, after.claimed_by) == (S.RESULT_DUE, "kari")
+        assert (await desk.record_result(request.id, "ola", CallResult.REACHED)).state is S.REACHED
+
+    async def test_they_ring_back(self, desk: Desk) -> None:
+        """The disqualified colleague who tried is not rung for them."""
+        request = await registered(desk)
+        await desk.set_ready("ola", True)
+        await desk.start_attempt(request.id, "kari", "a1")
+        await desk.attempt_ringing("a1")
+        await desk.end_attempt("a1", AttemptOutcome.NO_ANSWER)
+        await desk.disqualify(request.id, "kari", "kari")
+        returning = await desk.rang_back("9001", CALLER)
+        assert returning is not None
+        assert [p.id for p in returning.colleagues] == ["ola"]
+
     async def test_after_a_talk(self, desk: Desk) -> None:
         """They had talked, and no result is written: due again at once, for a colleague."""
         request = await registered(desk)
@@ -201,9 +223,14 @@ class TestSubstitute:
         request = await registered(desk)
         await desk.disqualify(request.id, "liv", "liv")
         assert desk.passed_over(await desk.get(request.id)) is PassedOver.CLOSED
+        await desk.start_attempt(request.id, "siv", "a1")
+        await desk.attempt_ringing("a1")
+        await desk.end_attempt("a1", AttemptOutcome.NO_ANSWER)
+        assert await desk.rang_back("9001", CALLER) is None
         clock.advance(3 * HOUR)
+        assert await desk.rang_back("9001", CALLER) is not None
         after = await desk.get(request.id)
-        assert (desk.passed_over(after), after.next_attempt_at) == (None, MONDAY)
+        assert desk.passed_over(after) is None
 
     async def test_it_comes_home(self, desk: Desk) -> None:
         """Taken back, it is served where it was rung; after a talk at the substitute's only when that has ended."""

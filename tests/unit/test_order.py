@@ -181,11 +181,11 @@ CLOSED_FOR_DAYS = Office.model_validate(
 @given(offices(), STARTS, ACTS)
 @example(
     CLOSED_FOR_DAYS,
-    datetime(2026, 12, 24, 9, 0, tzinfo=UTC),
+    datetime(2026, 11, 21, 8, 10, tzinfo=UTC),  # a Saturday: 48 hours end before the first hour of Monday
     [
-        ("register_urgent", timedelta(hours=1), 1),
-        ("register", timedelta(hours=1), 1),
-        ("urgent", timedelta(0), 1),
+        ("register_urgent", timedelta(minutes=20), 1),
+        ("register", timedelta(minutes=1), 1),
+        ("urgent", timedelta(minutes=1), 1),
     ],
 )
 @example(

@@ -214,6 +214,7 @@ TEXTS: dict[str, str] = {
     "live.result_due": "The conversation is over. {name} is to record how it went.",
     "live.unreachable": "Not reached yet. Next attempt: {when}.",
     "live.person_decides": "The network says twice that the number does not exist. Find another number, or decide what is to happen.",
+    "live.unreachable_waits": "Not reached yet.",
     "live.unreachable_now": "Not reached yet. Can be rung now.",
     "live.reached": "The caller has been reached.",
     "live.withdrawn": "The caller no longer wants to be rung.",

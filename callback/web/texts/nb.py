@@ -214,6 +214,7 @@ TEXTS: dict[str, str] = {
     "live.result_due": "Samtalen er slutt. {name} skal skrive hvordan det gikk.",
     "live.unreachable": "Ikke nådd ennå. Neste forsøk: {when}.",
     "live.person_decides": "Telenettet sier to ganger at nummeret ikke finnes. Finn et annet nummer, eller avgjør hva som skal skje.",
+    "live.unreachable_waits": "Ikke nådd ennå.",
     "live.unreachable_now": "Ikke nådd ennå. Kan ringes nå.",
     "live.reached": "Innringeren er nådd.",
     "live.withdrawn": "Innringeren ønsker ikke lenger å bli ringt.",
