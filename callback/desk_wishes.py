@@ -97,7 +97,7 @@ class DeskWishes(DeskBase):
     # -- inner workings
 
     def _urgent_clock(self, request: CallbackRequest) -> dict[str, Any]:
-        """The fields of an ordinary request that becomes urgent; no time gets later."""
+        """The fields of an ordinary request that becomes urgent; it is due no later by it."""
         fields: dict[str, Any] = {"urgency": Urgency.URGENT}
         calendar = self._calendars.get(request.office_no)
         if calendar is not None:  # else the office was taken out of the configuration: its clock stays

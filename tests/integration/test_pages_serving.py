@@ -347,6 +347,7 @@ async def test_what_is_hidden_takes_nobodys_place(world: World, enter: Enter) ->
     """Three that one may not see stand first: with a limit of one, the first that one may see is given."""
     for n in range(3):
         await world.caller(f"+474000000{n}", protected=True)
+    world.clock.advance(timedelta(minutes=1))
     seen = await world.caller(PHONE)
     client, token = await enter("kari"), await world.token(Role.CASEWORKER, "9001")
     _, body = await ask(client, "GET", "/requests?limit=1", token)

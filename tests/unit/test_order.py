@@ -119,11 +119,11 @@ class List:
 
     async def act(self, what: str, which: int, n: int) -> None:
         desk, requests = self.desk, await self.open()
-        if what == "register" or not requests:
-            await self.new(self.phone() if which else None)
-            return
         if what == "register_urgent":
             await self.new(self.phone(), Reason.NO_FOOD)
+            return
+        if what == "register" or not requests:
+            await self.new(self.phone() if which else None)
             return
         one = requests[which % len(requests)]
         match what:
