@@ -19,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from callback.request import CallbackError, CallbackRequest
 from callback.store import ApiToken, Session, Store
+from callback.turn import is_disqualified, may_serve
 from config.model import Config, Person, Role
 from scheduler.clock import Clock
 
@@ -67,6 +68,9 @@ class Viewer:
     office_no: str | None
     person_id: str | None = None
     """None for a token."""
+    person: Person | None = None
+    keepers: tuple[Person, ...] = ()
+    """Everybody with `protected_access`."""
 
     @property
     def actor(self) -> str:
@@ -74,18 +78,33 @@ class Viewer:
         return self.person_id or f"token:{self.name}"
 
     def may_see(self, request: CallbackRequest) -> bool:
-        """Own office; administrators everything; the contact centre only what it registered (Nav-loven § 16).
-        One with an office sees nothing of another, whatever the role."""
+        """What their office serves; administrators everything; the contact centre only what it registered (Nav-loven
+        § 16). One with an office sees nothing of another, whatever the role. Who is disqualified sees nothing of it, and
+        of a protected person only those with `protected_access` do."""
         if self.role is Role.CONTACT_CENTRE:
-            return request.registered_by == self.actor and self.may_register(request.office_no)
+            is_theirs = request.registered_by == self.actor and self.may_register(request.office_no)
+            return is_theirs and not request.protected
         return self.may_act(request)
 
     def may_act(self, request: CallbackRequest) -> bool:
         """Ring, record, withdraw, decide, reassign; also: read the number, the note and the timeline."""
-        return self.works_for(request.office_no)
+        if self.person is not None and is_disqualified(request, self.person):
+            return False
+        return self.works_for(request.served_by) and (not request.protected or self._may_keep(request))
+
+    def may_unprotect(self, request: CallbackRequest) -> bool:
+        """Say that a person is protected no more: whoever sees it then."""
+        return request.protected and self.may_act(request)
+
+    def may_disqualify(self, request: CallbackRequest, person_id: str) -> bool:
+        """Oneself; others, and taking it back: the office's leader, and administrators. A program is whom it is named
+        after."""
+        is_self = person_id == (self.person_id or self.name)
+        return self.may_act(request) and (is_self or self.may_lift(request))
 
     def may_lift(self, request: CallbackRequest) -> bool:
-        """Let a number be rung again whose person asked not to be called: the office's leader, and administrators."""
+        """Take back what somebody said: that a number is never called, that a colleague is disqualified. The office's
+        leader, and administrators."""
         return self.role in (Role.LEADER, Role.ADMIN) and self.may_act(request)
 
     def works_for(self, office_no: str) -> bool:
@@ -109,6 +128,12 @@ class Viewer:
     def may_reload(self) -> bool:
         """Take a changed configuration into use: administrators whom no office limits."""
         return self.role is Role.ADMIN and self.everywhere
+
+    def _may_keep(self, request: CallbackRequest) -> bool:
+        """Administrators without the right see what nobody else could: else nobody would know of it."""
+        if self.person is not None and self.person.protected_access:
+            return True
+        return self.role is Role.ADMIN and not any(may_serve(request, one) for one in self.keepers)
 
     def _reaches(self, office_no: str) -> bool:
         return self.everywhere or self.office_no == office_no
@@ -141,6 +166,7 @@ class Access:
         """From now on: who is no longer in it is out at once."""
         self._config = config
         self._ours = frozenset(digest(person.id) for person in config.people)
+        self._keepers = tuple(person for person in config.people if person.protected_access)
 
     # -- people
 
@@ -204,7 +230,10 @@ class Access:
         person = self._config.person(session.person_id)
         if person is None:
             raise AccessError(f"no person {session.person_id!r} in staff.toml")
-        return viewer_of_person(person)
+        return viewer_of_person(person, self._keepers)
+
+    def viewer_of_token(self, token: ApiToken) -> Viewer:
+        return viewer_of_token(token, self._keepers)
 
     # -- programs
 
@@ -264,12 +293,12 @@ class Access:
             del self._failures[key]
 
 
-def viewer_of_person(person: Person) -> Viewer:
-    return Viewer(person.name, person.role, person.office_no, person.id)
+def viewer_of_person(person: Person, keepers: tuple[Person, ...] = ()) -> Viewer:
+    return Viewer(person.name, person.role, person.office_no, person.id, person, keepers)
 
 
-def viewer_of_token(token: ApiToken) -> Viewer:
-    return Viewer(token.name, Role(token.role), token.office_no)
+def viewer_of_token(token: ApiToken, keepers: tuple[Person, ...] = ()) -> Viewer:
+    return Viewer(token.name, Role(token.role), token.office_no, keepers=keepers)
 
 
 def digest(secret: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from callback.desk_base import (
     DeskError,
     HasNoNumber,
     HeldByOther,
+    MayNotServe,
     MissingText,
     OutOfReach,
     UnknownOffice,
@@ -31,6 +33,7 @@ from callback.desk_colleagues import DeskColleagues
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_person import DeskPerson
+from callback.desk_serving import with_fitness_of
 from callback.desk_sweep import DeskSweep
 from callback.desk_waiting import DeskWaiting
 from callback.desk_wishes import IDLE, with_wishes_of
@@ -50,6 +53,7 @@ from callback.request import (
     next_state,
 )
 from callback.store import Change, LimitReached, NumberTaken, ReferenceTaken, StaleRequest
+from callback.turn import may_serve
 from scheduler.deadline import deadline
 
 __all__ = [
@@ -58,6 +62,7 @@ __all__ = [
     "DeskError",
     "HasNoNumber",
     "HeldByOther",
+    "MayNotServe",
     "MissingText",
     "OutOfReach",
     "Registration",
@@ -91,6 +96,10 @@ class Registration:
     """Given by a call so that a repeated registration is no second request."""
     by: str | None = None
     """How a caller did it: `key`, `silence` or `wrong_key`; for the ledger."""
+    interpreter: bool = False
+    interpreter_at: datetime | None = None
+    """When one is booked, aware."""
+    protected: bool = False
     caller: str | None = None
     """The number that rang us, which may ask so often a day; None: nobody is counted."""
 
@@ -137,6 +146,9 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
             next_attempt_at=now,
             registered_by=registration.registered_by,
             note=registration.note,
+            interpreter=registration.interpreter,
+            interpreter_at=self._booking(registration.interpreter, registration.interpreter_at),
+            protected=registration.protected,
             number_source=(
                 NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
             ),
@@ -174,7 +186,12 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
                 "urgency": Urgency.URGENT if urgent else Urgency.ORDINARY,
                 "reason": request.reason if request.reason in URGENT_REASONS else told,
                 "note": "\n".join(dict.fromkeys(notes)) or None,
+                "protected": request.protected or again.protected,
+                "interpreter": request.interpreter or again.interpreter,
+                "interpreter_at": again.interpreter_at or request.interpreter_at,
             }
+            if urgent and request.urgency is Urgency.ORDINARY:
+                new |= self._urgent_clock(request)
             if request.is_out_of_reach(self.clock.now()):
                 new["reachable_until"] = None  # they can be rung there again
             if again.number_source is NumberSource.CALLER_ID:
@@ -188,7 +205,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
                     request, RequestEvent.RESULT_RING_AGAIN, actor, {"registered_again": True},
                     attempt=attempt, claimed_by=None, claimed_at=None, **new,
                 )  # fmt: skip
-            after = replace(request, **new)
+            after = self._fitted(replace(request, **new))
             entry = self._entry(after, actor, "registered_again", request.state)
             (saved,) = await self.store.save(Change(after, (entry,)))
             return saved
@@ -236,9 +253,11 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
             claimed_by=None, claimed_at=None, next_attempt_at=None, escalates_at=None,
         )  # fmt: skip
         kept = replace(stays, phone=other.phone, number_source=other.number_source, reachable_until=None)
-        kept = with_wishes_of(kept, goes)
+        kept = self._fitted(with_fitness_of(with_wishes_of(kept, goes), goes))
+        if goes.urgency is Urgency.URGENT and kept.urgency is Urgency.ORDINARY:
+            kept = replace(kept, **self._urgent_clock(kept))
         kept = replace(kept, language=request.language)  # of the two, the one who speaks now
-        if (kept.phone, kept.urgency, kept.day_part) != (stays.phone, stays.urgency, stays.day_part):
+        if _planned_by(kept) != _planned_by(stays):
             kept = self._with_next_step(self._replanned(kept, at_once=True), sooner=True)
         changes = (
             Change(gone, (self._entry(gone, actor, "withdrawn", goes.state, merged_into=stays.id),)),
@@ -411,8 +430,10 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
         to = self.person(to_person_id)
 
         async def change(request: CallbackRequest) -> CallbackRequest:
-            if to.office_no != request.office_no:
-                raise UnknownPerson(f"{to.name} does not belong to office {request.office_no}")
+            if to.office_no != request.served_by:
+                raise UnknownPerson(f"{to.name} does not belong to office {request.served_by}")
+            if not may_serve(request, to):
+                raise MayNotServe(f"{to.name} may have nothing to do with request {request.id}")
             if not request.is_open or request.state is RequestState.CALLING:
                 raise DeskError(f"a request that is {request.state} cannot be reassigned now")
             moved = replace(request, assigned_to=to.id)
@@ -436,6 +457,7 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
         without a result stays `result_due` and on the list: only a person knows how it went. Then steps of the
         escalation, old counts go, and what ended longer ago than it is kept."""
         released = await self._release_expired()
+        await self.settle()
         await self._escalate()
         await self._forget_counts()
         await self._erase_old()
@@ -446,6 +468,10 @@ def _last_talk(request: CallbackRequest) -> CallAttempt | None:
     """The last attempt in which they were joined, as far as we know."""
     talks = [a for a in request.attempts if a.connected_at or a.outcome is AttemptOutcome.ANSWERED]
     return talks[-1] if talks else None
+
+
+def _planned_by(request: CallbackRequest) -> tuple[object, ...]:
+    return request.phone, request.urgency, request.day_part, request.interpreter_at
 
 
 def _new_reference() -> str:

@@ -26,7 +26,8 @@ from callback.request import (
     next_state,
 )
 from callback.store import Change, RequestQuery, StaleRequest, Store
-from config.model import Config, Office, Person
+from callback.turn import is_disqualified
+from config.model import Config, Office, Person, Role
 from scheduler.calendar import OfficeCalendar
 from scheduler.clock import Clock
 from scheduler.retry import PastAttempt, Wishes, next_attempt
@@ -63,6 +64,10 @@ class OutOfReach(DeskError):
 
 class AskedNotToBeCalled(DeskError):
     """The person at this number does not want to be called."""
+
+
+class MayNotServe(DeskError):
+    """This person may have nothing to do with the request."""
 
 
 class HeldByOther(DeskError):
@@ -139,16 +144,21 @@ class DeskBase:
     # -- inner workings
 
     def _refuse_other(self, request: CallbackRequest, person: Person) -> None:
-        if person.office_no not in (None, request.office_no):
-            raise UnknownPerson(f"{person.name} does not belong to office {request.office_no}")
+        if person.office_no not in (None, request.served_by):
+            raise UnknownPerson(f"{person.name} does not belong to office {request.served_by}")
+        if _is_barred(request, person):
+            raise MayNotServe(f"{person.name} may have nothing to do with request {request.id}")
         if request.is_open and request.claimed_by not in (None, person.id):
             holder = self._people.get(request.claimed_by or "")
-            if holder is not None:  # who has left the office holds nothing
+            if holder is not None and not _is_barred(request, holder):  # who has left holds nothing
                 raise HeldByOther(holder.id, holder.name)
 
     def _plan(self, request: CallbackRequest, *, at_once: bool = False) -> datetime:
         """The next attempt, by what came before at this number, or `at_once` as if nothing had; by the wishes in
         any case."""
+        at = request.interpreter_at
+        if at is not None and at > self.clock.now():
+            return at  # nobody could talk with them before
         calendar = self._calendars.get(request.office_no)
         if calendar is None:  # the office was taken out of the configuration: due now, for whoever looks
             return self.clock.now()
@@ -253,9 +263,17 @@ def history_of(request: CallbackRequest) -> list[PastAttempt]:
 
 
 def wishes_of(request: CallbackRequest) -> Wishes:
-    """What its plan must respect. What is urgent does not wait for a part of the day."""
-    part = request.day_part if request.urgency is Urgency.ORDINARY else None
+    """What its plan must respect. What is urgent, and a booked interpreter, do not wait for a part of the day."""
+    waits = request.urgency is Urgency.ORDINARY and request.interpreter_at is None
+    part = request.day_part if waits else None
     return Wishes(request.registered_at, request.last_workable_at, part, request.reachable_until)
+
+
+def _is_barred(request: CallbackRequest, person: Person) -> bool:
+    """Administrators see, and end, what nobody else may see."""
+    if is_disqualified(request, person):
+        return True
+    return request.protected and not person.protected_access and person.role is not Role.ADMIN
 
 
 def attempt_of(request: CallbackRequest, attempt_id: str) -> CallAttempt:

@@ -68,7 +68,7 @@ class DeskPerson(DeskBase):
 
         async def change(request: CallbackRequest) -> CallbackRequest:
             is_theirs = phone is None or request.phone == phone
-            after = replace(request, phone=None, note=None) if is_theirs else request
+            after = _erased(request) if is_theirs else request
             rang = [a for a in request.attempts if a.phone is not None and (is_theirs or a.phone == phone)]
             entry = self._entry(after, actor, ERASED, request.state, **details)
             changes = [Change(after, (entry,))]
@@ -79,6 +79,11 @@ class DeskPerson(DeskBase):
 
         saved = await self._retrying(request.id, change)
         log.info("request_erased", request_id=saved.id, actor=actor)
+
+
+def _erased(request: CallbackRequest) -> CallbackRequest:
+    """Who of the staff is close to a person says something of them. That they are protected stays, and hides the row."""
+    return replace(request, phone=None, note=None, disqualified=(), interpreter_at=None)
 
 
 def _seen_by(request: CallbackRequest, phone: str) -> CallbackRequest:

@@ -18,6 +18,7 @@ from callback.request import (
     next_state,
 )
 from callback.store import Change, StoreError
+from callback.turn import may_serve
 from config.model import Person
 from scheduler.clock import to_local
 
@@ -48,6 +49,9 @@ class DeskReturn(DeskWishes):
         request = await self.open_request_of(office_no, phone=caller)
         if request is None or not may_return(request) or request.is_out_of_reach(now):
             return None
+        serving = self._calendars.get(request.served_by)
+        if serving is None or not serving.is_open(now):
+            return None
 
         async def change(request: CallbackRequest) -> CallbackRequest:
             if request.state not in IDLE:
@@ -76,6 +80,8 @@ class DeskReturn(DeskWishes):
             ended.clear()
             if any(attempt.id == attempt_id for attempt in request.attempts):
                 return request  # the same, said again
+            if not may_serve(request, person):
+                raise IllegalTransition(f"{person.name} may have nothing to do with request {request.id}")
             if not request.is_open or (request.live_attempt is not None and not may_return(request)):
                 raise IllegalTransition(f"request {request.id} is {request.state}, with nothing to return to")
             if waits and request.claimed_by not in (None, person.id):
@@ -137,8 +143,8 @@ class DeskReturn(DeskWishes):
         first = [self.config.person(person_id) for person_id in (tried, request.claimed_by or "")]
         people = [
             person
-            for person in (*first, *await self.ready(request.office_no))
-            if person is not None and person.office_no == request.office_no and person.has_telephone
+            for person in (*first, *await self.ready(request.served_by))
+            if person is not None and may_serve(request, person) and person.has_telephone
         ]
         return tuple({person.id: person for person in people}.values())[:MOST_COLLEAGUES]
 

@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from callback.desk_guards import DeskGuards
 from callback.desk_return import DeskReturn
+from callback.desk_serving import DeskServing
 from callback.desk_wishes import IDLE
 from callback.request import CallbackRequest, RequestState
 from callback.store import RequestQuery
-from callback.turn import OnTheLine, expected_wait, list_order, matched, may_take
+from callback.turn import FOR_SOME, OnTheLine, expected_wait, list_order, matched, may_take
 from config.model import Person
 
 _MOST_DUE = 200
@@ -43,7 +44,7 @@ class Turn:
     expected: timedelta = timedelta(0)
 
 
-class DeskWaiting(DeskReturn, DeskGuards):
+class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
     """The use cases of waiting on the line."""
 
     async def turn(self, request_id: str, line: OnTheLine) -> Turn:
@@ -62,11 +63,12 @@ class DeskWaiting(DeskReturn, DeskGuards):
         calendar = self._calendars.get(office_no)
         if calendar is None or not calendar.is_open(self.clock.now()):
             return Turn(request, closed=True)
-        takers = [p for p in await self.ready(office_no) if p.has_telephone and may_take(request, p)]
+        staff = self.staff(office_no)
+        takers = [p for p in await self.ready(office_no) if p.has_telephone and may_take(request, p, staff)]
         if not takers:
             return Turn(request, nobody=True)
         due = await self.due(office_no, line)
-        pairs = matched(due, [p for p in await self.free(line) if p.office_no == office_no])
+        pairs = matched(due, [p for p in await self.free(line) if p.office_no == office_no], staff)
         person = next((person for one, person in pairs if one.id == request_id), None)
         ahead = sum(list_order(one) < list_order(request) for one in due)
         expected = expected_wait(ahead, await self._per_talk(office_no), len(takers))
@@ -80,12 +82,12 @@ class DeskWaiting(DeskReturn, DeskGuards):
 
     async def ringable(self, due: list[CallbackRequest], line: OnTheLine) -> list[CallbackRequest]:
         """Those of them who can be rung now. Whoever is on the line cannot: callers in the menu are passed over."""
-        now = self.clock.now()
-        kept_away = line.waiting | line.in_menu | await self.never_called(due)
+        on_the_line, never = line.waiting | line.in_menu, await self.never_called(due)
         return [
             request
             for request in due
-            if request.phone is not None and request.id not in kept_away and not request.is_out_of_reach(now)
+            if request.id not in on_the_line
+            and self.passed_over(request, never_called=request.id in never) in FOR_SOME
         ]
 
     async def waiting(self, office_no: str, line: OnTheLine) -> list[CallbackRequest]:

@@ -97,13 +97,14 @@ class DeskWishes(DeskEscalation):
     # -- inner workings
 
     def _urgent_clock(self, request: CallbackRequest) -> dict[str, Any]:
-        """The fields of an ordinary request that becomes urgent; no time gets later."""
+        """The fields of an ordinary request that becomes urgent; it is due no later by it."""
         fields: dict[str, Any] = {"urgency": Urgency.URGENT}
         calendar = self._calendars.get(request.office_no)
         if calendar is not None:  # else the office was taken out of the configuration: its clock stays
             clock = deadline(request.registered_at, calendar, urgent=True)
             fields["due_at"] = min(request.due_at, clock.due_at)
-            fields["last_workable_at"] = min(request.last_workable_at, clock.last_workable_at)
+            # Not the earlier of the two: among urgent ones the order is that of registration.
+            fields["last_workable_at"] = clock.last_workable_at
             fields["escalates_at"] = self._with_next_step(
                 replace(request, **fields), sooner=True
             ).escalates_at
@@ -139,16 +140,9 @@ class DeskWishes(DeskEscalation):
 
 
 def with_wishes_of(kept: CallbackRequest, gone: CallbackRequest) -> CallbackRequest:
-    """Nothing that was asked for is lost with the request that goes: neither urgency nor silence."""
+    """Nothing that was asked for is lost with the request that goes: neither why it is urgent nor silence."""
     kept = replace(kept, day_part=gone.day_part or kept.day_part, discreet=kept.discreet or gone.discreet)
     if gone.urgency is not Urgency.URGENT:
         return kept
-    if kept.urgency is Urgency.ORDINARY:
-        kept = replace(
-            kept,
-            urgency=Urgency.URGENT,
-            due_at=min(kept.due_at, gone.due_at),
-            last_workable_at=min(kept.last_workable_at, gone.last_workable_at),
-        )
     said = kept.reason in URGENT_REASONS or gone.reason is Reason.UNSPECIFIED
     return kept if said else replace(kept, reason=gone.reason)

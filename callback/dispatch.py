@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
@@ -25,7 +25,7 @@ from callback.request import (
     Urgency,
 )
 from callback.store import CaseworkerInCall, RequestQuery, StoreError
-from callback.turn import OnTheLine, list_order, matched
+from callback.turn import FOR_SOME, OnTheLine, list_order, matched, may_serve
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
@@ -137,7 +137,8 @@ class Dispatch:
     # -- who takes calls
 
     async def offer(self) -> None:
-        """Ring everyone who takes calls and is free, for the next request of their office."""
+        """Ring everyone who takes calls and is free, for the next request of their office. When it is closed, only for
+        those whose interpreter is there now."""
         if not self._runner.line.status().up:
             return
         line = self._runner.on_the_line()
@@ -150,28 +151,31 @@ class Dispatch:
 
     async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]], line: OnTheLine) -> None:
         for office_no, free in offices:
-            if self._desk.is_open_now(office_no):
-                await self._offer_at(office_no, free, line)
+            await self._offer_at(office_no, free, line)
 
     async def _offer_at(self, office_no: str, free: list[Person], line: OnTheLine) -> None:
         """Those who are due or wait on the line, in turn and page by page, until nobody is free."""
-        waiting = await self._desk.waiting(office_no, line)
-        now = self._desk.clock.now()
-        query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=len(free))
+        is_open, now = self._desk.is_open_now(office_no), self._desk.clock.now()
+        waiting = await self._desk.waiting(office_no, line) if is_open else []
+        query = RequestQuery(
+            served_by=office_no, states=IDLE, due_before=now, interpreter=not is_open, limit=len(free)
+        )
         while free:
             page = await self._desk.find(query)
             is_last = len(page) < query.limit
             here = [one for one in waiting if is_last or list_order(one) < list_order(page[-1])]
             waiting = waiting[len(here) :]
             due = sorted((*await self._desk.ringable(page, line), *here), key=list_order)
-            await self._offer_page(due, free)
+            await self._offer_page(due, free, self._desk.staff(office_no))
             if is_last:
                 return
             query = replace(query, after=page[-1], limit=min(2 * query.limit, _MOST_AT_ONCE))
 
-    async def _offer_page(self, due: list[CallbackRequest], free: list[Person]) -> None:
+    async def _offer_page(
+        self, due: list[CallbackRequest], free: list[Person], staff: Sequence[Person]
+    ) -> None:
         """Each to the first who may take it; whoever cannot be rung is passed over for the next colleague."""
-        while pairs := matched(due, free):
+        while pairs := matched(due, free, staff):
             offered = await _together(self._offered(request, person) for request, person in pairs)
             for (request, person), answer in zip(pairs, offered, strict=True):
                 if answer is not Offered.NOT_NOW:
@@ -207,17 +211,17 @@ class Dispatch:
         while page := await self._desk.find(query):
             never = await self._desk.never_called(page)
             for request in page:
-                if request.id not in never:
+                if self._desk.passed_over(request, never_called=request.id in never) in FOR_SOME:
                     await self._alert_for(request)
             query = replace(query, after=page[-1])
 
     async def _alert_for(self, request: CallbackRequest) -> None:
         config, now = self._desk.config, self._desk.clock.now()
-        office = config.office(request.office_no)
-        person = self._desk.on_call(request.office_no)
-        if office is None or person is None or not self._desk.is_open_now(office.office_no):
+        office = config.office(request.served_by)
+        person = self._desk.on_call(request.served_by)
+        if office is None or person is None or not may_serve(request, person):
             return
-        if request.phone is None or request.is_out_of_reach(now) or self._runner.is_on_the_line(request.id):
+        if self._runner.is_on_the_line(request.id):
             return
         rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
         if rung and now - max(rung) < config.settings.calls.alert_every:

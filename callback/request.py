@@ -8,7 +8,7 @@ get earlier, once, when the request becomes urgent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -190,6 +190,10 @@ class CallAttempt:
     """They rang back, and `caseworker` was rung for them."""
 
 
+INTERPRETER_STAYS = timedelta(hours=1)
+"""A booked interpreter is there for so long; then another must be booked."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallbackRequest:
     """One person's request to one office. Times are aware UTC."""
@@ -256,6 +260,11 @@ class CallbackRequest:
     def served_by(self) -> str:
         """The office whose people ring them."""
         return self.substitute or self.office_no
+
+    def has_interpreter(self, now: datetime) -> bool:
+        """Whether the interpreter that was booked is there now."""
+        at = self.interpreter_at
+        return at is not None and at <= now < at + INTERPRETER_STAYS
 
     def is_out_of_reach(self, now: datetime) -> bool:
         """Whether the number was borrowed, and the time for it is over."""

@@ -81,6 +81,11 @@ class RequestQuery:
     states: frozenset[RequestState] = frozenset()
     reference: str | None = None
     registered_by: str | None = None
+    restricted: bool = False
+    """Only those that are not everybody's: protected, given to a colleague, with somebody disqualified, or served by a
+    substitute."""
+    interpreter: bool = False
+    """Only those that need an interpreter."""
     due_before: datetime | None = None
     """Only those with `next_attempt_at` at or before this."""
     urgency: Urgency | None = None

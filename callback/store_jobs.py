@@ -46,7 +46,7 @@ from callback.store_rows import (
     request_from,
     to_text,
 )
-from callback.store_schema import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, SERVED_BY, Database
+from callback.store_schema import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, RESTRICTED, SERVED_BY, Database
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -329,6 +329,10 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
     }
     terms = [term for term, value in wanted.items() if value is not None]
     values: list[str | int] = [value for value in wanted.values() if value is not None]
+    if query.restricted:
+        terms.append(RESTRICTED)
+    if query.interpreter:
+        terms.append("interpreter = 1")
     if query.states:
         terms.append(f"state IN ({', '.join('?' * len(query.states))})")
         values += [state.value for state in query.states]

@@ -441,6 +441,13 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
         and query.served_by in (None, request.served_by)
         and query.reference in (None, request.reference)
         and query.registered_by in (None, request.registered_by)
+        and (request.interpreter or not query.interpreter)
+        and (
+            not query.restricted
+            or request.protected
+            or bool(request.disqualified)
+            or (request.assigned_to or request.substitute) is not None
+        )
         and (not query.states or request.state in query.states)
         and query.urgency in (None, request.urgency)
         and (query.after is None or list_order(request) > list_order(query.after))

@@ -13,6 +13,7 @@ MIGRATIONS = Migrations("tast1")
 
 IS_OPEN = "open = 1"
 OPEN_REQUEST = "state NOT IN ('reached', 'withdrawn', 'decided')"
+RESTRICTED = "(protected = 1 OR disqualified <> '[]' OR assigned_to IS NOT NULL OR substitute IS NOT NULL)"
 SERVED_BY = "coalesce(substitute, office_no)"
 HELD_REQUEST = "state IN ('claimed', 'calling', 'result_due')"
 ENDED_AND_KEPT = "state IN ('reached', 'withdrawn', 'decided') AND (phone IS NOT NULL OR note IS NOT NULL)"
@@ -322,3 +323,12 @@ def m009_notices(db: Database) -> None:
     """Whose escalation has a next step is found without reading every open request; and the outbox of notices."""
     for statement in _NOTICES:
         db.conn.execute(statement)
+
+
+@MIGRATIONS()
+def m010_restricted(db: Database) -> None:
+    """What is not everybody's is looked at in each sweep without reading the rest."""
+    db.conn.execute(
+        f"""CREATE INDEX request_restricted ON request (urgency DESC, last_workable_at, registered_at, id)
+            WHERE {IS_OPEN} AND {RESTRICTED}"""
+    )

@@ -12,6 +12,7 @@ from typing import Any
 from config.advice_menu import emergency_in_bokmal, menu_advice
 from config.advice_notices import notice_advice
 from config.advice_office import special_day_advice
+from config.advice_people import serving_advice
 from config.model import Config, Secrets
 from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
 from config.rules_service import LOCAL_PBX_SECRET
@@ -31,7 +32,11 @@ def warnings(config: Config) -> tuple[Problem, ...]:
         if config.on_call(office) is None:
             message = "nobody of the office in staff.toml has this number: nobody is rung for what is urgent"
             told.append(Problem(OFFICES_FILE, f"{key}.fallback_number", message))
-        for at, message in (*emergency_in_bokmal(office, catalogue), *special_day_advice(office)):
+        for at, message in (
+            *emergency_in_bokmal(office, catalogue),
+            *special_day_advice(office),
+            *serving_advice(office, config),
+        ):
             told.append(Problem(OFFICES_FILE, f"{key}.{at}", message))
     for name, menu in config.menus.items():
         users = [office for office in config.offices if office.menu == name]

@@ -14,7 +14,15 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from config import error_words, rules_menu, rules_notices, rules_office, rules_prompts, rules_service
+from config import (
+    error_words,
+    rules_menu,
+    rules_notices,
+    rules_office,
+    rules_people,
+    rules_prompts,
+    rules_service,
+)
 from config.menu import Menu
 from config.model import (
     AsteriskSettings,
@@ -86,6 +94,7 @@ def load(
     rules_service.check_settings(draft)
     rules_office.check_offices(draft)
     rules_office.check_people(draft)
+    rules_people.check_serving(draft)
     rules_notices.check_notices(draft)
     rules_service.check_secrets(draft, environ)
     rules_notices.check_notice_secrets(draft, environ)

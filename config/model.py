@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
 from config.menu import Menu
 
@@ -184,6 +184,12 @@ class Office(Model):
     urgent_limit: Duration = timedelta(hours=2)
     emergency_prompt: str = "intake.emergency_numbers"
     """Whom to ring when nobody here can help in time: the id of a prompt."""
+    substitute_office: str | None = Field(default=None, pattern=r"^\d{4}$")
+    """Who serves a request of which everybody here is disqualified."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class Person(Model):
@@ -198,6 +204,12 @@ class Person(Model):
     mobile: str | None = None
     email: str | None = None
     """Where they are warned of the escalation, when e-mail is set up."""
+    languages: tuple[str, ...] = ()
+    """What they speak beside Norwegian; none stated: any."""
+    reports_to: Annotated[tuple[str, ...] | None, BeforeValidator(_as_list)] = None
+    """Ids of their leaders; None becomes the leaders of a caseworker's office. See `with_leaders`."""
+    protected_access: bool = False
+    """Whether they see requests of protected persons."""
 
     @property
     def has_telephone(self) -> bool:
@@ -375,6 +387,11 @@ class Config(Model):
     prompts: dict[str, dict[str, str]] = Field(default_factory=dict)
     """The offices' own: language -> prompt id -> words."""
 
+    @field_validator("people")
+    @classmethod
+    def _with_leaders(cls, people: tuple[Person, ...]) -> tuple[Person, ...]:
+        return with_leaders(people)
+
     def menu_of(self, office: Office) -> Menu:
         """What its callers meet. Raises KeyError for an office that was not loaded with this."""
         return self.menus[office.menu]
@@ -408,6 +425,25 @@ class Config(Model):
     def caseworkers(self, office_no: str) -> tuple[Person, ...]:
         """People of an office who have a telephone to ring from."""
         return tuple(p for p in self.people if p.office_no == office_no and p.has_telephone)
+
+
+def with_leaders(people: tuple[Person, ...]) -> tuple[Person, ...]:
+    """Each with all leaders above them: those of `reports_to` (for a caseworker who names none: the leaders of the
+    office), then theirs. Doing so again changes nothing."""
+    direct = {person.id: _leaders(person, people) for person in people}
+    filled = []
+    for person in people:
+        above = list(direct[person.id])
+        for leader in above:  # it grows under way
+            above += (one for one in direct.get(leader, ()) if one not in above and one != person.id)
+        filled.append(person.model_copy(update={"reports_to": tuple(above)}))
+    return tuple(filled)
+
+
+def _leaders(person: Person, people: tuple[Person, ...]) -> tuple[str, ...]:
+    if person.reports_to is not None or person.role is not Role.CASEWORKER:
+        return person.reports_to or ()
+    return tuple(p.id for p in people if p.role is Role.LEADER and p.office_no == person.office_no)
 
 
 class Secrets(BaseModel):

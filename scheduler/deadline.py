@@ -18,7 +18,7 @@ ORDINARY_LIMIT = timedelta(hours=48)
 WORKING_DAYS = 2
 """Nav's reading of 48 hours: the request's own day is day 0."""
 URGENT_AT_OPENING = timedelta(hours=1)
-"""An urgent request outside phone hours is due after the first hour of the next ones."""
+"""An urgent request outside phone hours is due after the first hour of the next ones (or a shorter urgent limit)."""
 _LAST_MINUTE = time(23, 59)
 
 
@@ -44,7 +44,7 @@ def deadline(registered_at: datetime, calendar: OfficeCalendar, *, urgent: bool)
     """The deadline of a request registered at an instant (aware) with the office's policy and limits.
 
     Urgent in phone hours: the office's urgent limit, never past 23:59 of the same date. Urgent outside phone
-    hours: the first hour of the next phone hours, or their end if they are shorter.
+    hours: the first hour of the next phone hours, or the urgent limit or their end if they are shorter.
     Raises NeverOpen for an office without phone hours, ValueError for a naive instant, OverflowError at the
     very ends of the calendar (years 1 and 9999)."""
     registered_at = aware_utc(registered_at)
@@ -85,7 +85,8 @@ def _urgent(registered_at: datetime, calendar: OfficeCalendar) -> tuple[datetime
     opening = calendar.next_opening(registered_at)
     if opening > registered_at:
         hours = calendar.hours_on(to_local(opening).date())
-        due_at = opening + URGENT_AT_OPENING
+        # Not later than whoever registers at the opening: nobody overtakes one who registered earlier.
+        due_at = opening + min(URGENT_AT_OPENING, calendar.office.urgent_limit)
         if hours is not None:
             due_at = min(due_at, hours[1])
         return (

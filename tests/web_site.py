@@ -50,6 +50,8 @@ FIELDS = {
     "id", "reference", "office_no", "phone", "state", "urgency", "reason", "language", "origin", "registered_at",
     "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts", "day_part", "discreet", "reachable_until",
     "number_source", "asked_not_to_be_called", "escalation", "acknowledged", "acknowledged_by",
+    "served_by", "disqualified", "interpreter", "interpreter_at", "protected",
+    "passed_over", "why",
 }  # fmt: skip
 """Of a request in the API."""
 

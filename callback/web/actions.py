@@ -25,6 +25,7 @@ from callback.dispatch import NoTelephone
 from callback.numbers import NumberRefused
 from callback.request import CallbackRequest, CallResult, IllegalTransition, Origin, Reason, Urgency
 from callback.store import CaseworkerInCall, NumberInCall, StaleRequest
+from callback.turn import may_serve
 from callback.web.api import actable, liftable
 from callback.web.context import SERVICES
 from callback.web.flash import set_flash
@@ -67,11 +68,11 @@ async def ring(request: web.Request) -> web.StreamResponse:
 
 
 async def result(request: web.Request) -> web.StreamResponse:
-    target, form, page = await actable(request), await _form(request), Page(request)
+    target, form, page = await actable(request), await form_of(request), Page(request)
     try:
         said = CallResult(form.get("result", ""))
     except ValueError:
-        return await _refused(request, target, {"result": page.t("result.missing")}, form)
+        return await refused_form(request, target, {"result": page.t("result.missing")}, form)
     desk, note = request.config_dict[SERVICES].desk, form.get("note", "")[:MAX_NOTE]
     return await _acted(
         target, "result", desk.record_result(target.id, _person(request), said, note or None), to="/requests"
@@ -81,10 +82,10 @@ async def result(request: web.Request) -> web.StreamResponse:
 async def number(request: web.Request) -> web.StreamResponse:
     """The number of a caller who hid it. Leads to the request that will be rung there: it may be another,
     that had the number already."""
-    target, form, page = await actable(request), await _form(request), Page(request)
+    target, form, page = await actable(request), await form_of(request), Page(request)
     raw = form.get("phone", "").strip()
     if not re.search(r"\d", raw):
-        return await _refused(request, target, {"phone": page.t("register.missing_phone")}, form)
+        return await refused_form(request, target, {"phone": page.t("register.missing_phone")}, form)
     response = see_other(f"/requests/{target.id}")
     if not target.is_open:
         set_flash(response, "not_possible")
@@ -92,7 +93,7 @@ async def number(request: web.Request) -> web.StreamResponse:
     try:
         saved = await request.config_dict[SERVICES].desk.set_number(target.id, raw, viewer_of(request).actor)
     except NumberRefused as refused:
-        return await _refused(request, target, {"phone": page.t(f"number.{refused.why}")}, form)
+        return await refused_form(request, target, {"phone": page.t(f"number.{refused.why}")}, form)
     except (DeskError, IllegalTransition, StaleRequest):
         set_flash(response, "not_possible")
         return response
@@ -102,9 +103,9 @@ async def number(request: web.Request) -> web.StreamResponse:
 
 
 async def withdraw(request: web.Request) -> web.StreamResponse:
-    target, form, page = await actable(request), await _form(request), Page(request)
+    target, form, page = await actable(request), await form_of(request), Page(request)
     if form.get("confirm") != "yes":
-        return await _refused(request, target, {"confirm": page.t("withdraw.missing")}, form)
+        return await refused_form(request, target, {"confirm": page.t("withdraw.missing")}, form)
     desk = request.config_dict[SERVICES].desk
     if target.claimed_by not in (None, _person(request)):
         return _held(target)
@@ -112,25 +113,25 @@ async def withdraw(request: web.Request) -> web.StreamResponse:
 
 
 async def decide(request: web.Request) -> web.StreamResponse:
-    target, form, page = await actable(request), await _form(request), Page(request)
+    target, form, page = await actable(request), await form_of(request), Page(request)
     errors = {
         field: page.t(f"decide.missing_{field}")
         for field in ("why", "other")
         if not form.get(field, "").strip()
     }
     if errors:
-        return await _refused(request, target, errors, form)
+        return await refused_form(request, target, errors, form)
     desk = request.config_dict[SERVICES].desk
     why, other = form["why"][:MAX_NOTE], form["other"][:200]
     return await _acted(target, "decided", desk.decide(target.id, _person(request), why, other))
 
 
 async def reassign(request: web.Request) -> web.StreamResponse:
-    target, form, page = await actable(request), await _form(request), Page(request)
+    target, form, page = await actable(request), await form_of(request), Page(request)
     services, to = request.config_dict[SERVICES], form.get("to", "")
     person = services.config.person(to)
-    if person is None or person.office_no != target.office_no:
-        return await _refused(request, target, {"to": page.t("reassign.missing")}, form)
+    if person is None or not may_serve(target, person):
+        return await refused_form(request, target, {"to": page.t("reassign.missing")}, form)
     return await _acted(
         target, "reassigned", services.desk.reassign(target.id, to, viewer_of(request).actor), person_id=to
     )
@@ -138,16 +139,16 @@ async def reassign(request: web.Request) -> web.StreamResponse:
 
 async def lift(request: web.Request) -> web.StreamResponse:
     """The number may be rung again, although the person there asked not to be called."""
-    target, form, page = await liftable(request), await _form(request), Page(request)
+    target, form, page = await liftable(request), await form_of(request), Page(request)
     if not form.get("lift", "").strip():
-        return await _refused(request, target, {"lift": page.t("lift.missing")}, form)
+        return await refused_form(request, target, {"lift": page.t("lift.missing")}, form)
     desk, why = request.config_dict[SERVICES].desk, form["lift"][:MAX_NOTE]
     return await _acted(target, "lifted", desk.lift_never_call(target.id, viewer_of(request).actor, why))
 
 
 async def acknowledge(request: web.Request) -> web.StreamResponse:
     """The viewer has seen the step of the escalation that the page showed."""
-    target, form = await actable(request), await _form(request)
+    target, form = await actable(request), await form_of(request)
     desk, shown = request.config_dict[SERVICES].desk, form.get("step", "")
     step = int(shown) if re.fullmatch(r"[0-9]{1,3}", shown) else None
     to = "/requests" if form.get("from") == "list" else None
@@ -157,7 +158,7 @@ async def acknowledge(request: web.Request) -> web.StreamResponse:
 async def register(request: web.Request) -> web.StreamResponse:
     """Answers with the page that says the promise to read aloud, in the first language of the office."""
     services, viewer, page = request.config_dict[SERVICES], viewer_of(request), Page(request)
-    form = await _form(request)
+    form = await form_of(request)
     errors = _register_errors(form, page, {o.office_no for o in register_context(request)["offices"]})
     if errors:
         return render(request, "register.html", register_context(request, errors, form), status=422)
@@ -170,12 +171,17 @@ async def register(request: web.Request) -> web.StreamResponse:
         urgency=Urgency.URGENT if form.get("urgent") == "yes" else None,
         language=form["language"],
         note=form.get("note", "").strip()[:MAX_NOTE] or None,
+        interpreter=form.get("interpreter") == "yes",
+        protected=form.get("protected") == "yes",
     )
     try:
         saved, created = await services.desk.register(registration)
     except NumberRefused as refused:
         errors = {"phone": page.t(f"number.{refused.why}")}
         return render(request, "register.html", register_context(request, errors, form), status=422)
+    if created and not viewer.may_see(saved):  # the promise is read aloud here: its page is for others
+        words = {"date": page.words.day(saved.answer_by_date), "reference": saved.reference}
+        return render(request, "register.html", register_context(request) | {"promise": words})
     if not viewer.may_see(saved):
         told = {"phone": page.t("register.already", date=page.words.day(saved.answer_by_date))}
         return render(request, "register.html", register_context(request, told, form), status=409)
@@ -195,7 +201,7 @@ def add_routes(app: web.Application) -> None:
         app.router.add_get(path, back)
 
 
-# -- inner workings
+# -- shared with serving.py, and inner workings
 
 
 def _person(request: web.Request) -> str:
@@ -205,7 +211,7 @@ def _person(request: web.Request) -> str:
     return person_id
 
 
-async def _form(request: web.Request) -> dict[str, str]:
+async def form_of(request: web.Request) -> dict[str, str]:
     sent = await request.post()
     return {key: value for key, value in sent.items() if isinstance(value, str)}
 
@@ -238,7 +244,7 @@ def _held(target: CallbackRequest) -> web.Response:
     return response
 
 
-async def _refused(
+async def refused_form(
     request: web.Request, target: CallbackRequest, errors: Mapping[str, str], form: Mapping[str, str]
 ) -> web.Response:
     return render(request, "request.html", await request_context(request, target, errors, form), status=422)

@@ -6,7 +6,7 @@ A request the token may not see answers 404. Nothing sent in comes back in an er
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -24,7 +24,7 @@ from callback.request import (
     RequestState,
     next_state,
 )
-from callback.store import CaseworkerInCall, RequestQuery
+from callback.store import CaseworkerInCall
 from callback.web.caseworkers import candidates, named
 from callback.web.context import SERVICES, Services
 from callback.web.errors import ApiError
@@ -42,7 +42,9 @@ from callback.web.models import (
     ResultBody,
 )
 from callback.web.openapi import document
-from callback.web.page import viewer_of
+from callback.web.page import Page, viewer_of
+from callback.web.rows import seen_by
+from callback.web.scope import scope, visible_of
 from callback.web.status import collect
 from config.load import ConfigError
 from config.model import Config, Role
@@ -58,28 +60,24 @@ async def list_requests(request: web.Request) -> web.StreamResponse:
     states: set[RequestState] = set()
     for state in asked.state:
         states |= OPEN if state == "open" else {RequestState(state)}
-    query = RequestQuery(
-        phone=_lookup_number(asked.phone, services.config) if asked.phone else None,
-        office_no=_office_filter(asked.office, viewer, services.config),
-        states=frozenset(states),
-        registered_by=viewer.actor if viewer.role is Role.CONTACT_CENTRE else None,
-        limit=asked.limit + 1,
-    )
-    found = [r for r in await services.desk.find(query) if viewer.may_see(r)]
+    phone = _lookup_number(asked.phone, services.config) if asked.phone else None
+    theirs = scope(viewer, _office_filter(asked.office, viewer, services.config))
+    query = replace(theirs, phone=phone, states=frozenset(states), limit=asked.limit + 1)
+    found = await visible_of(services.desk, viewer, query)
     never = await services.desk.never_called(found)
-    views = [RequestView.of(r, viewer, never_called=r.id in never) for r in found[: asked.limit]]
+    views = [_view(request, r, never_called=r.id in never) for r in found[: asked.limit]]
     return _answer(RequestList(requests=views, total=len(views), truncated=len(found) > asked.limit))
 
 
 async def get_request(request: web.Request) -> web.StreamResponse:
     """GET /requests/{id}"""
-    return await _told(request, await visible(request))
+    return await told(request, await visible(request))
 
 
 async def register(request: web.Request) -> web.StreamResponse:
     """POST /requests: 201 for a new request, 200 for the open one that was there already."""
     services, viewer = request.config_dict[SERVICES], viewer_of(request)
-    body = await _body(request, RegisterBody)
+    body = await body_of(request, RegisterBody)
     services.desk.office(body.office_no)
     if not viewer.may_register(body.office_no):
         raise ApiError(403, "other_office", "this token may register for its own office only")
@@ -87,64 +85,66 @@ async def register(request: web.Request) -> web.StreamResponse:
         Registration(
             body.office_no, body.phone, registered_by=viewer.actor, reason=body.reason, urgency=body.urgency,
             language=body.language, note=body.note or None,
+            interpreter=body.interpreter or body.interpreter_at is not None, interpreter_at=body.interpreter_at,
+            protected=body.protected,
             origin=Origin.CONTACT_CENTRE if viewer.role is Role.CONTACT_CENTRE else Origin.API,
         )
     )  # fmt: skip
-    if not viewer.may_see(saved):
+    if not created and not viewer.may_see(saved):
         raise already_listed(saved)
-    return await _told(request, saved, status=201 if created else 200)
+    return await told(request, saved, status=201 if created else 200)
 
 
 async def call(request: web.Request) -> web.StreamResponse:
     """POST /requests/{id}/call: 202 when the caseworker's telephone is about to ring."""
     services = request.config_dict[SERVICES]
     target = await actable(request)
-    body = await _body(request, CallBody, may_be_empty=True)
+    body = await body_of(request, CallBody, may_be_empty=True)
     if body.caseworker is not None:
-        people = [named(body.caseworker, target.office_no, services.config)]
+        people = [named(body.caseworker, target, services.config)]
     else:
         people = await candidates(services.desk, target, viewer_of(request))
     if not people:
         raise ApiError(409, "no_free_caseworker", "everyone at the office with a telephone is in a call")
     for person in people[:-1]:
         try:
-            return await _told(request, await _ring(services, target, person.id), status=202)
+            return await told(request, await _ring(services, target, person.id), status=202)
         except CaseworkerInCall:  # taken since we looked: the next one
             continue
-    return await _told(request, await _ring(services, target, people[-1].id), status=202)
+    return await told(request, await _ring(services, target, people[-1].id), status=202)
 
 
 async def result(request: web.Request) -> web.StreamResponse:
     """POST /requests/{id}/result"""
     services = request.config_dict[SERVICES]
     target = await actable(request)
-    body = await _body(request, ResultBody)
+    body = await body_of(request, ResultBody)
     if body.caseworker is not None:
-        person_id = named(body.caseworker, target.office_no, services.config).id
+        person_id = named(body.caseworker, target, services.config).id
     elif target.claimed_by is not None:
         person_id = target.claimed_by
     else:
         next_state(target, RequestEvent.RESULT_REACHED)  # raises: nobody has talked
         raise IllegalTransition("nobody has this request; say which caseworker talked")
     saved = await services.desk.record_result(target.id, person_id, body.result, body.note or None)
-    return await _told(request, saved)
+    return await told(request, saved)
 
 
 async def number(request: web.Request) -> web.StreamResponse:
     """POST /requests/{id}/number: the request that will be rung at the number, which may be another."""
     target = await actable(request)
-    body = await _body(request, NumberBody)
+    body = await body_of(request, NumberBody)
     if not target.is_open:
         raise IllegalTransition("the request has ended; it needs no number")
     saved = await _desk(request).set_number(target.id, body.phone, viewer_of(request).actor)
-    return await _told(request, saved)
+    return await told(request, saved)
 
 
 async def lift(request: web.Request) -> web.StreamResponse:
     """POST /requests/{id}/lift: the number may be rung again."""
     target = await liftable(request)
-    body = await _body(request, LiftBody)
-    return await _told(
+    body = await body_of(request, LiftBody)
+    return await told(
         request, await _desk(request).lift_never_call(target.id, viewer_of(request).actor, body.why)
     )
 
@@ -152,9 +152,9 @@ async def lift(request: web.Request) -> web.StreamResponse:
 async def acknowledge(request: web.Request) -> web.StreamResponse:
     """POST /requests/{id}/acknowledge: a person has seen that the time runs out."""
     services, target = request.config_dict[SERVICES], await actable(request)
-    body = await _body(request, AcknowledgeBody, may_be_empty=True)
-    person = named(body.caseworker or viewer_of(request).name, target.served_by, services.config)
-    return await _told(request, await services.desk.acknowledge(target.id, person.id, body.percent))
+    body = await body_of(request, AcknowledgeBody, may_be_empty=True)
+    person = named(body.caseworker or viewer_of(request).name, target, services.config)
+    return await told(request, await services.desk.acknowledge(target.id, person.id, body.percent))
 
 
 async def status(request: web.Request) -> web.StreamResponse:
@@ -222,6 +222,12 @@ async def liftable(request: web.Request) -> CallbackRequest:
     return found
 
 
+async def told(request: web.Request, shown: CallbackRequest, status: int = 200) -> web.Response:
+    """As much of a request as the viewer may see."""
+    never_called = bool(await _desk(request).never_called([shown]))
+    return _answer(_view(request, shown, never_called=never_called), status)
+
+
 def already_listed(request: CallbackRequest) -> ApiError:
     """For the contact centre: the promise it can repeat, and nothing else of a request that is not its own."""
     return ApiError(
@@ -246,6 +252,13 @@ async def _ring(services: Services, target: CallbackRequest, person_id: str) -> 
             raise
         holder = services.config.person(now.claimed_by)
         raise HeldByOther(now.claimed_by, holder.name if holder else "someone") from error
+
+
+def _view(request: web.Request, shown: CallbackRequest, *, never_called: bool) -> RequestView:
+    viewer, words = viewer_of(request), Page(request).words
+    standing = seen_by(viewer, shown, _desk(request).standing(shown, never_called=never_called))
+    why = words.why(shown, standing)
+    return RequestView.of(shown, viewer, never_called=never_called, why=why, passed_over=standing.passed_over)
 
 
 def _list_query(request: web.Request) -> ListQuery:
@@ -277,7 +290,7 @@ def _office_filter(asked: str | None, viewer: Viewer, config: Config) -> str | N
     return asked
 
 
-async def _body(request: web.Request, model: type[B], *, may_be_empty: bool = False) -> B:
+async def body_of(request: web.Request, model: type[B], *, may_be_empty: bool = False) -> B:
     raw = await request.read()
     if not raw.strip() and may_be_empty:
         return model.model_validate({})
@@ -286,12 +299,6 @@ async def _body(request: web.Request, model: type[B], *, may_be_empty: bool = Fa
     except (ValueError, RecursionError):  # the second: nested thousands deep
         raise ApiError(422, "not_json", "the body must be a JSON object") from None
     return model.model_validate(sent)
-
-
-async def _told(request: web.Request, shown: CallbackRequest, status: int = 200) -> web.Response:
-    """As much of a request as the viewer may see."""
-    never_called = bool(await _desk(request).never_called([shown]))
-    return _answer(RequestView.of(shown, viewer_of(request), never_called=never_called), status)
 
 
 def _answer(view: BaseModel, status: int = 200) -> web.Response:

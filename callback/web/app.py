@@ -17,7 +17,19 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from callback.web import api, auth, colleagues, pages, phone, prompt_list, prompts, search, status
+from callback.web import (
+    api,
+    api_serving,
+    auth,
+    colleagues,
+    pages,
+    phone,
+    prompt_list,
+    prompts,
+    search,
+    serving,
+    status,
+)
 from callback.web.actions import add_routes as add_action_routes
 from callback.web.context import SERVICES, Services
 from callback.web.errors import INTERNAL, Problem, problem_of, where
@@ -62,9 +74,11 @@ def build_app(services: Services) -> web.Application:
     pages.add_routes(app)
     search.add_routes(app)
     add_action_routes(app)
+    serving.add_routes(app)
     status.add_routes(app)
     prompt_list.add_routes(app)
     api.add_routes(app)
+    api_serving.add_routes(app)
     prompts.add_routes(app)
     app.router.add_static("/static/", _HERE / "static", name="static")
     if services.exchange is not None:

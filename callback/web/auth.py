@@ -11,7 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from callback.access import LoginThrottled, viewer_of_token
+from callback.access import LoginThrottled
 from callback.web.context import SERVICES
 from callback.web.errors import ApiError
 from callback.web.flash import set_flash
@@ -63,12 +63,12 @@ async def remember_language(request: web.Request, handler: Handler) -> web.Strea
 
 async def _take_token(request: web.Request) -> None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    token = None
+    token, access = None, request.config_dict[SERVICES].access
     if scheme.lower() == "bearer":
-        token = await request.config_dict[SERVICES].access.token(secret.strip())
+        token = await access.token(secret.strip())
     if token is None:
         raise ApiError(401, "not_authenticated", "send Authorization: Bearer t1_..., a token that is in use")
-    request[VIEWER] = viewer_of_token(token)
+    request[VIEWER] = access.viewer_of_token(token)
 
 
 async def _take_cookie(request: web.Request) -> None:

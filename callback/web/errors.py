@@ -18,12 +18,14 @@ from callback.desk import (
     DeskError,
     HasNoNumber,
     HeldByOther,
+    MayNotServe,
     MissingText,
     OutOfReach,
     UnknownOffice,
     UnknownPerson,
     UnknownRequest,
 )
+from callback.desk_serving import BadBooking, ResultFirst
 from callback.dispatch import NoTelephone
 from callback.numbers import NumberRefused
 from callback.request import CallbackError, IllegalTransition
@@ -65,6 +67,9 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (MissingText, 422, "missing_text"),
     (NumberRefused, 422, "number_refused"),
     (HeldByOther, 409, "held_by_other"),
+    (BadBooking, 422, "bad_booking"),
+    (MayNotServe, 409, "may_not_serve"),
+    (ResultFirst, 409, "result_first"),
     (HasNoNumber, 409, "has_no_number"),
     (AskedNotToBeCalled, 409, "asked_not_to_be_called"),
     (OutOfReach, 409, "out_of_reach"),

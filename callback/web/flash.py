@@ -22,10 +22,15 @@ GOOD = frozenset(
         "acknowledged",
         "logged_out",
         "reloaded",
+        "disqualified",
+        "qualified",
+        "interpreter",
+        "protected",
+        "unprotected",
     }
 )
 _PLAIN = (GOOD - {"reassigned"}) | {
-    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "out_of_reach", "never_call", "line_down", "not_possible", "reload_refused",
+    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "out_of_reach", "never_call", "line_down", "not_possible", "result_first", "reload_refused",
 }  # fmt: skip
 _WITH_PERSON = frozenset({"held", "held_now", "reassigned"})
 

@@ -9,7 +9,15 @@ import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from callback.access import Viewer
 from callback.request import (
@@ -25,6 +33,7 @@ from callback.request import (
     RequestState,
     Urgency,
 )
+from callback.turn import PassedOver
 from callback.web.texts import LANGUAGE_NAMES
 
 MAX_NOTE = 2000
@@ -64,6 +73,13 @@ class RegisterBody(Body):
         json_schema_extra={"enum": [*LANGUAGE_NAMES]},
     )
     note: Note | None = None
+    interpreter: bool = Field(default=False, description="They need an interpreter")
+    interpreter_at: AwareDatetime | None = Field(
+        default=None, description="When one is booked; with an offset or Z"
+    )
+    protected: bool = Field(
+        default=False, description="A protected address: only the restricted role sees it"
+    )
 
     @field_validator("language")
     @classmethod
@@ -104,6 +120,26 @@ class AcknowledgeBody(Body):
     percent: int | None = Field(
         default=None, description="The step that was seen: 50, 75, 90 or 100. Left out: the last one reached"
     )
+
+
+class DisqualifyBody(Body):
+    person: Text = Field(description="Id of who may have nothing to do with it")
+
+
+class QualifyBody(Body):
+    person: Text = Field(description="Id of who may serve it after all")
+    why: Annotated[Note, Field(min_length=1)] = Field(description="Kept as a note for colleagues")
+
+
+class InterpreterBody(Body):
+    needed: bool
+    booked_at: AwareDatetime | None = Field(
+        default=None, description="When one is booked, with an offset or Z; null: none is booked yet"
+    )
+
+
+class ProtectBody(Body):
+    protected: bool
 
 
 class Answer(BaseModel):
@@ -163,9 +199,28 @@ class RequestView(Answer):
     acknowledged_by: str | None = Field(description="Person id. Always null for the contact centre")
     attempt_count: int = Field(description="Attempts that count; our own failures do not")
     attempts: list[AttemptView] = Field(description="Oldest first. Always empty for the contact centre")
+    served_by: str = Field(description="The office whose people ring: `office_no`, or its substitute")
+    disqualified: list[str] = Field(
+        description="Person ids of those who may have nothing to do with it. Always empty for the contact centre"
+    )
+    interpreter: bool
+    interpreter_at: datetime | None = Field(description="When an interpreter is booked")
+    protected: bool
+    passed_over: PassedOver | None = Field(
+        description="Why it is not offered now; null when it is, and when someone has it"
+    )
+    why: str = Field(description="Why it stands where it stands, as on the page")
 
     @classmethod
-    def of(cls, r: CallbackRequest, viewer: Viewer, *, never_called: bool) -> Self:
+    def of(
+        cls,
+        r: CallbackRequest,
+        viewer: Viewer,
+        *,
+        never_called: bool,
+        why: str,
+        passed_over: PassedOver | None,
+    ) -> Self:
         """As much as the viewer may see of a request they may see."""
         counted = sum(1 for a in r.attempts if a.ended_at and a.outcome not in FREE_OUTCOMES)
         attempts = [AttemptView.of(a) for a in r.attempts] if viewer.may_act(r) else []
@@ -178,6 +233,8 @@ class RequestView(Answer):
             escalation=r.escalation, acknowledged=r.acknowledged,
             acknowledged_by=r.acknowledged_by if viewer.may_act(r) else None,
             answer_by_date=r.answer_by_date, next_attempt_at=next_at, attempt_count=counted, attempts=attempts,
+            served_by=r.served_by, disqualified=[*r.disqualified] if viewer.may_act(r) else [], interpreter=r.interpreter,
+            interpreter_at=r.interpreter_at, protected=r.protected, passed_over=passed_over, why=why,
         )  # fmt: skip
 
 
@@ -203,6 +260,12 @@ class OfficeView(Answer):
     office_no: str
     name: str
     open: int = Field(description="Open requests")
+
+
+class UnservedView(Answer):
+    office_no: str
+    name: str
+    count: int = Field(description="Open requests that nobody of the office may take")
 
 
 class HoursView(Answer):
@@ -254,6 +317,9 @@ class StatusView(Answer):
     last_sweep: datetime | None
     last_sweep_error: str | None = Field(description="The kind of error, null when it went well")
     open_requests: list[OfficeView] = Field(description="The offices whose list the token may see")
+    unserved: list[UnservedView] = Field(
+        description="Where nobody may take a request: everybody is disqualified, or nobody sees protected persons"
+    )
     offices: list[HoursView] = Field(description="The hours of the offices the token may register for")
     prompts: PromptsView
     refusals: list[RefusalView] = Field(
@@ -262,12 +328,13 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        """Lines, channels, store and sweep."""
+        """Lines, channels, store and sweep, and somebody for every request."""
         return (
             self.store.ok
             and all(line.up for line in self.lines)
             and all(channel.up for channel in self.channels)
             and self.last_sweep_error is None
+            and not self.unserved
         )
 
 

@@ -12,10 +12,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from callback.web.models import (
     AcknowledgeBody,
     CallBody,
+    DisqualifyBody,
     ErrorView,
+    InterpreterBody,
     LiftBody,
     ListQuery,
     NumberBody,
+    ProtectBody,
+    QualifyBody,
     RegisterBody,
     ReloadView,
     RequestList,
@@ -32,7 +36,7 @@ class _Operation:
     method: str
     path: str
     summary: str
-    answers: dict[int, tuple[str, type[BaseModel]]]
+    answers: dict[int, tuple[str, type[BaseModel] | None]]
     refusals: tuple[int, ...]
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
@@ -72,6 +76,25 @@ _OPERATIONS = (
         {200: ("The request as it is now", RequestView)}, (401, 403, 404, 409, 422, 503), body=AcknowledgeBody,
     ),
     _Operation(
+        "post", "/requests/{id}/disqualify", "Say that a person may have nothing to do with it",
+        {200: ("The request as it is now", RequestView), 204: ("Done; the token may no longer see it", None)},
+        (401, 403, 404, 409, 422, 503), body=DisqualifyBody,
+    ),
+    _Operation(
+        "post", "/requests/{id}/qualify", "Take that back",
+        {200: ("The request as it is now", RequestView), 204: ("Done; the token may no longer see it", None)},
+        (401, 403, 404, 409, 422, 503), body=QualifyBody,
+    ),
+    _Operation(
+        "post", "/requests/{id}/interpreter", "Say whether an interpreter is needed, and when one is booked",
+        {200: ("The request as it is now", RequestView)}, (401, 403, 404, 409, 422, 503), body=InterpreterBody,
+    ),
+    _Operation(
+        "post", "/requests/{id}/protect", "Say whether the person is protected",
+        {200: ("The request as it is now", RequestView), 204: ("Done; the token may no longer see it", None)},
+        (401, 403, 404, 409, 422, 503), body=ProtectBody,
+    ),
+    _Operation(
         "post", "/reload", "Take the changed configuration into use",
         {200: ("What has changed", ReloadView)}, (401, 403, 422, 503),
     ),
@@ -93,7 +116,7 @@ def document(version: str) -> dict[str, Any]:
     """The whole document, ready for JSON."""
     models: dict[type[BaseModel], JsonSchemaMode] = {op.body: "validation" for op in _OPERATIONS if op.body}
     for op in _OPERATIONS:
-        models |= {model: "serialization" for _, model in op.answers.values()}
+        models |= {model: "serialization" for _, model in op.answers.values() if model is not None}
     models[ErrorView] = "serialization"
     _, schemas = models_json_schema(list(models.items()), ref_template=_REF)
     paths: dict[str, Any] = {}
@@ -137,8 +160,8 @@ def _operation(op: _Operation) -> dict[str, Any]:
     return operation
 
 
-def _content(text: str, model: type[BaseModel]) -> dict[str, Any]:
-    return {"description": text, "content": _json(model)}
+def _content(text: str, model: type[BaseModel] | None) -> dict[str, Any]:
+    return {"description": text} if model is None else {"description": text, "content": _json(model)}
 
 
 def _json(model: type[BaseModel]) -> dict[str, Any]:

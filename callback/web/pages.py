@@ -6,6 +6,7 @@ Never puts a number, a name or a note into a URL.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -22,12 +23,14 @@ from callback.request import (
     RequestState,
     Urgency,
 )
-from callback.store import RequestQuery
+from callback.turn import may_serve
 from callback.web.api import visible
 from callback.web.colleagues import colleagues_context
 from callback.web.context import SERVICES, Services
 from callback.web.page import Page, fragment, render, see_other, version_of, viewer_of
 from callback.web.rows import has_telephone, live_sentence, row
+from callback.web.scope import scope, visible_of
+from callback.web.serving_context import kept_away, serving_context
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
 from config.model import Office, Role
@@ -89,27 +92,23 @@ async def list_context(
     office_no = request.query.get("office", "")
     if office_no not in {office.office_no for office in offices}:
         office_no = ""
-    own_office, registered_by = scope(viewer)
-    query = RequestQuery(
-        office_no=office_no or own_office,
-        states=TERMINAL if ended else OPEN,
-        registered_by=registered_by,
-        limit=LIST_LIMIT + 1,
-    )
-    found = results or [r for r in await services.desk.find(query) if viewer.may_see(r)]
+    query = scope(viewer, office_no or None)
+    query = replace(query, states=TERMINAL if ended else OPEN, limit=LIST_LIMIT + 1)
+    found = results or await visible_of(services.desk, viewer, query)
     never = await services.desk.never_called(found)
     ready = {no: await services.desk.ready(no) for no in {r.served_by for r in found if r.escalation}}
+    standings = [services.desk.standing(r, never_called=r.id in never) for r in found]
     rows = [
         row(
             r,
             viewer,
             page.words,
             services.config,
-            never_called=r.id in never,
+            standing,
             waits=services.waits(r.id),
             takers=ready.get(r.served_by, ()),
         )
-        for r in found[:LIST_LIMIT]
+        for r, standing in zip(found[:LIST_LIMIT], standings, strict=False)
     ]
     return {
         "rows": rows,
@@ -129,14 +128,15 @@ async def list_context(
             (
                 r.id,
                 r.version,
-                r.is_out_of_reach(page.words.now),
+                standing,
                 r.id in never,
                 services.waits(r.id),
                 r.due_at <= page.words.now,
                 bool(r.escalation) and ready.get(r.served_by),
             )
-            for r in found
+            for r, standing in zip(found, standings, strict=True)
         ),
+        "kept_away": await kept_away(services, viewer),
     }
 
 
@@ -157,19 +157,13 @@ async def request_context(
     lost = shown.is_out_of_reach(page.words.now)
     never = bool(await services.desk.never_called([shown]))
     gone = person_decides(history_of(shown))
+    standing = services.desk.standing(shown, never_called=never)
     waits = services.waits(shown.id)
+    takers = await services.desk.ready(shown.served_by)
     return {
-        "row": row(
-            shown,
-            viewer,
-            page.words,
-            services.config,
-            never_called=never,
-            waits=waits,
-            takers=await services.desk.ready(shown.served_by),
-        ),
+        "row": row(shown, viewer, page.words, services.config, standing, waits=waits, takers=takers),
         "request": shown,
-        "live": live_sentence(shown, viewer, phase, page.words, never_called=never, waits=waits),
+        "live": live_sentence(shown, viewer, phase, page.words, standing, waits=waits),
         "calling": shown.state is RequestState.CALLING,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
         "wants_number": act and idle and (not shown.phone or lost or never or gone),
@@ -193,11 +187,13 @@ async def request_context(
                     _due(shown, page),
                     lost,
                     never,
+                    standing,
                     waits,
                     shown.due_at <= page.words.now,
                 )
             ]
         ),
+        **serving_context(services.desk, viewer, shown),
     }
 
 
@@ -212,14 +208,9 @@ def register_context(
         "languages": LANGUAGE_NAMES,
         "errors": errors or {},
         "form": form or {},
+        "promise": None,
         "urgent": Urgency.URGENT,
     }
-
-
-def scope(viewer: Viewer) -> tuple[str | None, str | None]:
-    """(office, registered by): what of the list may be theirs at all; None is no limit."""
-    registered_by = viewer.actor if viewer.role is Role.CONTACT_CENTRE else None
-    return (None if viewer.everywhere else viewer.office_no), registered_by
 
 
 def viewed_offices(services: Services, viewer: Viewer) -> list[Office]:
@@ -229,7 +220,7 @@ def viewed_offices(services: Services, viewer: Viewer) -> list[Office]:
 
 def _colleagues(services: Services, viewer: Viewer, shown: CallbackRequest) -> list[tuple[str, str]]:
     holder = shown.assigned_to or shown.claimed_by
-    people = (p for p in services.config.people if p.office_no == shown.office_no)
+    people = (p for p in services.config.people if may_serve(shown, p))
     return [(p.id, p.name) for p in people if p.id != holder]
 
 

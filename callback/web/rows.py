@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from callback.access import Viewer
 from callback.desk_base import history_of
 from callback.request import TRANSITIONS, CallbackRequest, RequestEvent, RequestState, Urgency
+from callback.turn import PassedOver, Standing
 from callback.web.escalated import Step, step
 from callback.web.words import Words, shown_phone
 from config.model import Config, Person
 from ivr.callback_call import Node
 from scheduler.retry import person_decides
+
+_OF_THE_STAFF = frozenset({PassedOver.NOBODY, PassedOver.ASSIGNED, PassedOver.LANGUAGE})
+_WAITS = frozenset({PassedOver.NEVER_CALLED, PassedOver.NOBODY, PassedOver.INTERPRETER})
+"""Somebody must see to it first: its next attempt says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Row:
     why_urgent: str
     """Why it stands before the ordinary ones; empty for those."""
     why_limit: str
+    why_now: str
+    """Why it is passed over now."""
+    tags: list[str]
+    """What is to be known of who may serve it."""
     state: str
     holder: str
     attempts: str
@@ -58,13 +67,15 @@ def row(
     viewer: Viewer,
     words: Words,
     config: Config,
+    standing: Standing,
     *,
-    never_called: bool = False,
     waits: bool = False,
     takers: Sequence[Person] = (),
 ) -> Row:
     """`waits`: the person is on the line, and needs no number."""
     act = viewer.may_act(request)
+    standing = seen_by(viewer, request, standing)
+    never_called = standing.passed_over is PassedOver.NEVER_CALLED
     return Row(
         request=request,
         who=shown_phone(request, clear=act) if request.phone else words.t("row.no_phone"),
@@ -72,11 +83,13 @@ def row(
         urgent=request.urgency is Urgency.URGENT,
         why_urgent=words.why_urgent(request),
         why_limit=words.t("why.never_called") if never_called and not waits else words.why_limit(request),
+        why_now=words.why_now(request, standing),
+        tags=words.serving(request),
         state=words.t(f"state.{request.state}"),
         holder=words.holder(request) if act else "",
         attempts=words.attempts(request),
         last_attempt=words.last_attempt(request) if act else "",
-        next_attempt="" if never_called or waits else words.next_attempt(request),
+        next_attempt="" if waits or _waits(request, standing, words) else words.next_attempt(request),
         wishes=words.short_wishes(request),
         never_called=never_called,
         may_ring=may_ring(request, viewer, config, waits=waits)
@@ -86,6 +99,17 @@ def row(
         overdue=request.is_open and request.due_at <= words.now,
         step=step(request, viewer, words, takers),
     )
+
+
+def seen_by(viewer: Viewer, request: CallbackRequest, standing: Standing) -> Standing:
+    """Who may not act learns nothing of the staff from it."""
+    hidden = not viewer.may_act(request) and standing.passed_over in _OF_THE_STAFF
+    return Standing(None) if hidden or (standing.unspoken and not viewer.may_act(request)) else standing
+
+
+def _waits(request: CallbackRequest, standing: Standing, words: Words) -> bool:
+    due = request.next_attempt_at is not None and request.next_attempt_at <= words.now
+    return standing.passed_over in _WAITS or (standing.passed_over is PassedOver.DISCREET and due)
 
 
 def has_telephone(viewer: Viewer, config: Config) -> bool:
@@ -116,11 +140,12 @@ def live_sentence(
     viewer: Viewer,
     phase: str | None,
     words: Words,
+    standing: Standing,
     *,
-    never_called: bool = False,
     waits: bool = False,
 ) -> str:
     """What happens just now. `phase` is the node of the call's machine, where this service carries it."""
+    never_called = standing.passed_over is PassedOver.NEVER_CALLED
     t, mine = words.t, request.claimed_by == viewer.person_id
     you, name = ".you" if mine else "", words.person(request.claimed_by)
     state = request.state
@@ -136,6 +161,7 @@ def live_sentence(
         return t(f"live.{why}")
     if state is RequestState.UNREACHABLE and request.next_attempt_at is not None:
         key = "unreachable_now" if request.next_attempt_at <= words.now else "unreachable"
+        key = "unreachable_waits" if _waits(request, standing, words) else key
         key = "person_decides" if person_decides(history_of(request)) else key
         return t(f"live.{key}", when=words.when(request.next_attempt_at))
     limit = words.when(request.next_attempt_at) if request.next_attempt_at else ""

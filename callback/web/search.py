@@ -7,6 +7,7 @@ may not see.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import structlog
 from aiohttp import web
@@ -15,10 +16,10 @@ from callback.access import Viewer
 from callback.desk import Desk
 from callback.numbers import NumberRefused, check_number
 from callback.request import CallbackRequest
-from callback.store import RequestQuery
 from callback.web.context import SERVICES
 from callback.web.page import Page, render, see_other, viewer_of
-from callback.web.pages import LIST_LIMIT, list_context, scope
+from callback.web.pages import LIST_LIMIT, list_context
+from callback.web.scope import scope, visible_of
 
 log = structlog.get_logger(__name__)
 
@@ -58,17 +59,13 @@ def add_routes(app: web.Application) -> None:
 
 async def _found(desk: Desk, viewer: Viewer, wanted: str) -> list[CallbackRequest]:
     """Raises NumberRefused for what is neither a reference nor a number that could be on the list."""
-    office_no, registered_by = scope(viewer)
+    theirs = replace(scope(viewer), limit=LIST_LIMIT)
     if re.fullmatch(r"[0-9]{6}", wanted):
-        query = RequestQuery(
-            reference=wanted, office_no=office_no, registered_by=registered_by, limit=LIST_LIMIT
-        )
-        by_reference = [r for r in await desk.find(query) if viewer.may_see(r)]
+        by_reference = await visible_of(desk, viewer, replace(theirs, reference=wanted))
         if by_reference or not _is_number(desk, wanted):
             return by_reference
     phone = check_number(wanted, desk.config.settings.numbers)
-    query = RequestQuery(phone=phone, office_no=office_no, registered_by=registered_by, limit=LIST_LIMIT)
-    return [r for r in await desk.find(query) if viewer.may_see(r)]
+    return await visible_of(desk, viewer, replace(theirs, phone=phone))
 
 
 def _is_number(desk: Desk, text: str) -> bool:

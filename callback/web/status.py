@@ -14,6 +14,7 @@ from aiohttp import web
 
 from callback.access import Viewer
 from callback.store import StoreError
+from callback.turn import is_unserved
 from callback.web.context import SERVICES, Services
 from callback.web.flash import set_flash
 from callback.web.models import (
@@ -25,9 +26,11 @@ from callback.web.models import (
     RefusalView,
     StatusView,
     StoreView,
+    UnservedView,
 )
 from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.prompt_list import offices_led
+from callback.web.serving_context import restricted
 from config.load import ConfigError
 from config.model import Office
 from ivr.library import Problem, ProblemKind
@@ -38,7 +41,7 @@ from scheduler.calendar import NeverOpen, OfficeCalendar
 async def collect(services: Services, viewer: Viewer) -> StatusView:
     """A store or a prompt folder that fails is told, never raised."""
     error = services.heartbeat.last_error
-    store, offices = await _store(services, viewer)
+    store, offices, unserved = await _store(services, viewer)
     channels = await _channels(services)
     lines = [source.status() for source in services.lines]
     return StatusView(
@@ -51,23 +54,34 @@ async def collect(services: Services, viewer: Viewer) -> StatusView:
         last_sweep=services.heartbeat.last_sweep,
         last_sweep_error=error.partition(":")[0] if error else None,
         open_requests=offices,
+        unserved=unserved,
         offices=_hours(services, viewer),
         prompts=await asyncio.to_thread(_prompts, services),
         refusals=await _refusals(services),
     )
 
 
-async def _store(services: Services, viewer: Viewer) -> tuple[StoreView, list[OfficeView]]:
-    offices = []
+async def _store(
+    services: Services, viewer: Viewer
+) -> tuple[StoreView, list[OfficeView], list[UnservedView]]:
+    offices, unserved = [], []
+    desk = services.desk
     try:
-        await services.desk.store.count_open()
+        await desk.store.count_open()
+        bound = await restricted(desk)
         for office in services.config.offices:
-            if viewer.works_for(office.office_no):
-                count = await services.desk.store.count_open(office.office_no)
-                offices.append(OfficeView(office_no=office.office_no, name=office.name, open=count))
+            if viewer.works_for(number := office.office_no):
+                away = sum(r.office_no == number != r.served_by for r in bound)
+                here = sum(r.served_by == number != r.office_no for r in bound)
+                count = await desk.store.count_open(number) - away + here
+                offices.append(OfficeView(office_no=number, name=office.name, open=count))
+                nobody = sum(r.served_by == number and is_unserved(r, services.config.people) for r in bound)
+                if nobody:
+                    unserved.append(UnservedView(office_no=number, name=office.name, count=nobody))
     except StoreError as error:
-        return StoreView(ok=False, detail=f"{type(error).__name__}: see whether the disk is full"), offices
-    return StoreView(ok=True, detail=""), offices
+        broken = StoreView(ok=False, detail=f"{type(error).__name__}: see whether the disk is full")
+        return broken, offices, unserved
+    return StoreView(ok=True, detail=""), offices, unserved
 
 
 async def _channels(services: Services) -> list[ChannelView]:

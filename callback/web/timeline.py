@@ -32,6 +32,7 @@ _STEP = frozenset(
         "reassigned", "made_urgent", "urgent_reason_set", "day_part_set", "discreet_set", "language_set",
         "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted", "erased", "escalated", "acknowledged",
         "notice_sent", "notice_failed", "notice_uncertain",
+        "disqualified", "disqualified_lifted", "interpreter_set", "protected_set", "settled",
     }
 )  # fmt: skip
 _KNOWN = _CALL | _END | _STEP
@@ -50,6 +51,7 @@ def _moment(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> Mo
 
 def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
     t, details = words.t, entry.details
+    to = details.get("to") or details.get("person")
     key = entry.event if entry.event in _KNOWN else "other"
     if details.get("registered_again"):  # while a result was due: the ledger says both in one
         key = "registered_again"
@@ -61,7 +63,9 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         key += ".step" if details.get("kind") == "step" else ".missed"
     elif "merged_into" in details:
         key = "merged_into"
-    return t(
+    elif key == "disqualified" and entry.actor == details.get("person"):
+        key = "disqualified.self"
+    said = t(
         f"line.{key}",
         actor=words.actor(entry.actor),
         event=entry.event.replace("_", " "),
@@ -69,8 +73,10 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         result=t(f"result.{details.get('result') or 'ring_again'}").lower(),
         span=_talk(attempt, words),
         percent=details.get("percent"),
-        to=words.person(attempt.caseworker if attempt and attempt.inbound else details.get("to")),
+        to=words.person(attempt.caseworker if attempt and attempt.inbound else to),
     )
+    moved = details.get("served_by")
+    return f"{said} {t('line.served_by', office=words.office_name(moved))}" if moved else said
 
 
 def _talk(attempt: CallAttempt | None, words: Words) -> str:

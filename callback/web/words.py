@@ -18,6 +18,7 @@ from callback.request import (
     RequestState,
     Urgency,
 )
+from callback.turn import PassedOver, Standing
 from callback.web.texts import LANGUAGE_NAMES, Translate
 from config.model import Config
 from scheduler.clock import to_local
@@ -93,6 +94,10 @@ class Words:
         office = self.config.office(office_no)
         return f"{office.name} ({office_no})" if office else office_no
 
+    def office_name(self, office_no: str) -> str:
+        office = self.config.office(office_no)
+        return office.name if office else office_no
+
     def language(self, code: str) -> str:
         """`Ukrainsk (Українська)`: as the reader calls it, then as those who speak it do."""
         own = self.own_name(code)
@@ -137,6 +142,53 @@ class Words:
         if request.last_workable_at < request.due_at - timedelta(minutes=1):
             return self.t("why.last_chance", when=self.when(request.last_workable_at))
         return self.t("why.before", when=self.when(request.due_at))
+
+    def why_now(self, request: CallbackRequest, standing: Standing) -> str:
+        """Why it is passed over now, or what keeps it to some colleagues; empty for what can be offered to all."""
+        passed = standing.passed_over
+        if (
+            passed is None or passed is PassedOver.NEVER_CALLED
+        ):  # the second is said in the place of the limit
+            key = "unspoken" if standing.unspoken else ""
+        else:
+            key = "not_due_again" if passed is PassedOver.NOT_DUE and request.attempts else passed.value
+        if not key:
+            return ""
+        at = request.interpreter_at if passed is PassedOver.INTERPRETER_LATER else request.next_attempt_at
+        return self.t(
+            f"why_now.{key}",
+            when=self.when(at or self.now),
+            part=self.t(f"day_part_in.{request.day_part}") if request.day_part else "",
+            name=self.person(request.assigned_to),
+            office=self.office_name(request.served_by),
+            language=self.t(f"language_in.{request.language}")
+            if request.language in LANGUAGE_NAMES
+            else request.language,
+        )
+
+    def why(self, request: CallbackRequest, standing: Standing) -> str:
+        """Why it stands where it stands, in one line: the urgent reason, the limit, why it is passed over now."""
+        never = standing.passed_over is PassedOver.NEVER_CALLED
+        limit = self.t("why.never_called") if never else self.why_limit(request)
+        return " ".join(
+            part for part in (self.why_urgent(request), limit, self.why_now(request, standing)) if part
+        )
+
+    def serving(self, request: CallbackRequest) -> list[str]:
+        """What is to be known of who may serve it, in a word or two each."""
+        said = [self.t("tag.protected")] if request.protected else []
+        if request.interpreter:
+            said.append(self.t("tag.interpreter"))
+        if request.substitute is not None:
+            said.append(self.t("tag.substitute", office=self.office_name(request.office_no)))
+        return said
+
+    def interpreter(self, request: CallbackRequest) -> str:
+        """`Trengs, ikke bestilt`, `Bestilt til i morgen kl. 10.00`."""
+        if request.interpreter_at is None:
+            return self.t("interpreter.needed")
+        over = request.interpreter_at <= self.now and not request.has_interpreter(self.now)
+        return self.t(f"interpreter.{'over' if over else 'at'}", when=self.when(request.interpreter_at))
 
     def wishes(self, request: CallbackRequest) -> list[str]:
         """What they have said of how they can be rung, in a sentence each."""

@@ -238,6 +238,50 @@ async def test_a_number_is_given_and_found(site: Site) -> None:
     await expect(page.get_by_role("button", name="Ring innringeren")).to_be_visible()
 
 
+async def test_who_may_serve(site: Site) -> None:
+    """An interpreter is booked, a colleague and then oneself marked as disqualified: the forms, their errors, the list."""
+    request = await site.world.hungry()
+    await site.world.desk.set_interpreter((await site.world.caller("+4740000021")).id, True, None, "kari")
+    protected = await site.world.caller("+4740000022", protected=True)
+    liv = await site.page("liv")
+    await liv.goto(f"/requests/{request.id}")
+    for summary in ("Tolk", "Inhabil", "Fortrolig adresse"):
+        await liv.locator("summary", has_text=summary).click()
+    await look(liv, "request-serving", (WIDE, ZOOMED, NARROW, SMALLEST))
+    await liv.get_by_label("Tolk er bestilt").check()
+    await liv.get_by_role("button", name="Lagre tolk").click()
+    await expect(liv.get_by_role("alert")).to_contain_text("Skriv dato og klokkeslett")
+    await look(liv, "request-interpreter-error", (WIDE, SMALLEST))
+    await liv.get_by_label("Bestilt til").fill("2026-11-24T10:00")
+    await liv.get_by_role("button", name="Lagre tolk").click()
+    await expect(liv.get_by_text("Venter på tolk, bestilt til i morgen kl. 10.00.")).to_be_visible()
+    await liv.locator("summary", has_text="Inhabil").click()
+    await liv.get_by_label("Hvem").select_option("ola")
+    await liv.get_by_role("button", name="Meld inhabil").click()
+    await expect(liv.get_by_text("Liv meldte at Ola er inhabil.")).to_be_visible()
+    await liv.locator("summary", has_text="Ikke inhabil likevel").click()
+    await look(liv, "request-disqualified", (WIDE, SMALLEST))
+    await liv.goto("/requests")
+    await expect(liv.get_by_text("1 på kontorets liste vises ikke for deg.")).to_be_visible()
+    await look(liv, "list-serving", (WIDE, ZOOMED, NARROW, SMALLEST))
+    await liv.goto("/status")
+    await look(liv, "status-unserved", (WIDE, SMALLEST))
+    admin = await site.page("admin")
+    await admin.goto(f"/requests/{protected.id}")
+    await expect(admin.get_by_text("Ingen ved kontoret kan ta denne.")).to_be_visible()
+    await look(admin, "request-protected", (WIDE, SMALLEST))
+    kari = await site.page()
+    await kari.goto(f"/requests/{request.id}")
+    await kari.locator("summary", has_text="Inhabil").click()
+    await kari.get_by_role("button", name="Meld inhabil").click()
+    await expect(kari.get_by_role("alert")).to_contain_text("Kryss av for at du er inhabil.")
+    await look(kari, "request-disqualify-error", (WIDE, SMALLEST))
+    await kari.get_by_label("Jeg er inhabil i denne saken").check()
+    await kari.get_by_role("button", name="Meld inhabil").click()
+    await expect(kari.get_by_text("Meldt inhabil.")).to_be_visible()
+    await expect(kari.get_by_text(request.reference)).to_have_count(0)
+
+
 async def test_two_caseworkers_press_ring(site: Site) -> None:
     """The slower one is told who has it."""
     await site.world.caller()

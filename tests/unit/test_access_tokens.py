@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from callback import cli_access
-from callback.access import Access, AccessError, BadToken, Viewer, digest, viewer_of_token
+from callback.access import Access, AccessError, BadToken, Viewer, digest, viewer_of_person, viewer_of_token
 from callback.store import StoreError
 from callback.store_memory import MemoryStore
-from config.model import Role
+from config.model import Person, Role
 from scheduler.clock import ManualClock
 from tests.contract.store_factory import new_request
 from tests.offices import CHEAP, MONDAY, config
@@ -133,6 +133,84 @@ def test_the_permissions(
     assert viewer.may_see(request) is sees
     assert viewer.may_act(request) is acts
     assert viewer.may_register(request.office_no) is registers
+
+
+EVA = Person(
+    id="eva", name="Eva", role=Role.CASEWORKER, office_no="9001", extension="209", protected_access=True
+)
+SIV_KEEPS = EVA.model_copy(update={"id": "siv", "office_no": "9002"})
+OLA = Person(
+    id="ola", name="Ola", role=Role.CASEWORKER, office_no="9001", extension="202", reports_to=("liv",)
+)
+BOSS = Person(id="admin", name="Drift", role=Role.ADMIN)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "fields", "sees"),
+    [
+        (viewer_of_person(OLA), {"disqualified": ("ola",)}, False),
+        (viewer_of_person(OLA), {"disqualified": ("liv",)}, False),
+        (viewer_of_person(OLA), {"disqualified": ("kari",)}, True),
+        (viewer_of_person(OLA), {"substitute": "9002"}, False),
+        (SIV, {"substitute": "9002"}, True),
+        (SIV, {"office_no": "9002", "substitute": "9001"}, False),
+        (viewer_of_person(OLA, (EVA,)), {"protected": True}, False),
+        (viewer_of_person(EVA, (EVA,)), {"protected": True}, True),
+        (viewer_of_person(SIV_KEEPS, (SIV_KEEPS,)), {"protected": True}, False),
+        (viewer_of_person(EVA, (EVA,)), {"protected": True, "disqualified": ("eva",)}, False),
+        (viewer_of_person(BOSS, (EVA,)), {"protected": True}, False),
+        (viewer_of_person(BOSS, (SIV_KEEPS,)), {"protected": True}, True),
+        (viewer_of_person(BOSS, (EVA,)), {"protected": True, "disqualified": ("eva",)}, True),
+        (viewer_of_person(BOSS, ()), {"protected": True}, True),
+        (
+            viewer_of_person(BOSS.model_copy(update={"protected_access": True}), (EVA,)),
+            {"protected": True},
+            True,
+        ),
+        (NKS, {"registered_by": "nks", "protected": True}, False),
+        (NKS, {"registered_by": "nks", "substitute": "9002"}, True),
+        (Viewer("r", Role.LEADER, "9001"), {"protected": True}, False),
+    ],
+)
+def test_who_is_kept_away(viewer: Viewer, fields: dict[str, Any], sees: bool) -> None:
+    """The disqualified, other offices than the one that serves it, and all but the restricted role of a protected person;
+    administrators see what nobody else could."""
+    request = replace(new_request(), **fields)
+    assert viewer.may_see(request) is sees
+    assert viewer.may_act(request) is (sees and viewer.role is not Role.CONTACT_CENTRE)
+
+
+@pytest.mark.parametrize(
+    ("viewer", "person", "may"),
+    [
+        (viewer_of_person(OLA), "ola", True),
+        (viewer_of_person(OLA), "kari", False),
+        (LIV, "kari", True),
+        (LIV, "liv", True),
+        (SIV, "siv", False),
+        (ADMIN, "kari", True),
+        (Viewer("kari", Role.CASEWORKER, "9001"), "kari", True),
+        (Viewer("kari", Role.CASEWORKER, "9001"), "ola", False),
+    ],
+)
+def test_who_marks_whom(viewer: Viewer, person: str, may: bool) -> None:
+    """Oneself; a leader and an administrator anybody."""
+    assert viewer.may_disqualify(new_request(), person) is may
+
+
+async def test_logins_know_who_keeps(access: Access, store: MemoryStore, clock: ManualClock) -> None:
+    """Sessions and tokens see by the configuration in force."""
+    await access.give_demo_passwords(PASSWORD)
+    entered = await access.login("admin", PASSWORD)
+    assert entered is not None
+    protected = replace(new_request(), protected=True)
+    token = await access.token(await access.create_token("robot", Role.ADMIN, None))
+    assert token is not None
+    assert access.viewer_of_session(entered[1]).may_see(protected)
+    assert access.viewer_of_token(token).may_see(protected)
+    access.use_config(config().model_copy(update={"people": (*config().people, EVA)}))
+    assert not access.viewer_of_session(entered[1]).may_see(protected)
+    assert not access.viewer_of_token(token).may_see(protected)
 
 
 # -- the command line

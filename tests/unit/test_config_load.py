@@ -158,7 +158,7 @@ ONE_ERROR = [
     ("foreign fall-back", "offices.toml", '"+4740000002"', '"+46701234567"', "office[2].fallback_number", "foreign"),
     ("fall-back loop", "offices.toml", '"+4740000001"', '"+4773000010"', "office[1].fallback_number", "telephone"),
     ("fall-back next door", "offices.toml", '"+4740000001"', '"+4773000021"', "office[1].fallback_number", "telephone"),
-    ("same office_no", "offices.toml", '"9002"', '"9001"', "office[2].office_no", "office[1].office_no"),
+    ("same office_no", "offices.toml", '\noffice_no = "9002"', '\noffice_no = "9001"', "office[2].office_no", "office[1].office_no"),
     ("same number", "offices.toml", '"+4773000020"', '"+4773000010"', "office[2].public_number", "office[1].public_number"),
     ("number is on-call", "offices.toml", '"+4773000021"', '"+4773000010"', "office[2].oncall_number", "office[1].public"),
     ("office_no", "offices.toml", '"9901"', '"99"', "office[1].municipality_no", "pattern"),
@@ -167,6 +167,13 @@ ONE_ERROR = [
     ("language twice", "offices.toml", '["nb", "en"]', '["nb", "nb"]', "office[1].languages[2]", "languages[1]"),
     ("special day twice", "offices.toml", "2026-12-31", '"2026-12-24"', "office[1].special_days[2].date", "special_days[1]"),
     ("no urgent limit", "offices.toml", '"2h"', '"0m"', "office[1].urgent_limit", "longer"),
+    ("its own substitute", "offices.toml", 'substitute_office = "9002"', 'substitute_office = "9001"', "office[1].substitute_office", "itself"),
+    ("unknown substitute", "offices.toml", 'substitute_office = "9002"', 'substitute_office = "9009"', "office[1].substitute_office", "9009"),
+    ("no language", "staff.toml", 'extension = "201"', 'extension = "201"\nlanguages = ["tlh"]', "person[1].languages[1]", "tlh"),
+    ("unknown leader", "staff.toml", 'extension = "201"', 'extension = "201"\nreports_to = "lis"', "person[1].reports_to", "'lis'"),
+    ("no leader", "staff.toml", 'extension = "201"', 'extension = "201"\nreports_to = ["ola"]', "person[1].reports_to", "role leader"),
+    ("a circle", "staff.toml", 'mobile = "+4740000003"', 'mobile = "+4740000003"\nreports_to = "liv"', "person[4].reports_to", "circle"),
+    ("prying", "staff.toml", 'role = "contact_centre"', 'role = "contact_centre"\nprotected_access = true', "person[7].protected_access", "contact centre"),
     ("same person", "staff.toml", 'id = "ola"', 'id = "kari"', "person[2].id", "person[1].id"),
     ("same extension", "staff.toml", '"203"', '"201"', "person[3].extension", "person[1].extension"),
     ("unknown role", "staff.toml", '"contact_centre"', '"boss"', "person[7].role", 'write one of: "caseworker"'),
@@ -189,6 +196,7 @@ def test_each_error_is_told_once_with_its_place(
     assert len(found) == 1
     assert word in found[0].message
     lost_office = {"staff.toml: person[5].office_no", "staff.toml: person[6].office_no"}
+    lost_office |= {"offices.toml: office[1].substitute_office"}
     assert places(folder) - {f"{file}: {key}"} == (lost_office if key == "office[2].office_no" else set())
 
 

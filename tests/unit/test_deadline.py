@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from config.model import Office
@@ -220,6 +220,7 @@ OFFICES = st.sampled_from(
         office(deadline_policy="working_days_2"),
         office(deadline_policy="working_days_2", phone_hours={"wed": "23:00-23:59"}, urgent_limit="5h"),
         office(phone_hours={"sun": "02:00-03:00", "sat": "00:00-23:59"}, urgent_limit="1d"),
+        office(urgent_limit="20m"),
     ]
 )
 
@@ -247,10 +248,13 @@ def test_48_hours_are_always_48_elapsed_hours(registered_at: datetime) -> None:
     assert result.due_at.tzinfo is UTC
 
 
-@given(MOMENTS, st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=8)), OFFICES)
-def test_who_came_first_is_never_due_later(first: datetime, gap: timedelta, calendar: OfficeCalendar) -> None:
-    """Of two ordinary requests the earlier one is due no later and promised no later a date."""
-    early, late = (deadline(at, calendar, urgent=False) for at in (first, first + gap))
+@given(MOMENTS, st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=8)), OFFICES, st.booleans())
+@example(datetime(2026, 11, 23, 7, 59, tzinfo=UTC), timedelta(minutes=2), office(urgent_limit="20m"), True)
+def test_who_came_first_is_never_due_later(
+    first: datetime, gap: timedelta, calendar: OfficeCalendar, is_urgent: bool
+) -> None:
+    """Of two alike requests the earlier one is due no later and promised no later a date."""
+    early, late = (deadline(at, calendar, urgent=is_urgent) for at in (first, first + gap))
     assert early.due_at <= late.due_at
     assert early.answer_by_date <= late.answer_by_date
     assert early.last_workable_at <= late.last_workable_at

@@ -88,13 +88,15 @@ class TestUrgent:
         assert urgent.next_attempt_at == clock.now()
 
     async def test_it_never_gets_later(self, desk: Desk, clock: ManualClock) -> None:
-        """On Saturday 09:30 the 48 hours end before the urgent rule does (Monday 10:00): the earlier stands."""
+        """On Saturday 09:30 the 48 hours end before the urgent rule does (Monday 10:00): the earlier deadline stands."""
         clock.set(datetime(2026, 11, 21, 8, 30, tzinfo=UTC))
         request = await registered(desk)
         urgent = await desk.set_urgent(request.id, Reason.NO_FOOD, "caller")
         assert request.due_at == datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
         assert urgent.due_at == request.due_at
-        assert urgent.last_workable_at <= request.last_workable_at
+        assert urgent.last_workable_at == datetime(2026, 11, 23, 9, 0, tzinfo=UTC), (
+            "its place among urgent ones"
+        )
         assert urgent.next_attempt_at == datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
     async def test_it_ignores_the_wish(self, desk: Desk) -> None:
@@ -249,7 +251,7 @@ class TestMerging:
         kept = await desk.set_number(younger.id, CALLER, "caller")
         assert (kept.id, kept.urgency, kept.reason) == (older.id, Urgency.URGENT, Reason.NO_FOOD)
         assert (kept.discreet, kept.day_part, kept.language) == (True, DayPart.AFTERNOON, "pl")
-        assert kept.due_at == MONDAY + timedelta(hours=2, minutes=5)
+        assert kept.due_at == MONDAY + timedelta(hours=2)  # as if it had been urgent from the beginning
         assert (kept.registered_at, kept.answer_by_date) == (MONDAY, older.answer_by_date)
         assert kept.next_attempt_at == clock.now()
 

@@ -28,14 +28,19 @@ from callback.request import (
     Reason,
     RequestState,
 )
-from callback.web import api
+from callback.turn import PassedOver
+from callback.web import api, api_serving
 from callback.web.errors import _STATUS
 from callback.web.models import (
     AcknowledgeBody,
     CallBody,
+    DisqualifyBody,
+    InterpreterBody,
     LiftBody,
     ListQuery,
     NumberBody,
+    ProtectBody,
+    QualifyBody,
     RegisterBody,
     ResultBody,
     StatusView,
@@ -301,6 +306,7 @@ def test_make_verbs() -> None:
 def routes() -> set[str]:
     app = web.Application()
     api.add_routes(app)
+    api_serving.add_routes(app)
     found = set()
     for route in app.router.routes():
         assert route.resource is not None
@@ -327,6 +333,7 @@ def test_api_words() -> None:
         AttemptOutcome,
         CallResult,
         Role,
+        PassedOver,
     ]
     words = {member.value for enum in enums for member in enum}
     words |= {error_id for _, _, error_id in _STATUS}
@@ -338,6 +345,7 @@ def test_api_bodies() -> None:
     """docs/api.md names every key that can be sent, and every field of the status."""
     models: tuple[type[BaseModel], ...] = (
         *(ListQuery, RegisterBody, CallBody, ResultBody, NumberBody, LiftBody, AcknowledgeBody),
+        *(DisqualifyBody, QualifyBody, InterpreterBody, ProtectBody),
     )
     keys = {name for model in models for name in model.model_fields}
     view = StatusView.model_fields.keys() - {"version", "started_at", "now"}
