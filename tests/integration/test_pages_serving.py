@@ -340,6 +340,21 @@ async def test_the_contact_centre_learns_nothing_of_the_staff(world: World, ente
     assert "Ola" not in seen["why"]
 
 
+async def test_a_number_that_is_somebodys(world: World, enter: Enter) -> None:
+    """To give a number that a protected person has: the two are one, and nothing of that one is shown."""
+    hidden = await world.caller(PHONE, protected=True)
+    world.clock.advance(timedelta(minutes=1))
+    client, token = await enter("kari"), await world.token(Role.CASEWORKER, "9001")
+    first, second = await world.caller(None), await world.caller(None)
+    told = await refusal(client, "POST", f"/requests/{first.id}/number", token, json={"phone": PHONE})
+    assert told[:2] == (409, "already_on_list")
+    response = await submit(client, f"/requests/{second.id}/number", {"phone": PHONE})
+    assert response.url.path == "/requests"
+    page = unescape(await response.text())
+    assert "i en forespørsel som ikke vises for deg" in page
+    assert hidden.reference not in page
+
+
 # -- the API
 
 

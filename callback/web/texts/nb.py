@@ -499,6 +499,7 @@ TEXTS: dict[str, str] = {
     "flash.already": "Nummeret sto på listen fra før. Si: «Du blir ringt innen {date}. Referansen din er {reference}.»",
     "flash.number_saved": "Nummeret er lagret.",
     "flash.number_elsewhere": "Nummeret sto på listen fra før. Dette er den forespørselen.",
+    "flash.number_kept_away": "Nummeret sto på listen fra før, i en forespørsel som ikke vises for deg. De er slått sammen.",
     "flash.lifted": "Nummeret kan ringes igjen.",
     "flash.disqualified": "Meldt inhabil.",
     "flash.qualified": "Lagret. Begrunnelsen står i notatet.",
