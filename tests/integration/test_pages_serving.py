@@ -338,6 +338,17 @@ async def test_the_contact_centre_learns_nothing_of_the_staff(world: World, ente
     _, seen = await ask(nks, "GET", f"/requests/{body['id']}", token)
     assert (seen["disqualified"], seen["passed_over"]) == ([], None)
     assert "Ola" not in seen["why"]
+    await world.desk.disqualify(body["id"], "liv", "liv")
+    world.clock.advance(7 * HOUR)
+    _, seen = await ask(nks, "GET", f"/requests/{body['id']}", token)
+    assert (seen["served_by"], seen["passed_over"]) == ("9001", None)
+    await submit(nks, "/requests/new", GOOD | {"phone": "90001234"})
+    (request,) = await world.desk.find(RequestQuery(phone="+4790001234"))
+    await world.desk.disqualify(request.id, "liv", "liv")
+    for path in ("/requests", f"/requests/{request.id}"):
+        page = await text_of(nks, path)
+        assert request.reference in page
+        assert "Storvik" not in page.split("</select>")[-1]
 
 
 async def test_a_number_that_is_somebodys(world: World, enter: Enter) -> None:

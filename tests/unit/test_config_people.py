@@ -36,7 +36,12 @@ def test_the_demo_warns_of_nothing() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "key", "says"),
     [
-        ("offices.toml", 'substitute_office = "9002"\n', "office[1].substitute_office", "administrators only"),
+        (
+            "offices.toml",
+            'substitute_office = "9002"\n',
+            "office[1].substitute_office",
+            "administrators only",
+        ),
         ("staff.toml", "protected_access = true\n", "office[1].office_no", "protected_access"),
     ],
 )
@@ -68,4 +73,6 @@ def test_a_leader_who_goes_is_nobodys(folder: Path) -> None:
     """A configuration is made anew from its files: nobody reports to one who has left."""
     of = config()
     without = tuple(p.model_copy(update={"reports_to": None}) for p in of.people if p.id != "liv")
-    assert {p.reports_to for p in Config(settings=of.settings, offices=of.offices, people=without).people} == {()}
+    assert {
+        p.reports_to for p in Config(settings=of.settings, offices=of.offices, people=without).people
+    } == {()}
