@@ -90,4 +90,4 @@ def _seen_by(request: CallbackRequest, phone: str) -> CallbackRequest:
     if request.phone == phone:
         return request
     rang = tuple(attempt for attempt in request.attempts if attempt.phone == phone)
-    return replace(request, phone=None, note=None, attempts=rang)
+    return replace(_erased(request), interpreter=False, protected=False, attempts=rang)

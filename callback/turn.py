@@ -198,7 +198,7 @@ def standing(request: CallbackRequest, around: Around, *, never_called: bool = F
 
 def nobody_speaks(request: CallbackRequest, staff: Iterable[Person]) -> bool:
     """Whether no colleague speaks their language, so that all are asked."""
-    if request.interpreter_at is not None:
+    if request.interpreter_at is not None or request.language in _NORWEGIAN:
         return False
     people = servers(request, staff)
     return bool(people) and not any(speaks(person, request.language) for person in people)
@@ -244,6 +244,8 @@ def _is_safe(request: CallbackRequest, around: Around) -> bool:
 
 
 def _for_whom(request: CallbackRequest, people: Sequence[Person]) -> PassedOver | None:
+    if request.assigned_to is None and request.language in _NORWEGIAN:
+        return None
     whys = {why_not(request, person, people) for person in servers(request, people)}
     return next((why for why in (PassedOver.ASSIGNED, PassedOver.LANGUAGE) if why in whys), None)
 

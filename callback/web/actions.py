@@ -97,6 +97,10 @@ async def number(request: web.Request) -> web.StreamResponse:
     except (DeskError, IllegalTransition, StaleRequest):
         set_flash(response, "not_possible")
         return response
+    if not viewer_of(request).may_see(saved):
+        response = see_other("/requests")
+        set_flash(response, "number_kept_away")
+        return response
     response = see_other(f"/requests/{saved.id}")
     set_flash(response, "number_saved" if saved.id == target.id else "number_elsewhere")
     return response

@@ -137,6 +137,10 @@ async def number(request: web.Request) -> web.StreamResponse:
     if not target.is_open:
         raise IllegalTransition("the request has ended; it needs no number")
     saved = await _desk(request).set_number(target.id, body.phone, viewer_of(request).actor)
+    if not viewer_of(request).may_see(
+        saved
+    ):  # the number is on the list, through one they are kept away from
+        raise already_listed(saved)
     return await told(request, saved)
 
 
@@ -229,7 +233,7 @@ async def told(request: web.Request, shown: CallbackRequest, status: int = 200) 
 
 
 def already_listed(request: CallbackRequest) -> ApiError:
-    """For the contact centre: the promise it can repeat, and nothing else of a request that is not its own."""
+    """For whoever may not see it: the promise they can repeat, and nothing else."""
     return ApiError(
         409, "already_on_list", "the number is on the office's list already; the earlier promise stands",
         office_no=request.office_no, answer_by_date=request.answer_by_date.isoformat(),

@@ -25,6 +25,7 @@ GOOD = frozenset(
         "disqualified",
         "qualified",
         "interpreter",
+        "number_kept_away",
         "protected",
         "unprotected",
     }

@@ -199,7 +199,9 @@ class RequestView(Answer):
     acknowledged_by: str | None = Field(description="Person id. Always null for the contact centre")
     attempt_count: int = Field(description="Attempts that count; our own failures do not")
     attempts: list[AttemptView] = Field(description="Oldest first. Always empty for the contact centre")
-    served_by: str = Field(description="The office whose people ring: `office_no`, or its substitute")
+    served_by: str = Field(
+        description="The office whose people ring: `office_no`, or its substitute (of which the contact centre learns nothing)"
+    )
     disqualified: list[str] = Field(
         description="Person ids of those who may have nothing to do with it. Always empty for the contact centre"
     )
@@ -233,7 +235,7 @@ class RequestView(Answer):
             escalation=r.escalation, acknowledged=r.acknowledged,
             acknowledged_by=r.acknowledged_by if viewer.may_act(r) else None,
             answer_by_date=r.answer_by_date, next_attempt_at=next_at, attempt_count=counted, attempts=attempts,
-            served_by=r.served_by, disqualified=[*r.disqualified] if viewer.may_act(r) else [], interpreter=r.interpreter,
+            served_by=r.served_by if viewer.may_act(r) else r.office_no, disqualified=[*r.disqualified] if viewer.may_act(r) else [], interpreter=r.interpreter,
             interpreter_at=r.interpreter_at, protected=r.protected, passed_over=passed_over, why=why,
         )  # fmt: skip
 

@@ -84,7 +84,7 @@ def row(
         why_urgent=words.why_urgent(request),
         why_limit=words.t("why.never_called") if never_called and not waits else words.why_limit(request),
         why_now=words.why_now(request, standing),
-        tags=words.serving(request),
+        tags=words.serving(request) if act else [],
         state=words.t(f"state.{request.state}"),
         holder=words.holder(request) if act else "",
         attempts=words.attempts(request),
@@ -103,8 +103,11 @@ def row(
 
 def seen_by(viewer: Viewer, request: CallbackRequest, standing: Standing) -> Standing:
     """Who may not act learns nothing of the staff from it."""
-    hidden = not viewer.may_act(request) and standing.passed_over in _OF_THE_STAFF
-    return Standing(None) if hidden or (standing.unspoken and not viewer.may_act(request)) else standing
+    if viewer.may_act(request):
+        return standing
+    away = standing.passed_over is PassedOver.CLOSED and request.substitute is not None
+    hidden = standing.passed_over in _OF_THE_STAFF or away
+    return Standing(None if hidden else standing.passed_over)
 
 
 def _waits(request: CallbackRequest, standing: Standing, words: Words) -> bool:

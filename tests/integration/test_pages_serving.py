@@ -338,6 +338,32 @@ async def test_the_contact_centre_learns_nothing_of_the_staff(world: World, ente
     _, seen = await ask(nks, "GET", f"/requests/{body['id']}", token)
     assert (seen["disqualified"], seen["passed_over"]) == ([], None)
     assert "Ola" not in seen["why"]
+    await world.desk.disqualify(body["id"], "liv", "liv")
+    world.clock.advance(7 * HOUR)
+    _, seen = await ask(nks, "GET", f"/requests/{body['id']}", token)
+    assert (seen["served_by"], seen["passed_over"]) == ("9001", None)
+    await submit(nks, "/requests/new", GOOD | {"phone": "90001234"})
+    (request,) = await world.desk.find(RequestQuery(phone="+4790001234"))
+    await world.desk.disqualify(request.id, "liv", "liv")
+    for path in ("/requests", f"/requests/{request.id}"):
+        page = await text_of(nks, path)
+        assert request.reference in page
+        assert "Storvik" not in page.split("</select>")[-1]
+
+
+async def test_a_number_that_is_somebodys(world: World, enter: Enter) -> None:
+    """To give a number that a protected person has: the two are one, and nothing of that one is shown."""
+    hidden = await world.caller(PHONE, protected=True)
+    world.clock.advance(timedelta(minutes=1))
+    client, token = await enter("kari"), await world.token(Role.CASEWORKER, "9001")
+    first, second = await world.caller(None), await world.caller(None)
+    told = await refusal(client, "POST", f"/requests/{first.id}/number", token, json={"phone": PHONE})
+    assert told[:2] == (409, "already_on_list")
+    response = await submit(client, f"/requests/{second.id}/number", {"phone": PHONE})
+    assert response.url.path == "/requests"
+    page = unescape(await response.text())
+    assert "i en forespørsel som ikke vises for deg" in page
+    assert hidden.reference not in page
 
 
 # -- the API

@@ -67,7 +67,8 @@ def edit(folder: Path, file: str, *changes: tuple[str, str]) -> None:
 
 def remove_storvik(folder: Path) -> None:
     offices, staff = folder / "offices.toml", folder / "staff.toml"
-    offices.write_text(offices.read_text("utf-8").rpartition("[[office]]")[0], "utf-8")
+    left = offices.read_text("utf-8").rpartition("[[office]]")[0]
+    offices.write_text(left.replace('substitute_office = "9002"\n', ""), "utf-8")
     people = staff.read_text("utf-8").split("[[person]]")
     staff.write_text("[[person]]".join(p for p in people if '"9002"' not in p), "utf-8")
 

@@ -261,6 +261,17 @@ class TestSubstitute:
         await desk.sweep()
         assert len(await store.ledger(request.id)) == before
 
+    async def test_the_substitute_is_taken_away(self, desk: Desk) -> None:
+        """An office that is no more in the configuration serves nobody: the request is at home, and says what is wrong."""
+        request = await registered(desk)
+        await desk.disqualify(request.id, "liv", "liv")
+        of = of_two_offices(None, without="siv")
+        desk.use_config(of.model_copy(update={"offices": of.offices[:1]}))
+        assert desk.passed_over(await desk.get(request.id)) is PassedOver.NOBODY
+        await desk.sweep()
+        after = await desk.get(request.id)
+        assert (after.served_by, desk.passed_over(after)) == ("9001", PassedOver.NOBODY)
+
     async def test_who_has_left_was_given_nothing(self, desk: Desk) -> None:
         """A colleague who is taken out of the configuration keeps no request from the others."""
         request = await registered(desk)

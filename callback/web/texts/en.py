@@ -546,6 +546,7 @@ TEXTS: dict[str, str] = {
     "flash.number_saved": "The number is saved.",
     "flash.number_elsewhere": "The number was on the list already. This is that request.",
     "flash.acknowledged": "You have acknowledged the warning.",
+    "flash.number_kept_away": "The number was on the list already, in a request that is not shown to you. They are one now.",
     "flash.lifted": "The number may be rung again.",
     "flash.disqualified": "Marked as disqualified.",
     "flash.qualified": "Saved. The reason is in the note.",

@@ -546,6 +546,7 @@ TEXTS: dict[str, str] = {
     "flash.number_saved": "Nummeret er lagret.",
     "flash.number_elsewhere": "Nummeret sto på listen fra før. Dette er den forespørselen.",
     "flash.acknowledged": "Du har kvittert for varselet.",
+    "flash.number_kept_away": "Nummeret sto på listen fra før, i en forespørsel som ikke vises for deg. De er slått sammen.",
     "flash.lifted": "Nummeret kan ringes igjen.",
     "flash.disqualified": "Meldt inhabil.",
     "flash.qualified": "Lagret. Begrunnelsen står i notatet.",
