@@ -144,18 +144,25 @@ class Notices:
             if keeps:
                 await self._desk.try_notice_again(notice, "crash")
             else:
-                await self._ended(notice, NoticeState.UNCERTAIN, "crash")
+                await self._desk.end_notice(notice, NoticeState.UNCERTAIN, "crash")
 
     async def send_due(self) -> None:
         """One round over what is due: both channels side by side, so that none waits for the other."""
         await self._use_settings()
-        for ended in list(self._unwritten):
-            await self._desk.end_notice(*ended)
-            self._unwritten.remove(ended)
+        await self._write_the_unwritten()
         now, store = self._desk.clock.now(), self._desk.store
         due = {name: await store.due_notices(kind, now, _AT_A_TIME) for name, kind in _KIND.items()}
         await asyncio.gather(*(self._round(name, waiting) for name, waiting in due.items()))
         await self._desk.forget_notices()
+
+    async def _write_the_unwritten(self) -> None:
+        for ended in list(self._unwritten):
+            try:
+                await self._desk.end_notice(*ended)
+            except CallbackError as error:  # the next round tries again; the others must not wait for it
+                log.error("notice_not_written", notice_kind=ended[0].kind.value, why=type(error).__name__)
+            else:
+                self._unwritten.remove(ended)
 
     async def _round(self, name: str, due: Sequence[Notice]) -> None:
         send = self._sender(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from callback.request import AttemptOutcome, CallbackRequest, Reason
 from callback.web.app import make_runner
+from config.model import MailSettings, NoticeSettings
 from tests.e2e.browser import launched
+from tests.integration.notice_world import with_notices
 from tests.web_site import PASSWORD, World, application, open_world
 
 WIDE, ZOOMED, NARROW, SMALLEST = 1280, 640, 375, 320
@@ -169,6 +172,26 @@ async def test_every_page_is_accessible(site: Site) -> None:
     ):
         await page.goto(f"/status/prompts?{query}")
         await looks(name)
+
+
+async def test_the_escalation_is_accessible(site: Site) -> None:
+    """The banner, the tags and the channels, in every layout; and acknowledging takes the banner away by itself elsewhere."""
+    late = await site.world.caller()
+    site.world.clock.advance(timedelta(days=1, hours=3, minutes=5))
+    await site.world.desk.sweep()
+    settings = NoticeSettings(email=MailSettings(host="127.0.0.1", sender="tast1@example.org"))
+    site.world.desk.use_config(with_notices(settings))
+    page, other = await site.page(), await site.page("ola")
+    await look(page, "list-warned", (WIDE, ZOOMED, NARROW, SMALLEST))
+    await expect(other.get_by_role("heading", name="Du er varslet")).to_be_visible()
+    for name, path in (("request-warned", f"/requests/{late.id}"), ("status-channels", "/status")):
+        await page.goto(path)
+        await look(page, name, (WIDE, ZOOMED, NARROW, SMALLEST))
+    await page.goto("/requests")
+    await page.get_by_role("button", name="Kvitter").click()
+    await expect(page.get_by_text("Du har kvittert for varselet.")).to_be_visible()
+    await expect(other.get_by_role("heading", name="Du er varslet")).to_have_count(0)
+    await expect(other.get_by_text("Kari har kvittert.")).to_be_visible()
 
 
 async def test_prompts_are_found_and_heard_without_scripts(site: Site) -> None:

@@ -15,7 +15,8 @@ from callback.channels import channels_of
 from callback.desk import Registration
 from callback.notice import NoticeState
 from callback.notices import Notices
-from callback.request import AttemptOutcome, Origin, Reason
+from callback.request import AttemptOutcome, CallbackRequest, Origin, Reason
+from callback.store import Change, StoreUnavailable
 from config.model import NoticeSettings, SmsService, TwilioSmsSettings
 from hardware.twilio.sms import TwilioSms
 from tests.e2e.waiting import until
@@ -291,6 +292,26 @@ async def test_no_number_in_the_file(world: World) -> None:
     await world.missed()
     ((row,),) = (await world.store.read(lambda db: [tuple(r.values()) for r in db.table("notice").rows]),)
     assert not any(CALLER in str(value) or "Vi prøvde" in str(value) for value in row)
+
+
+async def test_a_store_that_fails_just_then(
+    world: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went out and could not be written: it is not sent again, and is on record as soon as the store is back."""
+    request, save = await world.missed(), world.store.save
+
+    async def fails(*changes: Change) -> tuple[CallbackRequest, ...]:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(world.store, "save", fails)
+    await world.notices.send_due()
+    await world.notices.send_due()
+    assert await world.told(request) == []
+    monkeypatch.setattr(world.store, "save", save)
+    await world.notices.send_due()
+    await world.notices.send_due()
+    assert await world.told(request) == [(SENT, None)]
+    assert len(gateway.posts) == 1
 
 
 # -- Twilio
