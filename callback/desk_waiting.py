@@ -80,10 +80,12 @@ class DeskWaiting(DeskReturn, DeskGuards):
         query = RequestQuery(served_by=office_no, states=IDLE, due_before=now, limit=_MOST_DUE)
         found = await self.find(query)
         never = await self.never_called(found)
+        in_call = {attempt.phone for attempt in await self.store.live_attempts()}
         due = [
             request
             for request in found
             if request.phone is not None
+            and request.phone not in in_call
             and request.id not in (never | line.waiting | line.in_menu)
             and not request.is_out_of_reach(now)
         ]
