@@ -92,6 +92,11 @@ class DeskWaiting(DeskReturn, DeskGuards):
         due += [r for r in await self._waiting(line) if r.state in IDLE and r.served_by == office_no]
         return sorted(due, key=list_order)
 
+    async def offices_taking_calls(self) -> list[str]:
+        """Where anybody takes calls."""
+        numbers = {person.office_no for person, _ in await self._ready_since()}
+        return [office.office_no for office in self.config.offices if office.office_no in numbers]
+
     async def free(self, office_no: str, line: OnTheLine) -> list[Person]:
         """Who of an office takes calls, has a telephone, and has nothing to do with another request: the one who has
         waited longest first. Whoever has taken somebody who waits on the line is about to be rung for them."""

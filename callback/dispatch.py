@@ -125,10 +125,10 @@ class Dispatch:
         if not self._runner.line.status().up:
             return
         now = self._desk.clock.now()
-        for office in self._desk.config.offices:
-            if self._desk.calendar(office.office_no).is_open(now):
-                free = await self._desk.free(office.office_no, self._runner.on_the_line())
-                await self._offer_at(office.office_no, free)
+        for office_no in await self._desk.offices_taking_calls():
+            if self._desk.calendar(office_no).is_open(now):
+                free = await self._desk.free(office_no, self._runner.on_the_line())
+                await self._offer_at(office_no, free)
 
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:
         for request in await self._desk.due(office_no, self._runner.on_the_line()) if free else ():
