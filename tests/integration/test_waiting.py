@@ -248,6 +248,7 @@ async def test_the_list_is_one(world: World) -> None:
     world.clock.advance(MINUTE)
     caller = await waits(world)
     assert world.line.heard(CALLER)[-6:-3] == ("nb/wait.place", "nb/digit.2", "nb/wait.in_queue")
+    world.clock.advance(timedelta(seconds=1))
     await world.desk.register(Registration("9001", THIRD, registered_by="kari"))
     await free(world, "kari")
     assert await then(world) == [MUSIC], "the callback stands first"
