@@ -60,3 +60,12 @@ async def test_sett_over(kari: Client, world: World) -> None:
     assert response.status == 200
     assert (await world.desk.get(request.id)).state is RequestState.CLAIMED
     assert "Telefonen din ringer om noen sekunder." in await response.text()
+
+
+async def test_the_timeline(kari: Client, world: World) -> None:
+    """It says that they waited, and whose telephone was rung."""
+    request = await world.caller()
+    await world.desk.start_return(request.id, "ola", "w1", waits=True)
+    page = await text_of(kari, f"/requests/{request.id}")
+    assert "Innringeren ventet på linjen, og telefonen til Ola ble ringt." in page
+    assert "ringte tilbake" not in page
