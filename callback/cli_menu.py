@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
 
@@ -39,7 +39,7 @@ from hardware.line import (
     Prompt,
 )
 from ivr.menu_drawing import draw_menu
-from ivr.prompts import Catalogue
+from ivr.prompts import MUSIC, Catalogue
 from ivr.runner import Runner
 from scheduler.clock import ManualClock
 from scheduler.deadline import words
@@ -48,6 +48,7 @@ SILENCE = "-"
 HANG_UP = "x"
 _ANSWER = re.compile(rf"[0-9*]+#?|{SILENCE}|{HANG_UP}")
 _LEG = "terminal"
+_IN_A_CALL = timedelta(hours=1)
 _REQUESTS = TypeAdapter(list[CallbackRequest])
 
 
@@ -132,7 +133,8 @@ class TerminalLine:
     async def _pressed(self, prompt: Prompt) -> str:
         """Raises WrongAnswer for one of `keys`; the terminal is asked again."""
         if self._keys is not None:
-            return _fitting(next(self._keys, SILENCE), prompt)
+            nothing = HANG_UP if MUSIC in prompt.items else SILENCE  # nobody comes: they would wait for ever
+            return _fitting(next(self._keys, nothing), prompt)
         what = "a key" if prompt.digits == 1 else f"up to {prompt.digits} keys"
         while True:
             try:
@@ -191,6 +193,11 @@ def register(
     )
     played.add_argument("--listed", action="store_true", help="the caller is on the list already")
     played.add_argument(
+        "--queue",
+        action="store_true",
+        help="colleagues take calls and are all in one: callers can wait on the line",
+    )
+    played.add_argument(
         "--keys", metavar="KEYS", help="answers, with commas between: 1,-,2,40001234 (- silence, x hang up)"
     )
     drawn = verb(menu, "draw", "print an office's menu as a picture (SVG)", _draw)
@@ -208,7 +215,7 @@ def _try(options: argparse.Namespace) -> int:
             raise ValueError(f"not a telephone number: {options.caller!r}; write it as +47 and eight digits")
     keys = None if options.keys is None else answers(options.keys)
     office_of(config, options.office_no)
-    played = try_menu(config, options.office_no, at, caller, keys, listed=options.listed)
+    played = try_menu(config, options.office_no, at, caller, keys, listed=options.listed, queue=options.queue)
     _tell_folder(options)
     print(as_json(asyncio.run(played)))
     return 0
@@ -235,8 +242,10 @@ async def try_menu(
     keys: Iterable[str] | None,
     *,
     listed: bool = False,
+    queue: bool = False,
 ) -> list[CallbackRequest]:
     """Play one call at an instant and print it; returns the requests that came of it. `listed`: one was there before.
+    `queue`: the caller can wait on the line, as far as the office is open.
 
     Raises WrongAnswer, OSError when nobody reads what is printed."""
     office = office_of(config, office_no)
@@ -249,6 +258,9 @@ async def try_menu(
     if listed:
         request, _ = await desk.register(Registration(office_no, caller, language=office.languages[0]))
         told += f", on the list already (reference {request.reference})"
+    for person in config.caseworkers(office_no) if queue else ():
+        await desk.set_ready(person.id, ready=True)
+        await store.postpone_ready(person.id, at + _IN_A_CALL)
     print(told)
     await runner.start()
     try:

@@ -104,6 +104,7 @@ class DeskReturn(DeskWishes):
                 request.state,
                 attempt=attempt_id,
                 inbound=True,
+                **({"waited": True} if waits else {}),
             )
             saved = await self.store.save(*changes, Change(after, (entry,), attempt))
             return saved[-1]

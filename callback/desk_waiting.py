@@ -77,7 +77,8 @@ class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
     async def due(self, office_no: str, line: OnTheLine) -> list[CallbackRequest]:
         """Whom an office can serve now, in order: those who can be rung, and those who wait on the line."""
         query = RequestQuery(served_by=office_no, states=IDLE, due_before=self.clock.now(), limit=_MOST_DUE)
-        found = await self.ringable(await self.find(query), line)
+        in_call = {attempt.phone for attempt in await self.store.live_attempts()}
+        found = [r for r in await self.ringable(await self.find(query), line) if r.phone not in in_call]
         return sorted((*found, *await self.waiting(office_no, line)), key=list_order)
 
     async def ringable(self, due: list[CallbackRequest], line: OnTheLine) -> list[CallbackRequest]:

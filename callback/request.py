@@ -187,7 +187,7 @@ class CallAttempt:
     """Q.850 hangup cause."""
     result: CallResult | None = None
     inbound: bool = False
-    """They rang back, and `caseworker` was rung for them."""
+    """They were on the line, and `caseworker` was rung for them."""
 
 
 INTERPRETER_STAYS = timedelta(hours=1)

@@ -135,7 +135,7 @@ class DeskWork:
             log.warning("turn_not_looked_up", call=call_id, why=type(error).__name__)
             return NoWaiting(Why.UNKNOWN)
         if turn.over:
-            return NoWaiting(Why.OVER)
+            return NoWaiting(Why.IN_CALL if turn.request.is_open else Why.ENDED)
         if turn.closed or turn.nobody:
             return NoWaiting(Why.CLOSED if turn.closed else Why.NOBODY)
         person, request = turn.colleague, turn.request

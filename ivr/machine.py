@@ -304,8 +304,10 @@ class Why(StrEnum):
     CLOSED = "closed"
     NOBODY = "nobody"
     """Nobody takes calls."""
-    OVER = "over"
-    """There is nothing to wait for: the request has ended, or a colleague has it in a call."""
+    IN_CALL = "in_call"
+    """A colleague has the request in a call, or has talked with them."""
+    ENDED = "ended"
+    """Somebody has ended the request."""
     UNKNOWN = "unknown"
     """The list could not be read just now."""
 

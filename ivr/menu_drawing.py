@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 from textwrap import wrap
 
-from config.menu import ChooseNode, Menu, OnCallNode, TransferNode
+from config.menu import ChooseNode, Menu, OnCallNode, TransferNode, WaitNode
 from ivr.prompts import Catalogue
 
 _WIDTH, _GAP_X = 290, 110
@@ -21,11 +21,14 @@ _LEFT, _TOP, _EDGE = 110, 92, 30
 _WORDS = 40
 """Characters on a line of text."""
 _SIGNS = {"next": "", "silence": "…", "withheld": "?", "urgent": "!", "none": "–"}
+_NEXT = {"urgent": "2 …", "wait": "1 …"}
+"""The sign of `next` where it is more than "goes on by itself"."""
 _FILLS = {
     "register": "#cdf5d5",
     "urgent": "#ffe0d9",
     "goodbye": "#ececef",
     "confirm": "#e3f1fb",
+    "wait": "#e8f7e4",
     "transfer": "#fff3d6",
 }
 _TEXTS = {
@@ -34,6 +37,7 @@ _TEXTS = {
         "zero": "0, overalt",
         "rings": "ringer",
         "accept": "den som svarer, taster 1",
+        "waits": "i telefontiden, når noen tar imot samtaler: venter på linjen; 1: heller bli ringt",
         "hours": "når det er stengt: åpningstidene etter første melding",
         "legend": (
             "1–9: tasten  ·  …: ingenting trykkes  ·  ?: nummeret vises ikke, eller kan ikke ringes  ·  !: det haster  ·  "
@@ -46,6 +50,7 @@ _TEXTS = {
         "zero": "0, everywhere",
         "rings": "rings",
         "accept": "whoever answers presses 1",
+        "waits": "in phone hours, when colleagues take calls: waits on the line; 1: rather be rung",
         "hours": "when closed: the hours, after the first prompt",
         "legend": (
             "1–9: the key  ·  …: nothing is pressed  ·  ?: number not seen, or may not be rung  ·  !: it is urgent  ·  "
@@ -135,6 +140,8 @@ def _placed(menu: Menu, catalogue: Catalogue, language: str, words: Mapping[str,
 
 def _does(node: object, words: Mapping[str, str]) -> Iterator[str]:
     """What happens there that no prompt says."""
+    if isinstance(node, WaitNode):
+        yield f"({words['waits']})"
     if isinstance(node, TransferNode):
         yield f"({words['rings']} {node.to})"
     if isinstance(node, OnCallNode) or (isinstance(node, TransferNode) and node.accept):
@@ -160,7 +167,7 @@ def _columns(menu: Menu) -> list[list[str]]:
 
 def _ways(menu: Menu, name: str) -> tuple[tuple[str, str], ...]:
     """Keys first; one line for each node that follows."""
-    signs = _SIGNS | ({"next": "2 …"} if menu.node[name].kind == "urgent" else {})
+    signs = _SIGNS | {"next": _NEXT.get(menu.node[name].kind, "")}
     edges = sorted(menu.node[name].edges(), key=lambda edge: not edge[0].startswith("keys."))
     targets: dict[str, list[str]] = {}
     for key, target in edges:

@@ -26,6 +26,7 @@ from hardware.line import (
 from ivr import intake
 from ivr.callback_call import NOBODY_THERE
 from ivr.intake import PERSON_RING
+from ivr.intake_state import Node as Menu
 from ivr.intake_words import spoken
 from ivr.machine import (
     AskTurn,
@@ -37,6 +38,7 @@ from ivr.machine import (
     ItsTurn,
     MarkConnected,
     NoWaiting,
+    Register,
     ReturnRefused,
     ReturnStarted,
     StartReturn,
@@ -97,11 +99,28 @@ def _listen(state: WaitingState, *items: str, music: bool = True) -> Step:
 
 
 def _no_waiting(state: WaitingState, event: NoWaiting, now: datetime) -> Step:
-    if event.why is Why.OVER or not state.has_waited:
+    if event.why is Why.ENDED:
+        return _listed_anew(state)
+    if event.why is Why.IN_CALL or not state.has_waited:
         return _on(state, now)
     if event.why is Why.UNKNOWN:
         return _listen(state)
     return _be_rung(state, now, "wait.closing" if event.why is Why.CLOSED else "intake.nobody_now")
+
+
+def _listed_anew(state: WaitingState) -> Step:
+    """Whoever is on the line wants to be talked with: no promise is made of a request that somebody has ended."""
+    gone = state.intake
+    anew = replace(
+        gone,
+        node=Menu.REGISTERING,
+        request_id=None,
+        reference=None,
+        phone=None,
+        withdrawals=gone.withdrawals + 1,
+    )
+    office_no, nth = gone.office.office_no, anew.withdrawals
+    return anew, (Register(office_no, gone.caller, gone.language, "key", nth, gone.chose_language),)
 
 
 def _be_rung(state: WaitingState, now: datetime, *ids: str) -> Step:

@@ -77,17 +77,20 @@ CATALOGUE = Catalogue.load()
 
 @dataclass
 class Ringer:
-    """Starts the attempt at the desk, and rings nobody."""
+    """Starts the attempt at the desk, or takes whoever waits on the line, and rings nobody."""
 
     desk: Desk
+    waiting: set[str]
     down: bool = False
 
-    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt]:
+    async def ring(self, request_id: str, person_id: str) -> tuple[CallbackRequest, CallAttempt | None]:
         person = self.desk.person(person_id)
         if not person.has_telephone:
             raise NoTelephone(f"{person.name} has no telephone")
         if self.down:
             raise LineUnavailable("the exchange does not answer")
+        if request_id in self.waiting:
+            return await self.desk.claim(request_id, person_id), None
         return await self.desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
 
 
@@ -176,7 +179,8 @@ async def open_world(
     desk = Desk(store, of, clock)
     access = Access(store, of, clock, CHEAP)
     await access.give_demo_passwords(PASSWORD)
-    line, heart, ringer, phases, waiting = Line(), Heart(), Ringer(desk), dict[str, str](), set[str]()
+    line, heart, phases, waiting = Line(), Heart(), dict[str, str](), set[str]()
+    ringer = Ringer(desk, waiting)
     services = _services(of, clock, desk, access, ringer, heart, (line,), folder, phases, waiting)
     return World(clock, store, desk, access, ringer, line, heart, services, phases, waiting)
 

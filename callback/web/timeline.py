@@ -58,7 +58,7 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
     if key in ("registered", "registered_again") and entry.actor == "caller":
         key += ".stayed" if details.get("by") in ("silence", "wrong_key") else ".phone"
     elif details.get("inbound"):
-        key = "call_inbound"
+        key = "call_waiting" if details.get("waited") else "call_inbound"
     elif key.startswith("notice_"):
         key += ".step" if details.get("kind") == "step" else ".missed"
     elif "merged_into" in details:

@@ -30,10 +30,10 @@ from tests.e2e.waiting import until_answered
 CHECKOUT = Path(__file__).resolve().parents[2]
 MENU_AS_IF_OPEN = {
     "hours = true\n": "",
-    '[node.hours]\nkind = "closed"\nnext = "promise"\n': "",
+    '[node.hours]\nkind = "closed"\nnext = "wait"\n': "",
     '[node.status_hours]\nkind = "closed"\nnext = "goodbye"\n': "",
     '"status_hours"': '"goodbye"',
-    '"hours"': '"promise"',
+    '"hours"': '"wait"',
 }
 """On a Sunday as on a Monday: no announcement is waited for."""
 ALWAYS_OPEN = {

@@ -61,6 +61,22 @@ def test_urgent_and_in_english(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line.startswith("en/intake.promise_today") for line in heard)
 
 
+def test_waiting_on_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """--queue: place, wait and music, and 1 leads to the promise; without an answer left the caller hangs up. Closed, or
+    without it, nothing is heard of waiting."""
+    call = ("9001", "--at", AT, "--from", "+4740001234", "--keys")
+    heard, _ = played(capsys, *call, "1,2,-,1", "--queue")
+    ids = [line.split()[0] for line in heard]
+    assert ids.count("nb/wait.music") == 2
+    assert {"nb/wait.next", "nb/wait.offer", "nb/wait.we_ring_you", "nb/intake.on_number"} <= set(ids)
+    heard, (request,) = played(capsys, *call, "1,2,-", "--queue")
+    assert heard[-1].strip() == "> x"
+    assert request["state"] == "waiting"
+    for options in (call, ("9001", "--at", "2026-11-23T18:00", "--queue", *call[3:])):
+        heard, _ = played(capsys, *options, "1,2,1")
+        assert not [line for line in heard if "wait." in line]
+
+
 def test_silence_from_a_withheld_number(capsys: pytest.CaptureFixture[str]) -> None:
     """A caller who does nothing is on the list, with a reference."""
     heard, (request,) = played(capsys, "9001", "--at", AT, "--keys", "-")
@@ -244,6 +260,7 @@ def test_a_picture_says_all_that_callers_hear() -> None:
     words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": screened}}))
     assert "(den som svarer, taster 1)" in words
     assert "når det er stengt: åpningstidene etter første" in " ".join(words)
+    assert "venter på linjen; 1: heller bli ringt" in " ".join(words)
     said = " ".join(words)
     for node in menu.node.values():
         for prompt in node.prompts:

@@ -195,7 +195,7 @@ def test_nothing_jumps_at_the_edges(rendered: dict[str, WavFile], language: str)
     """The first and the last millisecond of speech move by little from one sample to the next: nothing is cut off."""
     # Arabic: the breath after a final t is all high tones, and fades as fast
     most = 0.12 if language == "ar" else 0.08
-    for item in CATALOGUE.all_items(language):
+    for item in (one for one in CATALOGUE.all_items(language) if one != MUSIC):
         heard = samples(rendered[item].body)
         assert np.abs(np.diff(heard[:9])).max() < most * np.abs(heard).max(), item
         last = int(np.flatnonzero(heard)[-1])

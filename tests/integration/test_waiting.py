@@ -445,6 +445,27 @@ async def test_without_a_number(world: World) -> None:
     await world.hears(CALLER, "intake.ring_back")
 
 
+async def test_ended_while_they_wait(world: World) -> None:
+    """A colleague ends the request of somebody who is on the line: they are on the list anew, and wait on."""
+    await busy(world, "kari", "ola")
+    request = await waits(world)
+    await world.desk.decide(request.id, "ola", "Flyttet.", "brev")
+    heard = await then(world)
+    assert heard == ["nb/intake.registered", *OFFER]
+    (anew,) = [r for r in await world.requests() if r.is_open]
+    assert anew.phone == CALLER
+    assert world.runner.waits(anew.id)
+
+
+async def test_a_talk_elsewhere(world: World) -> None:
+    """Whoever is reached at the number of the request meanwhile is not told to wait: the promise."""
+    await busy(world, "kari", "ola")
+    request = await waits(world)
+    await world.desk.start_attempt(request.id, "ola", "elsewhere")
+    heard = await then(world)
+    assert heard[0] == "nb/intake.promise"
+
+
 async def test_keys_while_they_wait(world: World) -> None:
     """`*`: the same again; 0: a person, as everywhere; other keys: kind words, and music on."""
     await busy(world, "kari", "ola")

@@ -23,6 +23,7 @@ from ivr.machine import (
     ItsTurn,
     MarkConnected,
     NoWaiting,
+    Register,
     ReturnRefused,
     ReturnStarted,
     StartReturn,
@@ -81,7 +82,7 @@ def test_the_menu_leads_here() -> None:
     assert call.keys("1").hears("wait.we_ring_you", "intake.promise")
 
 
-@pytest.mark.parametrize("why", [*map(NoWaiting, Why), TOO_LONG])
+@pytest.mark.parametrize("why", [*(NoWaiting(why) for why in Why if why is not Why.ENDED), TOO_LONG])
 def test_nothing_is_heard_of_what_is_not_offered(why: Event) -> None:
     """Who comes when nobody can be waited for, or for too long, hears the promise as ever."""
     call = Caller(turn=why).keys("1", "2")
@@ -94,6 +95,14 @@ def test_once_in_a_call() -> None:
     call = Caller(turn=SECOND_IN_LINE).keys("1", "2", "1", "2", "90001234", "1")
     assert call.hears("intake.promise")
     assert len([c for c in call.asked if isinstance(c, AskTurn)]) == 1
+
+
+def test_somebody_ended_the_request() -> None:
+    """Whoever is on the line is put on the list anew, under an id of its own."""
+    after, commands = waiting.step(caller(), NoWaiting(Why.ENDED), NOW)
+    assert isinstance(after, IntakeState)
+    assert commands == (Register("9001", CALLER, "nb", "key", nth=1),)
+    assert after.request_id is None
 
 
 @pytest.mark.parametrize(("why", "says"), [(Why.CLOSED, "wait.closing"), (Why.NOBODY, "intake.nobody_now")])

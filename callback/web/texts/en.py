@@ -340,6 +340,7 @@ TEXTS: dict[str, str] = {
     "line.registered": "{actor} put the caller on the list.",
     "line.claimed": "{actor} took the request.",
     "line.released": "The request was given back to the list.",
+    "line.call_waiting": "The caller waited on the line, and the telephone of {to} was rung.",
     "line.call_inbound": "The caller rang back, and the telephone of {to} was rung.",
     "line.escalated": "{percent} % of the time is used.",
     "line.acknowledged": "{actor} acknowledged the warning of {percent} %.",

@@ -340,6 +340,7 @@ TEXTS: dict[str, str] = {
     "line.registered": "{actor} satte innringeren på listen.",
     "line.claimed": "{actor} tok forespørselen.",
     "line.released": "Forespørselen ble lagt tilbake på listen.",
+    "line.call_waiting": "Innringeren ventet på linjen, og telefonen til {to} ble ringt.",
     "line.call_inbound": "Innringeren ringte tilbake, og telefonen til {to} ble ringt.",
     "line.escalated": "{percent} % av fristen er brukt.",
     "line.acknowledged": "{actor} kvitterte for varselet om {percent} % av fristen.",
