@@ -80,6 +80,8 @@ OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
     UNION SELECT claimed_by FROM request WHERE state = 'result_due' AND {HELD_REQUEST} AND claimed_by IS NOT NULL"""
 EXPIRED_CLAIMS = f"""{_REQUEST} WHERE state = 'claimed' AND {HELD_REQUEST} AND next_attempt_at <= ?
     ORDER BY next_attempt_at, id LIMIT ?"""
+# SQLite would choose an index that lacks office_no and read every row.
+COUNT_OPEN = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {IS_OPEN}"
 POSTPONE_READY = "UPDATE ready SET since = ? WHERE person_id = ?"
 
 
@@ -328,11 +330,9 @@ def _place(request: CallbackRequest) -> tuple[str, ...]:
 
 
 def count_open(db: Database, office_no: str | None) -> int:
-    # SQLite would choose an index that lacks office_no and read every row.
-    sql = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {IS_OPEN}"
     if office_no is None:
-        return int(db.conn.execute(sql).fetchone()[0])
-    return int(db.conn.execute(f"{sql} AND office_no = ?", (office_no,)).fetchone()[0])
+        return int(db.conn.execute(COUNT_OPEN).fetchone()[0])
+    return int(db.conn.execute(f"{COUNT_OPEN} AND office_no = ?", (office_no,)).fetchone()[0])
 
 
 def live_attempts(db: Database, started_until: str | None) -> list[CallAttempt]:

@@ -270,7 +270,7 @@ _SPEED = (
     f"""CREATE INDEX request_open_order
         ON request (urgency DESC, last_workable_at, registered_at, id, office_no, open) WHERE {IS_OPEN}""",
     # Few at any time, and never the new ones: a registration does not write it.
-    f"CREATE INDEX request_held ON request (state, next_attempt_at, claimed_by) WHERE {HELD_REQUEST}",
+    f"CREATE INDEX request_held ON request (state, next_attempt_at, id, claimed_by) WHERE {HELD_REQUEST}",
 )
 
 
