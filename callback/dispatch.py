@@ -126,12 +126,15 @@ class Dispatch:
 
     async def offer(self) -> None:
         """Ring everyone who takes calls and is free, for the next request of their office."""
-        free = await self._desk.free() if self._runner.line.status().up else []
+        if not self._runner.line.status().up:
+            return
+        free = await self._desk.free()
         colleagues: dict[str, list[Person]] = {}
         for person in free:
             if person.office_no is not None and person.telephone is not None:
                 colleagues.setdefault(person.office_no, []).append(person)
-        offices = iter(colleagues.items())
+        due = await self._desk.store.offices_due([*colleagues], IDLE, self._desk.clock.now())
+        offices = iter([(office_no, colleagues[office_no]) for office_no in due])
         await _together(self._offer_in_turn(offices) for _ in range(_AT_ONCE))
 
     async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]]) -> None:

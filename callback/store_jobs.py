@@ -75,9 +75,13 @@ _LASTING_AT = tuple(CHANGING_COLUMNS.index(name) for name in _LASTING)
 _UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = excluded.request_id"
 UPSERT_CALL = _upsert("call", CALL_COLUMNS)
 _HELD = frozenset({RequestState.CLAIMED, RequestState.CALLING, RequestState.RESULT_DUE})
+_ORDER = " ORDER BY urgency DESC, last_workable_at, registered_at, id"
 _AFTER = "(urgency < ? OR (urgency = ? AND (last_workable_at, registered_at, id) > (?, ?, ?)))"
 OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
     UNION SELECT claimed_by FROM request WHERE state = 'result_due' AND {HELD_REQUEST} AND claimed_by IS NOT NULL"""
+OFFICES_DUE = f"""SELECT office.value FROM json_each(?) AS office WHERE EXISTS (
+    SELECT 1 FROM request WHERE {SERVED_BY} = office.value AND {IS_OPEN} AND next_attempt_at <= ?
+    AND state IN (SELECT value FROM json_each(?)))"""
 EXPIRED_CLAIMS = f"""{_REQUEST} WHERE state = 'claimed' AND {HELD_REQUEST} AND next_attempt_at <= ?
     ORDER BY next_attempt_at, id LIMIT ?"""
 # SQLite would choose an index that lacks office_no and read every row.
@@ -319,8 +323,12 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
         terms.append(_AFTER)
         values += _place(query.after)
     where = f" WHERE {' AND '.join(terms)}" if terms else ""
-    order = " ORDER BY urgency DESC, last_workable_at, registered_at, id LIMIT ?"
-    return f"{_REQUEST}{where}{order}", [*values, max(query.limit, 0)]
+    values.append(max(query.limit, 0))
+    if query.served_by is None:
+        return f"{_REQUEST}{where}{_ORDER} LIMIT ?", values
+    # First the index alone: a row that is passed over is not looked up.
+    found = f"SELECT id AS found FROM request{where}{_ORDER} LIMIT ?"
+    return f"{_REQUEST} JOIN ({found}) ON id = found{_ORDER}", values
 
 
 def _place(request: CallbackRequest) -> tuple[str, ...]:

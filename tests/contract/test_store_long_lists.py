@@ -52,6 +52,18 @@ async def test_only_urgent_ones(store: Store) -> None:
     assert await store.find(RequestQuery(urgency=Urgency.ORDINARY)) == [ordinary]
 
 
+async def test_offices_where_somebody_is_due(store: Store) -> None:
+    """Of the offices asked for, those that serve somebody who is due: a substitute for the other, and nobody else's."""
+    await listed(store, office_no="9001", next_attempt_at=T0)
+    await listed(store, office_no="9002", next_attempt_at=T0 + MINUTE)
+    await listed(store, office_no="9003", substitute="9004", next_attempt_at=T0)
+    await listed(store, office_no="9005", next_attempt_at=T0, state=RequestState.CALLING, claimed_by="kari")
+    await listed(store, office_no="9006", next_attempt_at=T0)
+    asked, waiting = ["9001", "9002", "9003", "9004", "9005"], frozenset({RequestState.WAITING})
+    assert await store.offices_due(asked, waiting, T0) == {"9001", "9004"}
+    assert await store.offices_due([], waiting, T0) == frozenset()
+
+
 async def test_expired_claims(store: Store) -> None:
     """Claims whose time is over, the longest ago first; neither young ones nor calls."""
     held = {"state": RequestState.CLAIMED, "claimed_by": "kari"}

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callback.store import Change, LedgerHead, StoreUnavailable
-from callback.store_ledger import verify, write_line
+from callback.store_ledger import verify, write_lines
 from callback.store_migrations import MIGRATIONS
 from callback.store_rows import FIRST_HASH, entry_row, line_hash
 from callback.store_schema import Database
@@ -279,8 +279,7 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
     row = connection.execute("SELECT request_id, at, actor, event, from_state, to_state, details FROM ledger")
     line = row.fetchone()
     connection.execute("BEGIN IMMEDIATE")
-    for _ in range(20_000):
-        write_line(connection, line)
+    write_lines(connection, [line] * 20_000)
     connection.execute("COMMIT")
     connection.close()
     tracemalloc.start()
