@@ -28,6 +28,10 @@ help:
 	@hardware/setup.sh venv $(PYTHON) requirements-test.lock
 	@touch .venv/run-ready $@
 
+.venv/bench-ready: requirements-bench.lock pyproject.toml
+	@hardware/setup.sh venv $(PYTHON) requirements-bench.lock
+	@touch .venv/run-ready .venv/test-ready $@
+
 run: .venv/run-ready
 	@TAST1_DEMO_PASSWORD="$${TAST1_DEMO_PASSWORD-tast1-demo}" .venv/bin/tast1 serve --config config/demo --data var/demo --line $(LINE) --port $(PORT)
 
@@ -54,8 +58,9 @@ type: .venv/test-ready
 docs: .venv/test-ready
 	@$(PY) -m pytest -q tests/unit/test_docs.py tests/unit/test_states.py
 
-bench: .venv/test-ready
+bench: .venv/bench-ready
 	@hardware/setup.sh pbx phones
+	@hardware/setup.sh postgres || true
 	@$(PY) -m tests.bench
 
 fmt: .venv/test-ready

@@ -146,7 +146,8 @@ class Dispatch:
         for person in await self._desk.free(line):
             colleagues.setdefault(person.office_no or "", []).append(person)
         self.somebody_is_free = bool(colleagues)
-        offices = iter(colleagues.items())
+        due = await self._desk.store.offices_due([*colleagues], IDLE, self._desk.clock.now())
+        offices = iter([(office_no, colleagues[office_no]) for office_no in due])
         await _together(self._offer_in_turn(offices, line) for _ in range(_AT_ONCE))
 
     async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]], line: OnTheLine) -> None:

@@ -10,6 +10,7 @@ Nothing of a database's own (rows, rowids, cursors, local time) passes this port
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -194,6 +195,11 @@ class Store(Protocol):
 
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         """Those that ended before `at` and have their number or note still; oldest first, `limit` at most."""
+
+    async def offices_due(
+        self, office_nos: Collection[str], states: frozenset[RequestState], at: datetime
+    ) -> frozenset[str]:
+        """Those of the offices that serve somebody in one of these open states with `next_attempt_at` at or before `at`."""
 
     async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
         """Claimed ones with `next_attempt_at` at or before `at`, the longest ago first, `limit` at most."""

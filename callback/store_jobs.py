@@ -81,11 +81,17 @@ _UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = exc
 UPSERT_CALL = _upsert("call", CALL_COLUMNS)
 SET_AWAY = "UPDATE ready SET away_at = ? WHERE person_id = ? AND away_at IS NULL"
 _HELD = frozenset({RequestState.CLAIMED, RequestState.CALLING, RequestState.RESULT_DUE})
+_ORDER = " ORDER BY urgency DESC, last_workable_at, registered_at, id"
 _AFTER = "(urgency < ? OR (urgency = ? AND (last_workable_at, registered_at, id) > (?, ?, ?)))"
 OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
     UNION SELECT claimed_by FROM request WHERE state = 'result_due' AND {HELD_REQUEST} AND claimed_by IS NOT NULL"""
+OFFICES_DUE = f"""SELECT office.value FROM json_each(?) AS office WHERE EXISTS (
+    SELECT 1 FROM request WHERE {SERVED_BY} = office.value AND {IS_OPEN} AND next_attempt_at <= ?
+    AND state IN (SELECT value FROM json_each(?)))"""
 EXPIRED_CLAIMS = f"""{_REQUEST} WHERE state = 'claimed' AND {HELD_REQUEST} AND next_attempt_at <= ?
     ORDER BY next_attempt_at, id LIMIT ?"""
+# SQLite would choose an index that lacks office_no and read every row.
+COUNT_OPEN = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {IS_OPEN}"
 POSTPONE_READY = "UPDATE ready SET since = ? WHERE person_id = ?"
 
 
@@ -344,8 +350,12 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
         terms.append(_AFTER)
         values += _place(query.after)
     where = f" WHERE {' AND '.join(terms)}" if terms else ""
-    order = " ORDER BY urgency DESC, last_workable_at, registered_at, id LIMIT ?"
-    return f"{_REQUEST}{where}{order}", [*values, max(query.limit, 0)]
+    values.append(max(query.limit, 0))
+    if query.served_by is None:
+        return f"{_REQUEST}{where}{_ORDER} LIMIT ?", values
+    # First the index alone: a row that is passed over is not looked up.
+    found = f"SELECT id AS found FROM request{where}{_ORDER} LIMIT ?"
+    return f"{_REQUEST} JOIN ({found}) ON id = found{_ORDER}", values
 
 
 def _place(request: CallbackRequest) -> tuple[str, ...]:
@@ -355,11 +365,9 @@ def _place(request: CallbackRequest) -> tuple[str, ...]:
 
 
 def count_open(db: Database, office_no: str | None) -> int:
-    # SQLite would choose an index that lacks office_no and read every row.
-    sql = f"SELECT count(*) FROM request INDEXED BY request_open_order WHERE {IS_OPEN}"
     if office_no is None:
-        return int(db.conn.execute(sql).fetchone()[0])
-    return int(db.conn.execute(f"{sql} AND office_no = ?", (office_no,)).fetchone()[0])
+        return int(db.conn.execute(COUNT_OPEN).fetchone()[0])
+    return int(db.conn.execute(f"{COUNT_OPEN} AND office_no = ?", (office_no,)).fetchone()[0])
 
 
 def live_attempts(db: Database, started_until: str | None) -> list[CallAttempt]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -217,6 +217,15 @@ class MemoryStore(MemoryNotices):
             if any(e.to_state in TERMINAL and e.at < until for e in self._ledger.get(r.id, ()))
         )
         return [self._whole(request) for request in sorted(found, key=_age)[: max(limit, 0)]]
+
+    async def offices_due(
+        self, office_nos: Collection[str], states: frozenset[RequestState], at: datetime
+    ) -> frozenset[str]:
+        until = aware_utc(at)
+        self._check_open()
+        found = (r for r in self._open() if r.state in states)
+        serving = {r.served_by for r in found if r.next_attempt_at is not None and r.next_attempt_at <= until}
+        return frozenset(office_nos) & serving
 
     async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = aware_utc(at)

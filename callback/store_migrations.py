@@ -266,14 +266,14 @@ _SPEED = (
     f"CREATE UNIQUE INDEX request_open_reference ON request (reference) WHERE {IS_OPEN}",
     # Whoever is next at an office, without a look at another office's, or at the row of one that is not due.
     f"""CREATE INDEX request_turn
-        ON request ({SERVED_BY}, urgency DESC, last_workable_at, registered_at, id, next_attempt_at, state, open)
-        WHERE {IS_OPEN}""",
+        ON request ({SERVED_BY}, urgency DESC, last_workable_at, registered_at, id, next_attempt_at, state, open,
+                    substitute, office_no) WHERE {IS_OPEN}""",
     # `open` stands in it so that counting looks up no row.
     "DROP INDEX request_open_order",
     f"""CREATE INDEX request_open_order
         ON request (urgency DESC, last_workable_at, registered_at, id, office_no, open) WHERE {IS_OPEN}""",
     # Few at any time, and never the new ones: a registration does not write it.
-    f"CREATE INDEX request_held ON request (state, next_attempt_at, claimed_by) WHERE {HELD_REQUEST}",
+    f"CREATE INDEX request_held ON request (state, next_attempt_at, id, claimed_by) WHERE {HELD_REQUEST}",
 )
 
 

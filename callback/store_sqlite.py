@@ -6,7 +6,8 @@ Registrations that come at the same time share one commit. Nothing is answered b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from callback import store_ledger as ledger
 from callback import store_notices as notices
 from callback import store_person as persons
 from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
-from callback.request import CallAttempt, CallbackRequest, LedgerEntry
+from callback.request import CallAttempt, CallbackRequest, LedgerEntry, RequestState
 from callback.store import (
     ApiToken,
     CallRecord,
@@ -142,6 +143,13 @@ class SqliteStore:
     async def ended_before(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = to_text(at)
         return await self.read(lambda db: persons.ended_before(db, until, limit))
+
+    async def offices_due(
+        self, office_nos: Collection[str], states: frozenset[RequestState], at: datetime
+    ) -> frozenset[str]:
+        values = (json.dumps([*office_nos]), to_text(at), json.dumps([*states]))
+        rows = await self.read(lambda db: db.conn.execute(jobs.OFFICES_DUE, values).fetchall())
+        return frozenset(office_no for (office_no,) in rows)
 
     async def expired_claims(self, at: datetime, limit: int) -> list[CallbackRequest]:
         until = to_text(at)

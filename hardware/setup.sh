@@ -2,7 +2,7 @@
 # Prepares the machine for the make verbs. Installs Debian/Ubuntu packages when root; otherwise says exactly
 # what to install. It never touches anything outside the checkout except through apt-get.
 #   setup.sh venv PYTHON LOCKFILE     the virtual environment, from hashed pins
-#   setup.sh pbx | phones | browser   the system packages these need
+#   setup.sh pbx | phones | browser | postgres   the system packages these need
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -51,6 +51,13 @@ compile() { # bytecode now, so that every start is fast, also where PYTHONDONTWR
         .venv/lib callback ivr scheduler config hardware >/dev/null 2>&1 || true
 }
 
+postgres() { # a rival in the bench, found as tests/bench/postgres.py finds it; Debian keeps its programs out of the path
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+    (need initdb postgresql) 2>/dev/null || true
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+    need initdb postgresql
+}
+
 chromium() { # the browser the tests use, found as tests/e2e/browser.py finds it
     local name
     [ -z "${CHROMIUM:-}" ] || { need "$CHROMIUM" chromium; return; }
@@ -76,6 +83,7 @@ venv) venv "$2" "$3" ;;
             need sipp sip-tester
             ;;
         browser) chromium ;;
+        postgres) postgres ;;
         *)
             echo "setup.sh: unknown part '$part'" >&2
             exit 2

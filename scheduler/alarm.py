@@ -67,7 +67,10 @@ class Alarm:
     def wake_at(self, at: datetime) -> None:
         """Sweep also at this moment (aware); a moment in the past means now. Asking twice is asking once."""
         at = aware_utc(at)
-        delay = max(at - self._clock.now(), timedelta(0))
+        delay = at - self._clock.now()
+        if delay <= timedelta(0):
+            self._signal.set()
+            return
         moment = SystemClock().now() + delay  # APScheduler knows the machine's clock only
         self._scheduler.add_job(self._ring, "date", run_date=moment, id=at.isoformat(), replace_existing=True)
 

@@ -7,14 +7,33 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
+import os
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, quantiles
 
-from tests.bench.load_bench import RATE, Side, memory_with_calls_up, site, under_load
+import structlog
+
+from tests.bench.crowd import OFFICES, fill
+from tests.bench.growth_bench import SIZES, costs, heading
+from tests.bench.load_bench import RATE as CALL_RATE
+from tests.bench.load_bench import Side, memory_with_calls_up, site, under_load
 from tests.bench.path_bench import HEADING, path_times
+from tests.bench.rivals import AT_ONCE, CLAIM, CLAIM_MANY, rivals, table
+from tests.bench.scale_bench import (
+    CLAIMED,
+    DUE,
+    OPEN,
+    PEOPLE,
+    RATE,
+    dispatched,
+    memory_of_service,
+    next_times,
+    sweep_beside_menu,
+)
 from tests.bench.start_bench import start_times
 from tests.bench.step_bench import Steps, menu_steps
 from tests.bench.store_bench import register_latency
@@ -48,9 +67,67 @@ class Row:
         )
 
 
-async def _measure(directory: Path, rate: float) -> list[Row]:
+async def _measure_scale(directory: Path) -> list[Row]:
+    """The list alone: no exchange."""
+    _say(f"scale: {OPEN:,} open requests in {OFFICES} offices")
+    fill(directory / "next.db", OPEN)
+    nexts = await next_times(directory / "next.db")
+    memory = await memory_of_service(directory / "next.db", directory)
+    _say(f"sweep: {DUE:,} due")
+    fill(directory / "sweep.db", OPEN, due=(DUE - CLAIMED) / OPEN, claimed=CLAIMED)
+    sweep = await sweep_beside_menu(directory / "sweep.db")
+    _say(f"dispatch: {PEOPLE:,} take calls, {RATE:g} requests a second")
+    fill(directory / "dispatch.db", OPEN, due=0)
+    done = await dispatched(directory / "dispatch.db")
+    for problem in done.problems:
+        _say(f"problem: {problem}")
+    return [
+        Row(f"next for a caseworker, {OPEN:,} open, median", median(nexts), "ms"),
+        Row("next for a caseworker, p99", _p99(nexts), "ms", most=2),
+        Row(f"a sweep with {DUE:,} due", sweep.seconds, "s", most=1),
+        Row("  claims given back by it", sweep.given_back, "", least=CLAIMED),
+        Row("  offers made by it", sweep.offered, "", least=OFFICES),
+        Row("  a menu step beforehand (two commits), median", median(sweep.calm), "ms"),
+        Row("  a menu step beforehand, slowest", max(sweep.calm), "ms"),
+        Row("  menu steps beside it", len(sweep.beside), ""),
+        Row("  the slowest of them, over the median beforehand", sweep.delay, "ms", most=20),
+        Row(f"memory with {OPEN:,} open, after a sweep", memory, "MB", most=250),
+        Row(f"dispatched of {done.came:,}, at {RATE:g}/s to {PEOPLE:,}", done.came - done.left, "", least=done.came),
+        Row("  requests or caseworkers with two calls", done.doubles + len(done.problems), "", most=0),
+        Row("  from the first that came to the last that was reached", done.per_second, "/s", least=0.95 * RATE),
+        Row("  from registered to offered, median", median(done.waited_ms), "ms"),
+        Row("  from registered to offered, p99", done.waited_p99, "ms"),
+    ]  # fmt: skip
+
+
+async def _measure_growth(directory: Path) -> list[Row]:
+    _say(f"growth: {', '.join(f'{size:,}' for size in SIZES)} requests")
+    found = await costs(directory)
+    print("\n".join((heading(), *map(str, found), "")))
+    return [Row("acts whose cost grows faster than the logarithm", sum(not c.ok for c in found), "", most=0)]
+
+
+async def _measure_rivals(directory: Path) -> list[Row]:
+    _say("rivals: huey and procrastinate, one client each")
+    sides = await rivals(directory)
+    print(f"{table(sides)}\n")
+    own, *others = sides
+    return [
+        Row(
+            f"claim-next, {way}, ours / {other.name}",
+            own.per_second[act] / other.per_second[act],
+            "",
+            least=1,
+        )
+        for other in others
+        for way, act in (("one at a time", CLAIM), (f"{AT_ONCE} at once", CLAIM_MANY))
+        if act in other.per_second
+    ]
+
+
+async def _measure_calls(directory: Path, rate: float) -> list[Row]:
     _say("register: 1,000 requests through the store, 100 a second")
-    registering = await asyncio.to_thread(register_latency, 1000, RATE, directory)
+    registering = await asyncio.to_thread(register_latency, 1000, CALL_RATE, directory)
     _say("ways: every prompt on them is spoken")
     paths = await asyncio.to_thread(path_times, directory / "prompts")
     _say("start: 100,000 requests in the store")
@@ -121,14 +198,26 @@ def _say(text: str) -> None:
     print(f"... {text}", file=sys.stderr, flush=True)
 
 
+_PARTS = {"scale": _measure_scale, "growth": _measure_growth, "rivals": _measure_rivals}
+
+
 def main() -> int:
     """0 when every target is met."""
     parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
-    parser.add_argument("--rate", type=float, default=RATE, help="calls a second (default: %(default)g)")
+    parser.add_argument("--rate", type=float, default=CALL_RATE, help="calls a second (default: %(default)g)")
+    parser.add_argument("--only", choices=[*_PARTS, "calls"], help="this part alone; `calls` needs the PBX")
     options = parser.parse_args()
+    # Not one line for each of a million changes.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     _SCRATCH.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=_SCRATCH) as scratch:
-        rows = asyncio.run(_measure(Path(scratch).absolute(), options.rate))
+    rows: list[Row] = []
+    for name in (options.only,) if options.only else (*_PARTS, "calls"):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=_SCRATCH) as scratch:
+            folder = Path(scratch).absolute()
+            part = _PARTS[name](folder) if name in _PARTS else _measure_calls(folder, options.rate)
+            rows += asyncio.run(part)
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    print(f"{os.cpu_count()} processors; load of the last 1, 5, 15 minutes: {load}")
     print("\n".join(map(str, rows)))
     return 0 if all(row.ok for row in rows) else 1
 

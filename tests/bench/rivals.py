@@ -30,7 +30,7 @@ from tests.bench.crowd import NOW, OFFICES, caseworker, crowd_config, fill, offi
 from tests.bench.postgres import NoPostgres, postgres
 
 WAITING: Final = 100_000
-AT_ONCE: Final = 8
+AT_ONCE: Final = 24
 ENQUEUE, CLAIM, CLAIM_BARE, CLAIM_MANY, RESCHEDULE = (
     "enqueue",
     "claim-next",

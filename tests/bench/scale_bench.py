@@ -86,7 +86,6 @@ class StubRunner:
         call.add_done_callback(self._over)
 
     async def _talk(self, facts: CallbackFacts) -> None:
-        await self._desk.attempt_ringing(facts.attempt_id)
         ended = await self._desk.end_attempt(facts.attempt_id, AttemptOutcome.ANSWERED)
         person = ended.claimed_by
         assert person is not None

@@ -14,6 +14,7 @@ from config.model import Telephone
 from hardware.simulated.phone import Behaviour
 from tests.e2e.waiting import until
 from tests.integration.test_story import World
+from tests.offices import config
 
 FIRST, SECOND, THIRD = "+4740001234", "+4740001235", "+4740001236"
 CALLS = {FIRST: "first", SECOND: "second", THIRD: "third"}
@@ -218,3 +219,30 @@ async def test_the_on_call_telephone_stays_free(world: World) -> None:
     on_call = kari.model_copy(update={"mobile": "+4740000001"})
     assert config.telephones(on_call) == ("201",)
     assert config.telephones(on_call.model_copy(update={"extension": None})) == ("+4740000001",)
+
+
+async def test_nobody_is_hidden_by_others(world: World) -> None:
+    """However many stand before them whom nobody can ring, whoever can be rung is found."""
+    for number in range(150):
+        await world.desk.register(Registration("9001", None, registered_by="kari"))
+        if not number % 3:
+            given, _ = await world.desk.register(
+                Registration("9001", f"+4741{number:06}", registered_by="kari")
+            )
+            await world.desk.reassign(given.id, "ola", "liv")
+    last = await waits(world)
+    await takes_calls(world, "kari")
+    await world.dispatch.sweep()
+    assert [a.request_id for a in await world.store.live_attempts()] == [last.id]
+
+
+async def test_an_urgent_one_is_not_hidden_by_others(world: World) -> None:
+    """The on-call telephone is rung for the one who can be rung, however many urgent ones stand before them."""
+    for _ in range(150):
+        await world.desk.register(Registration("9001", None, registered_by="kari", reason=Reason.NO_FOOD))
+    last = await waits(world, reason=Reason.NO_FOOD)
+    kari, *others = config().people
+    people = (kari.model_copy(update={"mobile": "+4740000001"}), *others)
+    world.desk.use_config(config().model_copy(update={"people": people}))
+    await world.dispatch.sweep()
+    assert [a.request_id for a in await world.store.live_attempts()] == [last.id]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from callback.request import DayPart, NumberSource, Urgency
-from callback.store import Change, StoreUnavailable
+from callback.request import OPEN, TERMINAL, DayPart, NumberSource, Urgency
+from callback.store import Change, RequestQuery, StoreUnavailable
 from callback.store_schema import MIGRATIONS, Database
 from callback.store_sqlite import SqliteStore
 from tests.contract.store_factory import T0, new_entry, new_request
@@ -188,3 +188,19 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 async def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
     """A folder where the file should be is refused."""
     assert "cannot be" in await refusal(tmp_path)
+
+
+async def test_what_had_ended_before_the_speed_migration(tmp_path: Path) -> None:
+    """It is not open afterwards: its number and reference are free, and what was open still is."""
+    path = tmp_path / "list.db"
+    made_by_the_first_version(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        row = list(connection.execute("SELECT * FROM request").fetchone())
+        row[0], row[4] = "ended", "reached"
+        connection.execute(f"INSERT INTO request VALUES ({', '.join('?' * len(row))})", row)
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.count_open() == 1
+    assert [r.id for r in await store.find(RequestQuery(states=OPEN))] == ["r1"]
+    assert {r.id for r in await store.find(RequestQuery(states=TERMINAL))} == {"ended"}
+    await store.close()

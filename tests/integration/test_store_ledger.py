@@ -279,8 +279,7 @@ def test_memory_does_not_grow_with_the_lines(tmp_path: Path) -> None:
     row = connection.execute("SELECT request_id, at, actor, event, from_state, to_state, details FROM ledger")
     line = row.fetchone()
     connection.execute("BEGIN IMMEDIATE")
-    for _ in range(20_000):
-        write_lines(connection, (line,))
+    write_lines(connection, [line] * 20_000)
     connection.execute("COMMIT")
     connection.close()
     tracemalloc.start()

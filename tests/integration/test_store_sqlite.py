@@ -8,6 +8,8 @@ import sqlite3
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -15,10 +17,12 @@ from typing import Any, Self
 import pytest
 import pytest_asyncio
 
-from callback.request import OPEN
-from callback.store import RequestQuery, StoreUnavailable
-from callback.store_jobs import find_sql
+from callback.desk_wishes import IDLE
+from callback.request import OPEN, RequestState, Urgency
+from callback.store import Change, RequestQuery, StoreUnavailable
+from callback.store_jobs import COUNT_OPEN, EXPIRED_CLAIMS, OCCUPIED, OFFICES_DUE, find_sql
 from callback.store_ledger import LedgerReport, verify
+from callback.store_rows import to_text
 from callback.store_schema import Database
 from callback.store_sqlite import SqliteStore
 from tests.contract.store_factory import T0, new_entry, new_request
@@ -375,9 +379,71 @@ class TestQueries:
             RequestQuery(states=OPEN, due_before=T0): "request_open_order",
             RequestQuery(states=OPEN, phone="+4740000000", office_no="9001"): "request_open_number",
             RequestQuery(phone="+4740000000"): "request_phone",
+            RequestQuery(
+                states=IDLE, urgency=Urgency.URGENT, due_before=T0
+            ): "request_open_order (urgency=?)",
+            RequestQuery(states=frozenset({RequestState.CLAIMED}), due_before=T0): "request_held (state=?",
         }
         for query, index in queries.items():
             sql, values = find_sql(query)
             explain = f"EXPLAIN QUERY PLAN {sql}"
             plan = await store.read(lambda db, s=explain, v=values: db.conn.execute(s, v).fetchall())  # type: ignore[misc]
             assert index in plan[0][3]
+
+    async def test_the_next_of_an_office_is_not_sorted(self, store: SqliteStore) -> None:
+        """The index has the order of the list, and all that is asked of those who are passed over."""
+        for after in (None, new_request()):
+            query = RequestQuery(served_by="9001", states=IDLE, due_before=T0, after=after, limit=1)
+            found = await plan(store, *find_sql(query))
+            assert found[1] == "SEARCH request USING COVERING INDEX request_turn (<expr>=?)"
+            assert "SEARCH request USING PRIMARY KEY (id=?)" in found
+            assert not any("TEMP B-TREE" in step for step in found[:-1]), "sorted is only what was found"
+
+    async def test_what_a_sweep_asks(self, store: SqliteStore) -> None:
+        """Expired claims, who is occupied and how many are open are found in small or covering indexes."""
+        assert await plan(store, EXPIRED_CLAIMS, [to_text(T0), 1]) == [
+            "SEARCH request USING INDEX request_held (state=? AND next_attempt_at<?)"
+        ]
+        busy = await plan(store, OCCUPIED, [])
+        assert "SEARCH request USING COVERING INDEX request_held (state=?)" in busy
+        assert "SCAN attempt USING INDEX attempt_live_caseworker" in busy
+        offices = await plan(store, OFFICES_DUE, ["[]", "", "[]"])
+        assert "SEARCH request USING COVERING INDEX request_turn (<expr>=?)" in offices
+        assert await plan(store, COUNT_OPEN, []) == ["SCAN request USING COVERING INDEX request_open_order"]
+
+    async def test_a_change_of_state_leaves_the_lasting_indexes_alone(self, store: SqliteStore) -> None:
+        """A claim is saved by the statement that sets no column of them; a new number by the other."""
+        request = new_request()
+        await store.register(request, new_entry(request))
+        said: list[str] = []
+        await store.write(lambda db: db.conn.set_trace_callback(said.append))
+        claimed = replace(request, state=RequestState.CLAIMED, claimed_by="kari")
+        (claimed,) = await store.save(Change(claimed, ()))
+        (moved,) = await store.save(Change(replace(claimed, phone="+4799999999"), ()))
+        await store.write(lambda db: db.conn.set_trace_callback(None))
+        # a statement is said again for each trigger it might fire
+        updates = [said for said in dict.fromkeys(said) if said.startswith("UPDATE request SET")]
+        assert ["phone = '" in statement.partition(" WHERE ")[0] for statement in updates] == [
+            False,
+            False,
+            True,
+        ]
+        assert await store.get(request.id) == moved
+
+    async def test_whoever_writes_the_state_the_row_is_open_or_not(
+        self, store: SqliteStore, path: Path
+    ) -> None:
+        """Also a program that knows nothing of the column: the number and the reference are free once it has ended."""
+        request = new_request()
+        await store.register(request, new_entry(request))
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE request SET state = 'reached' WHERE id = ?", (request.id,))
+        again = new_request(phone=request.phone, reference=request.reference)
+        assert await store.register(again, new_entry(again)) == (again, True)
+        assert await store.count_open() == 1
+
+
+async def plan(store: SqliteStore, sql: str, values: list[Any]) -> list[str]:
+    """How SQLite answers a query."""
+    explain = f"EXPLAIN QUERY PLAN {sql}"
+    return [row[3] for row in await store.read(lambda db: db.conn.execute(explain, values).fetchall())]
