@@ -116,7 +116,7 @@ def _insert(table: str, columns: Sequence[str]) -> str:
 def _request_rows(rows: int, due: float, claimed: int) -> Iterator[Row]:
     """As `request_row` gives them, of which only what differs is made anew for each."""
     chance = random.Random(1)
-    template = list(request_row(new_request(registered_at=NOW - _SPREAD)))
+    template = list(request_row(new_request(registered_at=NOW - _SPREAD, escalates_at=NOW + _SPREAD)))
     at = {name: REQUEST_COLUMNS.index(name) for name in _DIFFER}
     moments = [to_text(NOW + timedelta(minutes=m)) for m in range(1, int(_SPREAD / timedelta(minutes=1)))]
     now = to_text(NOW)

@@ -23,7 +23,7 @@ from callback.dispatch import Dispatch
 from callback.request import AttemptOutcome, CallResult
 from callback.store import CallRecord, RequestQuery
 from callback.store_sqlite import SqliteStore
-from callback.turn import taker
+from callback.turn import OnTheLine, taker
 from config.model import CallSettings, Config
 from hardware.line import LineStatus
 from ivr.callback_call import CallbackFacts
@@ -73,6 +73,12 @@ class StubRunner:
         self._desk = desk
 
     def is_on_the_line(self, request_id: str) -> bool:
+        return False
+
+    def on_the_line(self) -> OnTheLine:
+        return OnTheLine()
+
+    def waits(self, request_id: str) -> bool:
         return False
 
     def phase(self, attempt_id: str) -> str | None:
