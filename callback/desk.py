@@ -326,6 +326,11 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
         attempt = next(a for a in saved.attempts if a.id == attempt_id)
         return saved, attempt
 
+    async def is_live(self, attempt_id: str) -> bool:
+        """Whether this attempt has begun and not ended."""
+        request = await self.store.get_by_attempt(attempt_id)
+        return request is not None and attempt_of(request, attempt_id).ended_at is None
+
     async def attempt_ringing(self, attempt_id: str) -> None:
         """The caller's phone is rung now."""
         await self._mark(attempt_id, "caller_ringing", ringing_at=self.clock.now())

@@ -26,11 +26,14 @@ from hardware.line import (
     Screen,
 )
 from ivr.machine import (
+    AskWhether,
     AttemptEnded,
     Command,
     EndAttempt,
     Event,
+    GoesOn,
     IllegalTransition,
+    IsOver,
     MarkConnected,
     MarkRinging,
     NeverCall,
@@ -47,6 +50,8 @@ _NEVER = "closing.never_call"
 
 class Node(StrEnum):
     RINGING_CASEWORKER = "ringing_caseworker"
+    NEXT_TELEPHONE = "next_telephone"
+    """Nobody took this one; the desk is asked whether there is still anybody to ring for."""
     BRIEFING = "briefing"
     """The caseworker hears who it is about and may press 1."""
     RINGING_CALLER = "ringing_caller"
@@ -215,9 +220,18 @@ def _not_picked_up(state: CallbackState, event: LegEnded, now: datetime) -> Step
         return state, ()
     if event.outcome not in NOBODY_THERE or state.rung == len(state.facts.then):
         return _caseworker_gone(state, event, now)
+    return replace(state, node=Node.NEXT_TELEPHONE), (AskWhether(state.attempt_id),)
+
+
+def _next_telephone(state: CallbackState, event: GoesOn, now: datetime) -> Step:
     rung = state.rung + 1
     leg = leg_of(state.attempt_id, rung)
-    return _ring(replace(state, leg=leg, rung=rung), state.facts.then[state.rung])
+    state = replace(state, node=Node.RINGING_CASEWORKER, leg=leg, rung=rung)
+    return _ring(state, state.facts.then[rung - 1])
+
+
+def _over_meanwhile(state: CallbackState, event: IsOver, now: datetime) -> Step:
+    return replace(state, node=Node.ENDED), ()
 
 
 def _caseworker_gone(state: CallbackState, event: LegEnded, now: datetime) -> Step:
@@ -298,6 +312,9 @@ _N = Node
 _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.RINGING_CASEWORKER, LegAnswered): _caseworker_answered,
     (_N.RINGING_CASEWORKER, LegEnded): _not_picked_up,
+    (_N.NEXT_TELEPHONE, GoesOn): _next_telephone,
+    (_N.NEXT_TELEPHONE, IsOver): _over_meanwhile,
+    (_N.NEXT_TELEPHONE, LegEnded): _nothing,
     (_N.BRIEFING, DigitsEntered): _briefing_key,
     (_N.BRIEFING, NoInput): _briefing_silence,
     (_N.BRIEFING, LegEnded): _caseworker_gone,

@@ -22,6 +22,7 @@ from callback.turn import OnTheLine
 from ivr.callback_call import legs_of
 from ivr.machine import (
     AskTurn,
+    AskWhether,
     AttemptEnded,
     CheckNumber,
     Colleague,
@@ -30,7 +31,9 @@ from ivr.machine import (
     EndAttempt,
     Find,
     Found,
+    GoesOn,
     InLine,
+    IsOver,
     ItsTurn,
     MarkConnected,
     MarkRinging,
@@ -103,6 +106,8 @@ class DeskWork:
                 await desk.attempt_ringing(attempt_id)
             case MarkConnected(attempt_id):
                 await desk.attempt_connected(attempt_id)
+            case AskWhether(attempt_id):
+                return GoesOn() if await desk.is_live(attempt_id) else IsOver()
             case NeverCall(attempt_id):
                 await desk.never_call_at(attempt_id)
             case EndAttempt(attempt_id, outcome, cause):

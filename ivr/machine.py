@@ -72,6 +72,13 @@ class MarkConnected:
 
 
 @dataclass(frozen=True, slots=True)
+class AskWhether:
+    """Does this attempt still go on? Answered by `GoesOn` or `IsOver`."""
+
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class NeverCall:
     """Whoever was rung in this attempt does not want to be called, ever. No answer."""
 
@@ -162,6 +169,7 @@ DeskCommand = (
     | MarkRinging
     | MarkConnected
     | NeverCall
+    | AskWhether
     | EndAttempt
 )
 
@@ -207,6 +215,16 @@ class NumberSet:
 class AttemptEnded:
     next_attempt_at: datetime | None
     """None when the request has ended or waits for the caseworker's result."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """The attempt has not ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsOver:
+    """The attempt has ended: its caller rang back meanwhile, say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +351,8 @@ DeskEvent = (
     | Updated
     | Found
     | AttemptEnded
+    | GoesOn
+    | IsOver
 )
 
 Command = LineCommand | DeskCommand

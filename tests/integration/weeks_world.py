@@ -10,7 +10,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -86,10 +86,12 @@ class WatchedStore(SqliteStore):
 
 
 class WatchedLine(SimulatedLine):
-    """Sees whom we ring."""
+    """Sees whom we ring, and that it was written before."""
 
-    def __init__(self, clock: ManualClock) -> None:
+    def __init__(self, clock: ManualClock, path: Path, on_call: frozenset[str]) -> None:
         super().__init__(clock, lambda item: PromptInfo(item, timedelta(0)), timers=False)
+        self._path = path
+        self._on_call = on_call
         self.rung: Counter[str] = Counter()
         """How often each attempt rang its caller; by attempt id."""
         self.wrong: list[str] = []
@@ -99,7 +101,23 @@ class WatchedLine(SimulatedLine):
             self.rung[command.peer.removeprefix("tast1-").removesuffix("-caller")] += 1
             if any(leg.dialler is not None and leg.phone.number == command.to for leg in self._legs.values()):
                 self.wrong.append("a number was rung while a call of ours to it was up")
+        if not self._is_written(command):
+            self.wrong.append(f"{type(command).__name__} without its attempt in the file")
         super()._ring(command, dialler)
+
+    def _is_written(self, command: Originate | Dial) -> bool:
+        """A colleague is rung for an attempt that is in the file; a caller once it says that they are rung."""
+        live = "SELECT 1 FROM attempt WHERE ended_at IS NULL"
+        if isinstance(command, Originate):
+            sql, value = f"{live} AND id = ?", command.leg.split("-")[1]
+        elif command.peer.endswith("-caller"):
+            sql, value = f"{live} AND ringing_at IS NOT NULL AND phone = ?", command.to
+        elif command.to in self._on_call:
+            return True  # put through from the menu, which is no attempt
+        else:
+            sql, value = f"{live} AND inbound = ?", "1"
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as database:
+            return database.execute(sql, (value,)).fetchone() is not None
 
     def legs_up(self) -> int:
         return len(self._legs)
@@ -119,7 +137,8 @@ class Weeks:
         self.chance = chance
         self.clock = ManualClock(start)
         self.disk = Disk(chance)
-        self.line = WatchedLine(self.clock)
+        on_call = frozenset(office.fallback_number for office in config.offices)
+        self.line = WatchedLine(self.clock, path, on_call)
         self.kills = 0
         self.pressed = 0
         """Key presses of 1 that the service lived to take."""

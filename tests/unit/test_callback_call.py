@@ -24,10 +24,13 @@ from hardware.line import (
 from ivr import callback_call
 from ivr.callback_call import CallbackFacts, CallbackState, Node
 from ivr.machine import (
+    AskWhether,
     AttemptEnded,
     EndAttempt,
     Event,
+    GoesOn,
     IllegalTransition,
+    IsOver,
     MarkConnected,
     MarkRinging,
     NeverCall,
@@ -282,6 +285,8 @@ class TestTwoTelephones:
     def test_the_second_rings(self, outcome: str) -> None:
         """As another leg of the same attempt, which goes on; they are not away."""
         call = self.rung().event(LegEnded(LEG, LegOutcome(outcome)))
+        assert call.commands == (AskWhether("a1"),)
+        call.event(GoesOn())
         ring = Originate(self.MOBILE, "+4740000009", timedelta(seconds=25), "+4773000010")
         assert call.commands == (ring,)
         call.event(LegEnded(LEG, LegOutcome(outcome)))
@@ -301,6 +306,11 @@ class TestTwoTelephones:
 
     def test_nobody_takes_either(self) -> None:
         """Once, at the end: away, and the attempt is over."""
-        call = self.rung().event(LegEnded(LEG, LegOutcome.NO_ANSWER))
+        call = self.rung().event(LegEnded(LEG, LegOutcome.NO_ANSWER)).event(GoesOn())
         call.event(LegEnded(self.MOBILE, LegOutcome.NO_ANSWER, 19))
         assert call.commands == (StopTaking("kari"), EndAttempt("a1", "cancelled", 19))
+
+    def test_the_attempt_is_over_meanwhile(self) -> None:
+        """The caller rang back, or the attempt ended before the service was killed: no other telephone rings."""
+        call = self.rung().event(LegEnded(LEG, LegOutcome.FAILED)).event(IsOver())
+        assert (call.commands, call.state.ended, call.ended_with) == ((), True, [])

@@ -40,8 +40,10 @@ from ivr.machine import (
     AttemptEnded,
     Colleague,
     Found,
+    GoesOn,
     IllegalTransition,
     InLine,
+    IsOver,
     ItsTurn,
     Missed,
     NotMissed,
@@ -114,6 +116,8 @@ CALLBACK_EVENTS = [
     Connected(LEG, PEER),
     AttemptEnded(None),
     AttemptEnded(NOW),
+    GoesOn(),
+    IsOver(),
 ]
 
 
@@ -211,6 +215,7 @@ def explore_callback() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
         False,
         timedelta(seconds=25),
         timedelta(seconds=35),
+        then=("202",),
     )
     begin, _ = callback_call.begin(facts)
     return explore(callback_call, begin, CALLBACK_EVENTS)
