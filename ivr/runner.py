@@ -97,7 +97,8 @@ class Runner:
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.on_callback_ended: Callable[[], None] = lambda: None
-        """Told when a callback is over, or a caller waits no more: a colleague has their hands free, and perhaps somebody is due."""
+        """Told when a callback is over, a caller waits no more, or the line is back: perhaps a colleague has their hands
+        free, and somebody is due."""
         self.on_caller_gone: Callable[[], None] = lambda: None
         """Told when a caller has left the menu: they can be rung now, and perhaps a colleague is free."""
 
@@ -226,6 +227,7 @@ class Runner:
             if words is not None and peers:
                 call.inbox.put_nowait(replace(words, leg=peers[-1]))
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
+        self.on_callback_ended()  # nobody could be rung for a while
 
     # -- one call
 

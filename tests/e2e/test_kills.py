@@ -125,7 +125,7 @@ async def test_thirty_deaths(pbx: LocalPbx, public: Phones, office: Phones, tmp_
     pressed = town.pressed_1(tmp_path / "sipp")
     assert len(pressed) > 50
     assert pressed <= listed
-    assert len(public.exchange.calls) > 30, "callbacks were ringing all the while"
+    assert len(public.exchange.calls) > 10, "callbacks were ringing all the while"
     assert verify(service.directory / "data" / "tast1.sqlite3").bad is None
 
 
@@ -151,8 +151,8 @@ async def _accepts_everything(phone: Phone) -> None:
     while True:
         with contextlib.suppress(PhoneError, AssertionError, TimeoutError):
             call = await (await phone.incoming(timeout=3600)).answer()
-            for _ in range(8):
-                await asyncio.sleep(1.5)
+            for _ in range(16):
+                await asyncio.sleep(0.7)
                 if call.state != "up":
                     break
                 await call.press("1")

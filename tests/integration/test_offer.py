@@ -246,3 +246,12 @@ async def test_an_urgent_one_is_not_hidden_by_others(world: World) -> None:
     world.desk.use_config(config().model_copy(update={"people": people}))
     await world.dispatch.sweep()
     assert [a.request_id for a in await world.store.live_attempts()] == [last.id]
+
+
+async def test_the_line_is_back(world: World) -> None:
+    """Then somebody looks at once whom to ring: nobody could be for a while."""
+    looked: list[int] = []
+    world.runner.on_callback_ended = lambda: looked.append(1)
+    world.line.lose("cut")
+    world.line.restore()
+    await until(lambda: looked, what="the line is back, and that is told")
