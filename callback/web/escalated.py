@@ -12,7 +12,7 @@ from callback.access import Viewer
 from callback.request import CallbackRequest
 from callback.warned import warned
 from callback.web.words import Words
-from config.model import Person
+from config.model import Person, Role
 
 _NAMED = 3
 """So many are named; more are counted."""
@@ -56,7 +56,12 @@ def step(
 
 
 def _names(people: Sequence[Person], request: CallbackRequest, words: Words) -> str:
-    if 75 <= request.escalation < 90:
+    office = {
+        person.id
+        for person in words.config.people
+        if person.office_no == request.served_by and person.role in (Role.CASEWORKER, Role.LEADER)
+    }
+    if 75 <= request.escalation < 90 and office <= {person.id for person in people}:
         return words.t("escalation.everybody")
     if len(people) > _NAMED:
         return words.t("escalation.colleagues", n=len(people))
