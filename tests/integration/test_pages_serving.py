@@ -287,9 +287,9 @@ async def test_why_here(world: World, enter: Enter) -> None:
     safe = await world.caller("+4740000005")
     await world.desk.set_discreet(safe.id, True, "caller")
     await world.desk.set_day_part(safe.id, DayPart.MIDDAY, "caller")
-    by = "Må nås senest onsdag 25. november kl. 09.05."
+    by = "Må nås innen onsdag 25. november kl. 09.05."
     told = {
-        hungry.id: ("Haster: uten penger til mat. Må nås senest i dag kl. 11.05.", None),
+        hungry.id: ("Haster: uten penger til mat. Må nås før kl. 11.05.", None),
         wishes.id: (f"{by} Vil bli ringt om ettermiddagen. Neste forsøk er i dag kl. 13.00.", "wish"),
         given.id: (f"{by} Bare for Ola.", "assigned"),
         missed.id: (f"{by} Ringes igjen i dag kl. 09.12.", "not_due"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from callback.request import RequestState
 from tests.web_site import Client, World, submit, text_of
@@ -10,7 +11,9 @@ from tests.web_site import Client, World, submit, text_of
 
 async def test_on_the_list_and_on_the_page(kari: Client, world: World) -> None:
     """The row and the page say that they wait on the line, and the button connects instead of ringing; nobody else's."""
-    waits, other = await world.caller(), await world.caller("+4740005678")
+    waits = await world.caller()
+    world.clock.advance(timedelta(seconds=1))
+    other = await world.caller("+4740005678")
     before = await text_of(kari, "/requests/rows")
     assert "Venter på linja" not in before
     world.waiting.add(waits.id)
