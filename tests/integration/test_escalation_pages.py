@@ -53,6 +53,7 @@ async def test_not_everybody_is_warned(world: World) -> None:
     page = await text_of(liv, "/requests")
     assert "Ola og Liv er varslet." in page
     assert "Alle ved kontoret" not in page
+    await liv.close()
 
 
 async def test_acknowledge(world: World) -> None:
