@@ -24,7 +24,9 @@ def warned(request: CallbackRequest, config: Config, takers: Sequence[Person] = 
     everybody = tuple(
         person
         for person in config.people
-        if person.role in (Role.CASEWORKER, Role.LEADER) and may_serve(request, person)
+        if person.office_no == request.served_by  # spares the look at all others
+        and person.role in (Role.CASEWORKER, Role.LEADER)
+        and may_serve(request, person)
     )
     leaders = [person for person in everybody if person.role is Role.LEADER]
     if request.escalation < 75:
