@@ -29,7 +29,7 @@ from callback.store import Change, RequestQuery, StaleRequest, Store
 from callback.turn import is_disqualified
 from config.model import Config, Office, Person, Role
 from scheduler.calendar import OfficeCalendar
-from scheduler.clock import Clock
+from scheduler.clock import Clock, to_local
 from scheduler.retry import PastAttempt, Wishes, next_attempt
 
 log = structlog.get_logger(__name__)
@@ -95,6 +95,7 @@ class DeskBase:
         """From now on. Nothing that was promised moves: deadlines are rows."""
         self.config = config
         self._people = {person.id: person for person in config.people}
+        self._offices = {office.office_no: office for office in config.offices}
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
         self._on_call = {office.office_no: config.on_call(office) for office in config.offices}
         self._own_numbers = {n for o in config.offices for n in (o.public_number, o.oncall_number) if n}
@@ -102,7 +103,7 @@ class DeskBase:
     # -- lookups
 
     def office(self, office_no: str) -> Office:
-        office = self.config.office(office_no)
+        office = self._offices.get(office_no)
         if office is None:
             raise UnknownOffice(f"no office {office_no!r}; known: {', '.join(sorted(self._calendars))}")
         return office
@@ -141,13 +142,22 @@ class DeskBase:
     async def find(self, query: RequestQuery) -> list[CallbackRequest]:
         return await self.store.find(query)
 
+    async def ready_since(self) -> list[tuple[str, datetime]]:
+        """(person id, since when) of those who take calls. What was said on another day says nothing of this one."""
+        today = to_local(self.clock.now()).date()
+        return [ready for ready in await self.store.ready() if to_local(ready[1]).date() >= today]
+
     # -- inner workings
 
-    def _refuse_other(self, request: CallbackRequest, person: Person) -> None:
+    def _refuse_barred(self, request: CallbackRequest, person: Person) -> None:
+        """Whoever may have nothing to do with it."""
         if person.office_no not in (None, request.served_by):
             raise UnknownPerson(f"{person.name} does not belong to office {request.served_by}")
         if _is_barred(request, person):
             raise MayNotServe(f"{person.name} may have nothing to do with request {request.id}")
+
+    def _refuse_other(self, request: CallbackRequest, person: Person) -> None:
+        self._refuse_barred(request, person)
         if request.is_open and request.claimed_by not in (None, person.id):
             holder = self._people.get(request.claimed_by or "")
             if holder is not None and not _is_barred(request, holder):  # who has left holds nothing
@@ -267,6 +277,12 @@ def wishes_of(request: CallbackRequest) -> Wishes:
     waits = request.urgency is Urgency.ORDINARY and request.interpreter_at is None
     part = request.day_part if waits else None
     return Wishes(request.registered_at, request.last_workable_at, part, request.reachable_until)
+
+
+def may_hold(request: CallbackRequest, person: Person) -> bool:
+    """Whether they may keep a request that they took by hand."""
+    is_there = person.office_no in (None, request.served_by) and person.role is not Role.CONTACT_CENTRE
+    return is_there and not _is_barred(request, person)
 
 
 def _is_barred(request: CallbackRequest, person: Person) -> bool:

@@ -38,10 +38,11 @@ class DeskEscalation(DeskBase):
         """A person has seen that the time runs out. `step`: the percent they saw; None means the last step. A step that
         comes later must be acknowledged anew; saying so again changes nothing, and who said so first stays.
 
-        Raises UnknownPerson, NothingToAcknowledge, and IllegalTransition for a request that has ended."""
+        Raises UnknownPerson, MayNotServe, NothingToAcknowledge, and IllegalTransition for a request that has ended."""
         person = self.person(person_id)
 
         async def change(request: CallbackRequest) -> CallbackRequest:
+            self._refuse_barred(request, person)
             seen = request.escalation if step is None else step
             if not request.is_open:
                 raise IllegalTransition("the request has ended; there is nothing to acknowledge")
@@ -125,7 +126,7 @@ class DeskEscalation(DeskBase):
         return tuple(about_step(after, after.escalation, person.id, self.clock.now()) for person in people)
 
     async def _takers(self) -> tuple[Person, ...]:
-        people = (self.config.person(person_id) for person_id, _ in await self.store.ready())
+        people = (self._people.get(person_id) for person_id, _ in await self.ready_since())
         return tuple(person for person in people if person is not None)
 
 

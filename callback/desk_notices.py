@@ -23,6 +23,7 @@ from callback.notice import (
 from callback.notice_words import mail, sms, window
 from callback.request import CallbackRequest
 from callback.store import Change
+from callback.warned import may_be_warned
 from scheduler.calendar import NeverOpen
 
 _KEPT = timedelta(days=7)
@@ -116,18 +117,22 @@ class DeskNotices(DeskReturn, DeskGuards):
             return Hold(until)
         if calendar is None or request.phone is None:
             return Drop("unknown_office")
+        at = max(request.next_attempt_at or now, now)
+        is_outside = request.has_interpreter(at) and not calendar.is_open(at)
+        if is_outside or not request.can_be_talked_with(at):  # the hours told would not be those of a call
+            return Drop("interpreter")
         try:
-            begins, ends = window(max(request.next_attempt_at or now, now), calendar)
+            begins, ends = window(at, calendar)
         except NeverOpen:
             return Drop("never_open")
         through = may_return(request) and calendar.is_open(now)
         return Message(request.phone, sms(request.language, begins, ends, now, come_through=through))
 
     def _mail_of(self, notice: Notice, request: CallbackRequest) -> Message | Drop:
-        person, percent = self.config.person(notice.person_id or ""), notice.percent or 0
+        person, percent = self._people.get(notice.person_id or ""), notice.percent or 0
         if not request.is_open or request.acknowledged >= percent:
             return Drop("ended" if not request.is_open else "acknowledged")
-        if person is None or person.email is None or person.id in request.disqualified:
+        if person is None or person.email is None or not may_be_warned(request, person):
             return Drop("no_address")
         office = self.config.office(request.served_by)
         url = self.config.settings.service.public_url

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import structlog
 
@@ -20,7 +19,6 @@ from callback.request import (
 from callback.store import Change, StoreError
 from callback.turn import may_serve
 from config.model import Person
-from scheduler.clock import to_local
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +78,7 @@ class DeskReturn(DeskWishes):
             ended.clear()
             if any(attempt.id == attempt_id for attempt in request.attempts):
                 return request  # the same, said again
-            if not may_serve(request, person):
+            if not may_serve(request, person) and request.claimed_by != person.id:  # whoever took it may
                 raise IllegalTransition(f"{person.name} may have nothing to do with request {request.id}")
             if not request.is_open or (request.live_attempt is not None and not may_return(request)):
                 raise IllegalTransition(f"request {request.id} is {request.state}, with nothing to return to")
@@ -122,13 +120,8 @@ class DeskReturn(DeskWishes):
 
     async def ready(self, office_no: str) -> list[Person]:
         """Who of the office takes calls, the one who has waited longest first."""
-        people = [self.config.person(person_id) for person_id, _ in await self.ready_since()]
+        people = [self._people.get(person_id) for person_id, _ in await self.ready_since()]
         return [person for person in people if person is not None and person.office_no == office_no]
-
-    async def ready_since(self) -> list[tuple[str, datetime]]:
-        """(person id, since when) of those who take calls. What was said on another day says nothing of this one."""
-        today = to_local(self.clock.now()).date()
-        return [ready for ready in await self.store.ready() if to_local(ready[1]).date() >= today]
 
     # -- inner workings
 
@@ -141,7 +134,7 @@ class DeskReturn(DeskWishes):
 
     async def _colleagues(self, request: CallbackRequest) -> tuple[Person, ...]:
         tried = request.missed.caseworker if request.missed else ""
-        first = [self.config.person(person_id) for person_id in (tried, request.claimed_by or "")]
+        first = [self._people.get(person_id) for person_id in (tried, request.claimed_by or "")]
         people = [
             person
             for person in (*first, *await self.ready(request.served_by))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from callback.desk_base import DeskError, MissingText, UnknownPerson
+from callback.desk_base import DeskError, MissingText, UnknownPerson, may_hold
 from callback.desk_wishes import DeskWishes
 from callback.request import (
     INTERPRETER_STAYS,
@@ -119,7 +119,7 @@ class DeskServing(DeskWishes):
             if request.protected is protected:
                 return request
             after = replace(request, protected=protected)
-            holder = self.config.person(request.claimed_by or "")
+            holder = self._people.get(request.claimed_by or "")
             if request.state in _TALK and holder is not None and self._loses(request, after, holder):
                 raise ResultFirst("they talk, or the result is not written yet; write it first")
             return await self._save_fitted(request, after, actor, "protected_set", protected=protected)
@@ -187,14 +187,14 @@ class DeskServing(DeskWishes):
         """As it must be by who may serve it: the office, whom it was given to, and who holds it."""
         if not request.is_open:
             return request
-        holder = self.config.person(request.claimed_by or "")
-        may = holder is not None and may_serve(request, holder)
+        holder = self._people.get(request.claimed_by or "")
+        may = holder is not None and may_hold(request, holder)
         if not (may and request.state in _TALK):  # else whoever talks with them ends that first
             request = replace(request, substitute=serving_office(request, self.config))
-        to = self.config.person(request.assigned_to or "")
+        to = self._people.get(request.assigned_to or "")
         if request.assigned_to is not None and (to is None or not may_serve(request, to)):
             request = replace(request, assigned_to=None)
-        if holder is not None and not may_serve(request, holder):
+        if holder is not None and not may_hold(request, holder):
             return self._let_go(request, holder)
         return request
 

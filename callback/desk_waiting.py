@@ -35,7 +35,7 @@ class Turn:
     """Nothing to wait for: it has ended, or a colleague has it in a call."""
     closed: bool = False
     nobody: bool = False
-    """Nobody who may serve them takes calls."""
+    """Nobody who may serve them takes calls, or they need an interpreter and none is there."""
     colleague: Person | None = None
     """Whom to ring for them now."""
     by_hand: bool = False
@@ -55,7 +55,7 @@ class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
         request = await self.get(request_id)
         if request.state not in IDLE | {RequestState.CLAIMED}:
             return Turn(request, over=True)
-        holder = self.config.person(request.claimed_by or "")
+        holder = self._people.get(request.claimed_by or "")
         in_call = {attempt.caseworker for attempt in await self.store.live_attempts()}
         if holder is not None and holder.has_telephone and holder.id not in in_call:
             return Turn(request, colleague=holder, by_hand=True)
@@ -65,7 +65,7 @@ class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
             return Turn(request, closed=True)
         staff = self.staff(office_no)
         takers = [p for p in await self.ready(office_no) if p.has_telephone and may_take(request, p, staff)]
-        if not takers:
+        if not takers or not request.can_be_talked_with(self.clock.now()):
             return Turn(request, nobody=True)
         due = await self.due(office_no, line)
         pairs = matched(due, [p for p in await self.free(line) if p.office_no == office_no], staff)
@@ -92,9 +92,10 @@ class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
         ]
 
     async def waiting(self, office_no: str, line: OnTheLine) -> list[CallbackRequest]:
-        """Those of an office who wait on the line and whom nobody has taken, in order."""
+        """Those of an office who wait on the line, can be talked with, and whom nobody has taken, in order."""
+        now = self.clock.now()
         waiting = [r for r in await self._waiting(line) if r.state in IDLE and r.served_by == office_no]
-        return sorted(waiting, key=list_order)
+        return sorted((r for r in waiting if r.can_be_talked_with(now)), key=list_order)
 
     async def free(self, line: OnTheLine) -> list[Person]:
         """Who takes calls, has a telephone, and has nothing to do with another request: the one who has

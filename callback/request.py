@@ -266,6 +266,16 @@ class CallbackRequest:
         at = self.interpreter_at
         return at is not None and at <= now < at + INTERPRETER_STAYS
 
+    def can_be_talked_with(self, now: datetime) -> bool:
+        """False while they need an interpreter and none is there."""
+        return not self.interpreter or self.has_interpreter(now)
+
+    @property
+    def promised_call_at(self) -> datetime | None:
+        """The next attempt as it may be told: none while there will be no interpreter for it."""
+        at = self.next_attempt_at
+        return at if at is not None and self.can_be_talked_with(at) else None
+
     def is_out_of_reach(self, now: datetime) -> bool:
         """Whether the number was borrowed, and the time for it is over."""
         return self.reachable_until is not None and self.reachable_until <= now

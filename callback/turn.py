@@ -217,7 +217,7 @@ def _unreachable(request: CallbackRequest, around: Around, never_called: bool) -
 
 def _not_now(request: CallbackRequest, around: Around) -> PassedOver | None:
     now, at = around.now, request.next_attempt_at
-    if request.interpreter and not request.has_interpreter(now):
+    if not request.can_be_talked_with(now):
         is_booked = request.interpreter_at is not None and request.interpreter_at > now
         return PassedOver.INTERPRETER_LATER if is_booked else PassedOver.INTERPRETER
     if request.discreet and not _is_safe(request, around):

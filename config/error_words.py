@@ -45,6 +45,7 @@ _PLAIN = {
 _PATTERNS = {
     r"^\d{4}$": 'four digits in quotes, as in "9001"',
     r"^\d{2,5}$": 'two to five digits in quotes, as in "201"',
+    r"^AC[0-9a-f]{32}$": '"AC" and 32 digits or letters a to f, as Twilio shows it',
     r"^[a-z][a-z0-9._-]*$": 'small letters a to z, digits, ".", "_" and "-", beginning with a letter',
 }
 """The patterns of the models, in words."""

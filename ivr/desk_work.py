@@ -238,7 +238,7 @@ class DeskWork:
             request.language,
             request.discreet,
             tried_at=missed[-1] if missed else None,
-            next_at=request.next_attempt_at,
+            next_at=request.promised_call_at,
             not_rung=request.phone is not None and await self._desk.is_never_called(request.phone),
         )
 
@@ -253,4 +253,4 @@ class DeskWork:
 
 def _next_attempt(request: CallbackRequest) -> datetime | None:
     talked = request.attempts[-1].outcome is AttemptOutcome.ANSWERED
-    return None if talked or not request.is_open else request.next_attempt_at
+    return None if talked or not request.is_open else request.promised_call_at

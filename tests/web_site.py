@@ -51,7 +51,7 @@ FIELDS = {
     "due_at", "answer_by_date", "next_attempt_at", "attempt_count", "attempts", "day_part", "discreet", "reachable_until",
     "number_source", "asked_not_to_be_called", "escalation", "acknowledged", "acknowledged_by",
     "served_by", "disqualified", "interpreter", "interpreter_at", "protected",
-    "passed_over", "why",
+    "passed_over", "why", "waits",
 }  # fmt: skip
 """Of a request in the API."""
 

@@ -262,7 +262,10 @@ def _view(request: web.Request, shown: CallbackRequest, *, never_called: bool) -
     viewer, words = viewer_of(request), Page(request).words
     standing = seen_by(viewer, shown, _desk(request).standing(shown, never_called=never_called))
     why = words.why(shown, standing)
-    return RequestView.of(shown, viewer, never_called=never_called, why=why, passed_over=standing.passed_over)
+    waits = request.config_dict[SERVICES].waits(shown.id)
+    return RequestView.of(
+        shown, viewer, never_called=never_called, why=why, passed_over=standing.passed_over, waits=waits
+    )
 
 
 def _list_query(request: web.Request) -> ListQuery:

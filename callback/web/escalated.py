@@ -12,7 +12,7 @@ from callback.access import Viewer
 from callback.request import CallbackRequest
 from callback.warned import warned
 from callback.web.words import Words
-from config.model import Person
+from config.model import Person, Role
 
 _NAMED = 3
 """So many are named; more are counted."""
@@ -24,8 +24,11 @@ class Step:
 
     percent: int
     tag: str
+    """How far; empty where "overdue" says more."""
+    who: str
+    """Who is warned, and who has acknowledged it."""
     sentence: str
-    """How far, who is warned, and who has acknowledged it."""
+    """The same, after how far."""
     acknowledged: bool
     may_acknowledge: bool
     for_viewer: bool
@@ -40,15 +43,17 @@ def step(
         return None
     people = warned(request, words.config, takers)
     done = request.acknowledged >= request.escalation
+    is_overdue = request.due_at <= words.now and request.escalation == 100
     said = [
-        words.t("escalation.reached", percent=request.escalation),
         words.t("escalation.warned", names=_names(people, request, words)) if people else "",
         words.t("escalation.acknowledged", name=words.person(request.acknowledged_by)) if done else "",
     ]
+    who = " ".join(sentence for sentence in said if sentence)
     return Step(
         percent=request.escalation,
-        tag=words.t("escalation.tag", percent=request.escalation),
-        sentence=" ".join(sentence for sentence in said if sentence),
+        tag="" if is_overdue else words.t("escalation.tag", percent=request.escalation),
+        who=who,
+        sentence=f"{words.t('escalation.reached', percent=request.escalation)} {who}".strip(),
         acknowledged=done,
         may_acknowledge=not done and viewer.person_id is not None,
         for_viewer=not done and any(person.id == viewer.person_id for person in people),
@@ -56,7 +61,12 @@ def step(
 
 
 def _names(people: Sequence[Person], request: CallbackRequest, words: Words) -> str:
-    if 75 <= request.escalation < 90:
+    office = {
+        person.id
+        for person in words.config.people
+        if person.office_no == request.served_by and person.role in (Role.CASEWORKER, Role.LEADER)
+    }
+    if 75 <= request.escalation < 90 and office <= {person.id for person in people}:
         return words.t("escalation.everybody")
     if len(people) > _NAMED:
         return words.t("escalation.colleagues", n=len(people))

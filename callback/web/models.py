@@ -212,6 +212,9 @@ class RequestView(Answer):
         description="Why it is not offered now; null when it is, and when someone has it"
     )
     why: str = Field(description="Why it stands where it stands, as on the page")
+    waits: bool = Field(
+        description="The person waits on the line: a call rings the caseworker only, who then talks with them"
+    )
 
     @classmethod
     def of(
@@ -222,6 +225,7 @@ class RequestView(Answer):
         never_called: bool,
         why: str,
         passed_over: PassedOver | None,
+        waits: bool,
     ) -> Self:
         """As much as the viewer may see of a request they may see."""
         counted = sum(1 for a in r.attempts if a.ended_at and a.outcome not in FREE_OUTCOMES)
@@ -237,6 +241,7 @@ class RequestView(Answer):
             answer_by_date=r.answer_by_date, next_attempt_at=next_at, attempt_count=counted, attempts=attempts,
             served_by=r.served_by if viewer.may_act(r) else r.office_no, disqualified=[*r.disqualified] if viewer.may_act(r) else [], interpreter=r.interpreter,
             interpreter_at=r.interpreter_at, protected=r.protected, passed_over=passed_over, why=why,
+            waits=waits,
         )  # fmt: skip
 
 

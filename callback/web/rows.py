@@ -49,6 +49,8 @@ class Row:
     never_called: bool
     """The person at the number does not want to be called."""
     may_ring: bool
+    unsafe: bool
+    """Only another part of the day is safe for them: nobody rings them by a slip on the list."""
     is_mine: bool
     """The viewer has it."""
     waits: bool
@@ -94,6 +96,7 @@ def row(
         never_called=never_called,
         may_ring=may_ring(request, viewer, config, waits=waits)
         and (waits or not (never_called or request.is_out_of_reach(words.now))),
+        unsafe=standing.passed_over is PassedOver.DISCREET and not waits,
         waits=waits,
         is_mine=request.claimed_by is not None and request.claimed_by == viewer.person_id,
         overdue=request.is_open and request.due_at <= words.now,

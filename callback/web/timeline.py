@@ -65,6 +65,10 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         key = "merged_into"
     elif key == "disqualified" and entry.actor == details.get("person"):
         key = "disqualified.self"
+    elif key == "interpreter_set":
+        key += ".booked" if details.get("booked") else ".needed" if details.get("needed") else ".no"
+    elif key == "protected_set":
+        key += ".on" if details.get("protected") else ".off"
     said = t(
         f"line.{key}",
         actor=words.actor(entry.actor),

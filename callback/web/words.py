@@ -23,6 +23,8 @@ from callback.web.texts import LANGUAGE_NAMES, Translate
 from config.model import Config
 from scheduler.clock import to_local
 
+_IDLE = frozenset({RequestState.WAITING, RequestState.UNREACHABLE})
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -141,15 +143,19 @@ class Words:
             return self.t("why.at_opening", when=self.when(request.last_workable_at))
         if request.last_workable_at < request.due_at - timedelta(minutes=1):
             return self.t("why.last_chance", when=self.when(request.last_workable_at))
+        if to_local(request.due_at).date() == to_local(self.now).date():
+            return self.t("why.before_today", clock=self.clock(request.due_at))
         return self.t("why.before", when=self.when(request.due_at))
 
     def why_now(self, request: CallbackRequest, standing: Standing) -> str:
-        """Why it is passed over now, or what keeps it to some colleagues; empty for what can be offered to all."""
+        """Why it is passed over now, or what keeps it to some colleagues; empty for what can be offered to all, unless it
+        is overdue."""
         passed = standing.passed_over
-        if (
-            passed is None or passed is PassedOver.NEVER_CALLED
-        ):  # the second is said in the place of the limit
-            key = "unspoken" if standing.unspoken else ""
+        if passed is PassedOver.NEVER_CALLED:  # said in the place of the limit
+            return ""
+        if passed is None:
+            late = request.state in _IDLE and request.due_at <= self.now
+            key = "unspoken" if standing.unspoken else "overdue" if late else ""
         else:
             key = "not_due_again" if passed is PassedOver.NOT_DUE and request.attempts else passed.value
         if not key:

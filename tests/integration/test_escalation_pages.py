@@ -26,7 +26,8 @@ async def test_caseworker_team_leader(kari: Client, world: World) -> None:
     await later(world, DAY, kari)
     page = await text_of(kari, "/requests")
     assert "50 % av fristen" in page
-    assert "50 % av fristen er brukt. Ola er varslet." in page
+    assert '50 % av fristen</span><span class="soft">Ola er varslet.</span>' in page
+    assert "50 % av fristen er brukt" not in page
     assert "Du er varslet" not in page
     world.clock.advance(timedelta(hours=3))
     await world.desk.sweep()
@@ -36,8 +37,23 @@ async def test_caseworker_team_leader(kari: Client, world: World) -> None:
     world.clock.advance(timedelta(hours=2))
     await world.desk.sweep()
     page = await text_of(kari, "/requests")
-    assert "90 % av fristen er brukt. Liv er varslet." in page
+    assert '90 % av fristen</span><span class="soft">Liv er varslet.</span>' in page
     assert "Du er varslet" not in page
+
+
+async def test_not_everybody_is_warned(world: World) -> None:
+    """Of a request that not everybody may serve the page names those who are warned, and does not say everybody."""
+    request = await world.caller()
+    await world.desk.disqualify(request.id, "kari", "liv")
+    world.clock.advance(DAY + timedelta(hours=3))
+    await world.desk.sweep()
+    assert (await world.desk.get(request.id)).escalation == 75
+    liv = await serve(world)
+    await login(liv, "liv")
+    page = await text_of(liv, "/requests")
+    assert "Ola og Liv er varslet." in page
+    assert "Alle ved kontoret" not in page
+    await liv.close()
 
 
 async def test_acknowledge(world: World) -> None:
@@ -53,7 +69,7 @@ async def test_acknowledge(world: World) -> None:
     page = await text_of(liv, "/requests")
     assert "Du har kvittert for varselet." in await response.text()
     assert "Du er varslet" not in page
-    assert "90 % av fristen er brukt. Liv er varslet. Liv har kvittert." in page
+    assert "Liv er varslet. Liv har kvittert." in page
     page = await text_of(liv, f"/requests/{request.id}")
     assert "Liv kvitterte for varselet om 90 % av fristen." in page
     assert "Kvitter<" not in page

@@ -102,6 +102,22 @@ async def test_dropped(world: World, gateway: Gateway, way: str) -> None:
     assert await world.told(request) == []
 
 
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(None, None), (0, None), (25, "Vi prøver igjen i morgen mellom 10 og 12."), (10, None)],
+    ids=["none is booked", "gone by the next attempt", "booked for tomorrow", "booked for the evening"],
+)
+async def test_interpreter(world: World, gateway: Gateway, hours: int | None, told: str | None) -> None:
+    """Only a time at which they are rung is told: when the interpreter is there, and within phone hours."""
+    request = await world.missed()
+    at = None if hours is None else world.clock.now() + timedelta(hours=hours)
+    if hours == 0:
+        at = world.clock.now() - 30 * MINUTE
+    await world.desk.set_interpreter(request.id, True, at, "kari")
+    await world.notices.send_due()
+    assert [body["text"].split(". ")[1] + "." for body, _ in gateway.posts] == ([told] if told else [])
+
+
 async def test_a_plan_that_moved_is_told_right(world: World, gateway: Gateway) -> None:
     """The words are made when it goes out, from the plan as it is then; after closing nobody is asked to ring."""
     await world.missed()

@@ -62,6 +62,18 @@ async def test_leader_is_told(world: World, server: MailServer) -> None:
     assert line.details == {"kind": "step", "percent": 90, "to": "liv"}
 
 
+async def test_protected(world: World, server: MailServer) -> None:
+    """A leader who may not see a protected person gets no e-mail of them: neither of a new step, nor what was on its way."""
+    request = await at_90(world)
+    await world.desk.set_protected(request.id, True, "kari")
+    await world.notices.send_due()
+    world.clock.advance(DAY)
+    await world.desk.sweep()
+    assert (await world.desk.get(request.id)).escalation == 100
+    await world.notices.send_due()
+    assert server.mails == []
+
+
 async def test_each_step_has_its_own(world: World, server: MailServer) -> None:
     """100 % is told anew; a jump over several steps is told once."""
     await at_90(world)

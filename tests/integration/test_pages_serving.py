@@ -276,6 +276,18 @@ async def test_nobody_has_the_right(world: World, enter: Enter) -> None:
 # -- why it stands where it stands
 
 
+async def test_nobody_is_rung_by_a_slip_when_it_is_not_safe(world: World, enter: Enter) -> None:
+    """A discreet request has no button on the list outside its hours, and has one on its page; within them, on both."""
+    request = await world.caller()
+    await world.desk.set_discreet(request.id, True, "caller")
+    await world.desk.set_day_part(request.id, DayPart.MIDDAY, "caller")
+    kari, button = await enter("kari"), f"/requests/{request.id}/ring"
+    assert button not in await text_of(kari, "/requests")
+    assert button in await text_of(kari, f"/requests/{request.id}")
+    world.clock.advance(timedelta(hours=2))
+    assert button in await text_of(kari, "/requests")
+
+
 async def test_why_here(world: World, enter: Enter) -> None:
     """One sentence per row, on its page, and in the API: reason, limit, and why it is passed over now."""
     hungry = await world.caller(reason=Reason.NO_FOOD)
@@ -287,9 +299,9 @@ async def test_why_here(world: World, enter: Enter) -> None:
     safe = await world.caller("+4740000005")
     await world.desk.set_discreet(safe.id, True, "caller")
     await world.desk.set_day_part(safe.id, DayPart.MIDDAY, "caller")
-    by = "Må nås senest onsdag 25. november kl. 09.05."
+    by = "Må nås innen onsdag 25. november kl. 09.05."
     told = {
-        hungry.id: ("Haster: uten penger til mat. Må nås senest i dag kl. 11.05.", None),
+        hungry.id: ("Haster: uten penger til mat. Må nås før kl. 11.05.", None),
         wishes.id: (f"{by} Vil bli ringt om ettermiddagen. Neste forsøk er i dag kl. 13.00.", "wish"),
         given.id: (f"{by} Bare for Ola.", "assigned"),
         missed.id: (f"{by} Ringes igjen i dag kl. 09.12.", "not_due"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from callback.request import RequestState
-from tests.web_site import Client, World, submit, text_of
+from config.model import Role
+from tests.web_site import Client, World, ask, submit, text_of
 
 
 async def test_on_the_list_and_on_the_page(kari: Client, world: World) -> None:
     """The row and the page say that they wait on the line, and the button connects instead of ringing; nobody else's."""
-    waits, other = await world.caller(), await world.caller("+4740005678")
+    waits = await world.caller()
+    world.clock.advance(timedelta(seconds=1))
+    other = await world.caller("+4740005678")
     before = await text_of(kari, "/requests/rows")
     assert "Venter på linja" not in before
     world.waiting.add(waits.id)
@@ -69,3 +73,12 @@ async def test_the_timeline(kari: Client, world: World) -> None:
     page = await text_of(kari, f"/requests/{request.id}")
     assert "Innringeren ventet på linjen, og telefonen til Ola ble ringt." in page
     assert "ringte tilbake" not in page
+
+
+async def test_the_api_says_so(client: Client, world: World) -> None:
+    """A program sees who waits on the line, and who does not."""
+    waiting, other = await world.caller(), await world.caller("+4740005678")
+    world.waiting.add(waiting.id)
+    token = await world.token(Role.CASEWORKER, "9001")
+    _, told = await ask(client, "GET", "/requests", token)
+    assert {one["id"]: one["waits"] for one in told["requests"]} == {waiting.id: True, other.id: False}

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from callback.desk import Desk, UnknownPerson
+from callback.desk import Desk, MayNotServe, UnknownPerson
 from callback.desk_escalation import NothingToAcknowledge
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, IllegalTransition, Reason
 from callback.store import Change
@@ -168,6 +168,22 @@ async def test_who_may_not_acknowledge(desk: Desk, clock: ManualClock) -> None:
     await desk.withdraw(request.id, "caller")
     with pytest.raises(IllegalTransition):
         await desk.acknowledge(request.id, "kari")
+
+
+async def test_who_is_kept_away_does_not_acknowledge(desk: Desk, clock: ManualClock) -> None:
+    """Neither who is disqualified, nor another office, nor who may not see a protected person; an administrator does."""
+    request = await registered(desk)
+    clock.advance(7 * DAY)
+    await desk.sweep()
+    with pytest.raises(UnknownPerson):
+        await desk.acknowledge(request.id, "siv")
+    await desk.disqualify(request.id, "kari", "kari")
+    with pytest.raises(MayNotServe):
+        await desk.acknowledge(request.id, "kari")
+    await desk.set_protected(request.id, True, "liv")
+    with pytest.raises(MayNotServe):
+        await desk.acknowledge(request.id, "liv")
+    assert (await desk.acknowledge(request.id, "admin")).acknowledged_by == "admin"
 
 
 async def test_overdue_is_still_rung(desk: Desk, clock: ManualClock) -> None:

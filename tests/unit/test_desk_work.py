@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,11 +11,12 @@ from callback.desk import Desk
 from callback.turn import OnTheLine
 from config.model import LimitSettings
 from ivr.desk_work import DeskWork
-from ivr.machine import Find, Found, Register, Registered, Update
+from ivr.machine import AttemptEnded, EndAttempt, Find, Found, Register, Registered, Update
 from tests.offices import CALLER
 from tests.unit.memory_desk import (
     memory_desk,  # noqa: F401  # the fixture `desk`
     memory_store,  # noqa: F401  # the fixture `store`
+    missed,
     monday_clock,  # noqa: F401  # the fixture `clock`
     registered,
 )
@@ -47,6 +49,23 @@ async def test_registering_is_said_again_or_anew(desk: Desk, work: DeskWork) -> 
     assert isinstance(second, Registered)
     assert second.request_id != first.request_id
     assert (await desk.get(second.request_id)).is_open
+
+
+async def test_no_call_is_told_of_that_nobody_makes(desk: Desk, work: DeskWork) -> None:
+    """Whoever needs an interpreter hears of a next attempt only once one is booked; so does the colleague who rang in vain."""
+    request = await registered(desk)
+    await desk.set_interpreter(request.id, True, None, "kari")
+    await missed(desk, request, attempt="a1")
+    found = await work.perform("call", FIND)
+    assert isinstance(found, Found)
+    assert found.next_at is None
+    await desk.start_attempt(request.id, "kari", "a2")
+    assert await work.perform("call", EndAttempt("a2", "no_answer", None)) == AttemptEnded(None)
+    tomorrow = desk.clock.now() + timedelta(days=1)
+    await desk.set_interpreter(request.id, True, tomorrow, "kari")
+    found = await work.perform("call", FIND)
+    assert isinstance(found, Found)
+    assert found.next_at == tomorrow
 
 
 async def test_a_number_that_is_not_rung_is_found_so(desk: Desk, work: DeskWork) -> None:

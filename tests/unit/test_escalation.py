@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callback.request import RequestState
 from callback.warned import warned
-from config.model import DeadlinePolicy
+from config.model import Config, DeadlinePolicy
 from scheduler.calendar import OfficeCalendar
 from scheduler.deadline import deadline
 from scheduler.escalation import STEPS, instants, next_step
@@ -105,15 +105,39 @@ def names(percent: int, **fields: object) -> list[str]:
         (75, {"disqualified": ("kari",)}, ["ola", "liv"]),
         (75, {"substitute": "9002"}, ["siv"]),
         (90, {}, ["liv"]),
-        (90, {"disqualified": ("liv",)}, ["kari", "ola"]),
+        (90, {"disqualified": ("liv",)}, ["admin"]),
         (90, {"substitute": "9002"}, ["siv"]),
         (100, {}, ["liv"]),
-        (100, {"disqualified": ("liv",)}, ["kari", "ola"]),
+        (100, {"disqualified": ("liv",)}, ["admin"]),
     ],
 )
 def test_warned(percent: int, fields: dict[str, object], people: list[str]) -> None:
     """Caseworker, team, leaders, on call and leaders; never who is disqualified, and never nobody."""
     assert names(percent, **fields) == people
+
+
+def restricted() -> Config:
+    """Ola reports to Liv, Kari to nobody; of the office only Kari sees protected persons."""
+    changed: dict[str, dict[str, object]] = {"kari": {"protected_access": True, "reports_to": ()}}
+    people = tuple(p.model_copy(update=changed.get(p.id, {})) for p in config().people)
+    return config().model_copy(update={"people": people})
+
+
+@pytest.mark.parametrize("percent", [50, 75, 90, 100])
+def test_only_who_may_serve_is_warned(percent: int) -> None:
+    """Of a protected person only the restricted role learns, at each step; the people of a disqualified leader learn nothing."""
+    request = new_request(escalation=percent, claimed_by="ola")
+    protected = replace(request, protected=True)
+    assert [p.id for p in warned(protected, restricted(), restricted().people)] == ["kari"]
+    led = replace(request, disqualified=("liv",))
+    assert [p.id for p in warned(led, restricted(), restricted().people)] == ["kari"]
+
+
+def test_an_administrator_is_warned_where_nobody_else_may() -> None:
+    """Nobody of the office sees protected persons: the administrators are warned, and nobody else; not one who is disqualified."""
+    request = new_request(escalation=100, protected=True)
+    assert [p.id for p in warned(request, config())] == ["admin"]
+    assert warned(replace(request, disqualified=("admin",)), config()) == ()
 
 
 def test_on_call_is_warned_first() -> None:

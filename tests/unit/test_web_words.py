@@ -25,6 +25,7 @@ from callback.request import (
     RequestState,
     Urgency,
 )
+from callback.turn import PassedOver, Standing
 from callback.web.texts import LANGUAGE_NAMES, LANGUAGES, translator
 from callback.web.timeline import timeline
 from callback.web.words import Words, spaced
@@ -91,16 +92,20 @@ def test_a_number_is_spaced() -> None:
     [
         (
             {"urgency": Urgency.URGENT, "reason": Reason.NO_FOOD, "due_at": oslo(23, 11, 5)},
-            "Haster: uten penger til mat. Må nås senest i dag kl. 11.05.",
+            "Haster: uten penger til mat. Må nås før kl. 11.05.",
         ),
         (
             {"urgency": Urgency.URGENT, "reason": Reason.OTHER, "due_at": oslo(23, 11)},
-            "Haster. Må nås senest i dag kl. 11.00.",
+            "Haster. Må nås før kl. 11.00.",
         ),
-        ({"due_at": oslo(25, 9, 5)}, "Må nås senest onsdag 25. november kl. 09.05."),
+        ({"due_at": oslo(25, 9, 5)}, "Må nås innen onsdag 25. november kl. 09.05."),
         (
             {"due_at": oslo(22, 9), "last_workable_at": oslo(20, 14, 59)},
             "Fristen gikk ut i går kl. 09.00. Ring nå.",
+        ),
+        (
+            {"due_at": oslo(22, 9), "last_workable_at": oslo(20, 14, 59), "state": RequestState.CALLING},
+            "Fristen gikk ut i går kl. 09.00.",
         ),
         (
             {"due_at": oslo(29, 9), "last_workable_at": oslo(30, 9)},
@@ -118,7 +123,21 @@ def test_why_it_stands_here(fields: dict[str, object], why: str) -> None:
     if "last_workable_at" not in fields and "due_at" in fields:
         fields = fields | {"last_workable_at": fields["due_at"]}
     request = new_request(**fields)
-    assert f"{NB.why_urgent(request)} {NB.why_limit(request)}".strip() == why
+    assert NB.why(request, Standing(None)) == why
+
+
+@pytest.mark.parametrize(
+    ("passed", "now"),
+    [
+        (PassedOver.NO_NUMBER, "Mangler nummer."),
+        (PassedOver.NOT_DUE, "Ringes tidligst i dag kl. 09.05."),
+        (PassedOver.INTERPRETER, "Venter på tolk."),
+    ],
+)
+def test_nobody_is_told_to_ring_who_cannot_be_rung(passed: PassedOver, now: str) -> None:
+    """An overdue request that is passed over says why, and not to ring it now."""
+    request = new_request(due_at=oslo(22, 9), last_workable_at=oslo(20, 14, 59), next_attempt_at=MONDAY)
+    assert NB.why(request, Standing(passed)) == f"Fristen gikk ut i går kl. 09.00. {now}"
 
 
 def test_attempts_in_words() -> None:
