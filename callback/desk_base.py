@@ -178,7 +178,11 @@ class DeskBase:
         **fields: Any,
     ) -> CallbackRequest:
         change = self._change(request, event, actor, details, attempt=attempt, notices=notices, **fields)
+        return await self._saved(request, change)
+
+    async def _saved(self, request: CallbackRequest, change: Change) -> CallbackRequest:
         (saved,) = await self.store.save(change)
+        event = change.entries[0].event
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
         return saved
 
@@ -214,11 +218,9 @@ class DeskBase:
         self,
         request_id: str,
         change: Callable[[CallbackRequest], Awaitable[CallbackRequest]],
-        known: CallbackRequest | None = None,
     ) -> CallbackRequest:
-        """`known` spares the first reading."""
         for attempt in range(TRIES):
-            request = known if known is not None and not attempt else await self.get(request_id)
+            request = await self.get(request_id)
             try:
                 return await change(request)
             except StaleRequest:

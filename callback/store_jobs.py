@@ -13,11 +13,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from callback.request import TERMINAL, CallAttempt, CallbackRequest, RequestState
 from callback.store import (
     CaseworkerInCall,
     Change,
+    Choose,
     Counter,
     LimitReached,
     NumberInCall,
@@ -40,6 +42,7 @@ from callback.store_rows import (
     attempt_from,
     attempt_row,
     changing_row,
+    check_change,
     clock_row,
     entry_row,
     from_text,
@@ -154,6 +157,26 @@ def save(db: Database, changes: Iterable[Rows]) -> tuple[CallbackRequest, ...]:
     saved = tuple(_save(db, change) for change in changes)
     write_lines(db.conn, [entry for change in changes for entry in change.entries])
     return saved
+
+
+def find_and_save(db: Database, query: RequestQuery, choose: Choose) -> list[CallbackRequest | StoreError]:
+    """See Store.find_and_save."""
+    changes = list(choose(find(db, query), partial(never_call_among, db)))
+    for change in changes:
+        check_change(change)
+    return [_save_alone(db, rows_of(change)) for change in changes]
+
+
+def _save_alone(db: Database, rows: Rows) -> CallbackRequest | StoreError:
+    answer: CallbackRequest | StoreError
+    db.conn.execute("SAVEPOINT change")
+    try:
+        (answer,) = save(db, (rows,))
+    except StoreError as refused:
+        db.conn.execute("ROLLBACK TO change")
+        answer = refused
+    db.conn.execute("RELEASE change")
+    return answer
 
 
 def _save(db: Database, change: Rows) -> CallbackRequest:

@@ -23,10 +23,12 @@ from callback.store import (
     ApiToken,
     CallRecord,
     Change,
+    Choose,
     Counter,
     LedgerHead,
     RequestQuery,
     Session,
+    StoreError,
     StoreUnavailable,
 )
 from callback.store_checkpoint import Checkpointer
@@ -123,6 +125,9 @@ class SqliteStore:
             check_change(change)
         rows = [jobs.rows_of(change) for change in changes]
         return await self.write(lambda db: jobs.save(db, rows))
+
+    async def find_and_save(self, query: RequestQuery, choose: Choose) -> list[CallbackRequest | StoreError]:
+        return await self.write(lambda db: jobs.find_and_save(db, query, choose))
 
     async def get(self, request_id: str) -> CallbackRequest | None:
         return await self.read(lambda db: jobs.get(db, request_id))
