@@ -31,7 +31,7 @@ from callback.store import (
     StoreError,
     StoreUnavailable,
 )
-from callback.store_checkpoint import Checkpointer
+from callback.store_checkpoint import Checkpointer, carry
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -74,7 +74,9 @@ class SqliteStore:
             await writer.stop()
             raise
         self._writer = writer
-        self._checkpointer = Checkpointer(partial(connect_again, self._path, self._busy_timeout))
+        self._checkpointer = Checkpointer(
+            partial(connect_again, self._path, self._busy_timeout), partial(writer.between, carry)
+        )
         self._checkpointer.start()
 
     async def _start(

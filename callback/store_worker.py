@@ -36,6 +36,7 @@ class Worker:
         self._begin = begin
         self._savepoints = savepoints
         self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._between: Callable[[Database], object] | None = None
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -61,6 +62,10 @@ class Worker:
         future: asyncio.Future[T] = self._loop.create_future()
         self._queue.put((fn, future))
         return future
+
+    def between(self, fn: Callable[[Database], object]) -> None:
+        """Run `fn` once after some batch that is written from now on, in no transaction. From any thread."""
+        self._between = fn
 
     # -- in the thread
 
@@ -94,6 +99,10 @@ class Worker:
             return go_on
         go_on = self._drain(batch, BATCH_LIMIT)
         self._answer(self._perform(db, batch))
+        fn, self._between = self._between, None
+        if fn is not None:
+            with suppress(sqlite3.Error):
+                fn(db)
         return go_on
 
     def _drain(self, batch: list[Waiting], limit: int) -> bool:
