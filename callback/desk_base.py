@@ -5,10 +5,11 @@ It decides nothing by itself, and nothing but the desk (`desk.py`, `desk_*.py`) 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -33,6 +34,8 @@ from scheduler.clock import Clock
 from scheduler.retry import PastAttempt, Wishes, next_attempt
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 TRIES = 5
 """How often a change is tried on fresh data before a race is given up."""
@@ -290,3 +293,12 @@ def _nobody_rung(attempt: CallAttempt) -> bool:
 def with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:
     """The request with one of its attempts replaced."""
     return replace(request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts))
+
+
+async def together(acts: Iterable[Awaitable[T]]) -> list[T]:
+    """All at the same time; raises only when all have come to their end."""
+    done = await asyncio.gather(*acts, return_exceptions=True)
+    for answer in done:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in done if not isinstance(answer, BaseException)]

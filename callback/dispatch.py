@@ -4,17 +4,16 @@ rings by itself."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
-from typing import TypeVar
 
 import structlog
 
 from callback.desk import Desk, DeskError
+from callback.desk_base import together
 from callback.desk_offer import Offer
 from callback.desk_wishes import IDLE
 from callback.request import (
@@ -25,7 +24,7 @@ from callback.request import (
     CallbackRequest,
     Urgency,
 )
-from callback.store import CaseworkerInCall, RequestQuery, StoreError
+from callback.store import CaseworkerInCall, RequestQuery, StoreError, in_no_hurry
 from callback.turn import FOR_SOME, OnTheLine, may_serve, taker
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
@@ -34,8 +33,6 @@ from ivr.prompts import spoken_tag
 from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 _AT_ONCE = 8
 """Offices that are offered their next at the same time: their writes share a commit, and other reads do not wait long."""
@@ -129,7 +126,8 @@ class Dispatch:
     async def sweep(self, patience: timedelta = timedelta(minutes=1)) -> None:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
-        await self._desk.sweep()
+        with in_no_hurry():
+            await self._desk.sweep()
         for attempt in await self._desk.store.live_attempts(self._desk.clock.now() - patience):
             if self._runner.phase(attempt.id) is not None:
                 continue
@@ -154,7 +152,7 @@ class Dispatch:
         self.somebody_is_free = bool(colleagues)
         due = await self._desk.store.offices_due([*colleagues], IDLE, self._desk.clock.now())
         offices = iter([(office_no, colleagues[office_no]) for office_no in due])
-        await _together(self._offer_in_turn(offices) for _ in range(_AT_ONCE))
+        await together(self._offer_in_turn(offices) for _ in range(_AT_ONCE))
 
     async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]]) -> None:
         for office_no, free in offices:
@@ -172,10 +170,11 @@ class Dispatch:
         while free and self._runner.line.status().up:
             line = self._runner.on_the_line()
             waiting = [one for one in waiting if one.id in line.waiting and one.id not in passed]
-            offers = await self._desk.offer_next(
-                query, free, waiting, OnTheLine(line.waiting, line.in_menu | passed)
-            )
-            came = await _together(map(self._offered, offers.made))
+            with in_no_hurry():
+                offers = await self._desk.offer_next(
+                    query, free, waiting, OnTheLine(line.waiting, line.in_menu | passed)
+                )
+            came = await together(map(self._offered, offers.made))
             for offer, answer in zip(offers.made, came, strict=True):
                 passed.add(offer.request.id)
                 if answer is not Offered.NOT_NOW:
@@ -256,12 +255,3 @@ async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offe
 def _not_offered(request: CallbackRequest, error: Exception) -> Offered:
     log.info("not_offered", request_id=request.id, why=type(error).__name__)
     return Offered.PERSON_BUSY if isinstance(error, (CaseworkerInCall, LineError)) else Offered.NOT_NOW
-
-
-async def _together(acts: Iterable[Awaitable[T]]) -> list[T]:
-    """All at the same time; raises only when all have come to their end."""
-    done = await asyncio.gather(*acts, return_exceptions=True)
-    for answer in done:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in done if not isinstance(answer, BaseException)]

@@ -10,7 +10,9 @@ Nothing of a database's own (rows, rowids, cursors, local time) passes this port
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -162,6 +164,20 @@ NeverCalled = Callable[[frozenset[str]], frozenset[str]]
 Choose = Callable[[list[CallbackRequest], NeverCalled], Iterable[Change]]
 """What becomes of the requests that were found. It runs inside the store's transaction, in a thread of the store: it looks
 at what it is given, decides, and touches nothing else."""
+
+
+IN_NO_HURRY: ContextVar[bool] = ContextVar("in_no_hurry", default=False)
+
+
+@contextmanager
+def in_no_hurry() -> Iterator[None]:
+    """What is asked of a store inside lets all others go first, but gets its turn. For the sweep, which nobody waits for;
+    never around what begins a task that lives on, such as a call: it would be in no hurry for ever."""
+    token = IN_NO_HURRY.set(True)
+    try:
+        yield
+    finally:
+        IN_NO_HURRY.reset(token)
 
 
 class Store(Protocol):
