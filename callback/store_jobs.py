@@ -279,8 +279,7 @@ def is_never_call(db: Database, subject: str) -> bool:
 
 
 def never_call_among(db: Database, subjects: frozenset[str]) -> frozenset[str]:
-    sql = "SELECT subject FROM never_call WHERE subject IN (SELECT value FROM json_each(?))"
-    return frozenset(subject for (subject,) in db.conn.execute(sql, (json.dumps(sorted(subjects)),)))
+    return frozenset(subject for subject in subjects if is_never_call(db, subject))
 
 
 def get(db: Database, request_id: str) -> CallbackRequest | None:
