@@ -32,10 +32,10 @@ from callback.desk_base import (
 from callback.desk_colleagues import DeskColleagues
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
+from callback.desk_offer import DeskOffer
 from callback.desk_person import DeskPerson
 from callback.desk_serving import with_fitness_of
 from callback.desk_sweep import DeskSweep
-from callback.desk_waiting import DeskWaiting
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.notice import about_attempt, tells
 from callback.request import (
@@ -108,7 +108,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
+class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -297,34 +297,19 @@ class Desk(DeskWaiting, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
         return await self._retrying(request_id, change)
 
     async def start_attempt(
-        self, request_id: str, person_id: str, attempt_id: str, known: CallbackRequest | None = None
+        self, request_id: str, person_id: str, attempt_id: str
     ) -> tuple[CallbackRequest, CallAttempt]:
-        """Claim and begin to ring, in one act. `known`: as it was read a moment ago, and may be rung; when it has changed
-        since, it is read again. Raises HeldByOther, NumberInCall, CaseworkerInCall,
+        """Claim and begin to ring, in one act. Raises HeldByOther, NumberInCall, CaseworkerInCall,
         HasNoNumber, OutOfReach, AskedNotToBeCalled, IllegalTransition."""
         person = self.person(person_id)
 
         async def change(request: CallbackRequest) -> CallbackRequest:
-            self._refuse_other(request, person)
-            if request.is_open and request.phone is None:
-                raise HasNoNumber(f"request {request.id} has no number to ring yet")
-            if request.is_open and request is not known:
-                await self._refuse_ringing(request)
-            now = self.clock.now()
-            if request.is_open and request.is_out_of_reach(now):
-                raise OutOfReach(
-                    f"request {request.id} can no longer be rung at its number; it needs one again"
-                )
-            attempt = CallAttempt(attempt_id, request.id, person_id, request.phone, started_at=now)
-            return await self._apply_saved(
-                request, RequestEvent.CALL_STARTED, person_id, {"attempt": attempt_id}, attempt=attempt,
-                claimed_by=person_id, claimed_at=now,
-                next_attempt_at=now + self.config.settings.calls.claim_limit,
-            )  # fmt: skip
+            starting = self._starting(request, person, attempt_id)
+            await self._refuse_ringing(request)
+            return await self._saved(request, starting)
 
-        saved = await self._retrying(request_id, change, known)
-        attempt = next(a for a in saved.attempts if a.id == attempt_id)
-        return saved, attempt
+        saved = await self._retrying(request_id, change)
+        return saved, attempt_of(saved, attempt_id)
 
     async def is_live(self, attempt_id: str) -> bool:
         """Whether this attempt has begun and not ended."""

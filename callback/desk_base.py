@@ -5,10 +5,11 @@ It decides nothing by itself, and nothing but the desk (`desk.py`, `desk_*.py`) 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -33,6 +34,8 @@ from scheduler.clock import Clock, to_local
 from scheduler.retry import PastAttempt, Wishes, next_attempt
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 TRIES = 5
 """How often a change is tried on fresh data before a race is given up."""
@@ -188,7 +191,11 @@ class DeskBase:
         **fields: Any,
     ) -> CallbackRequest:
         change = self._change(request, event, actor, details, attempt=attempt, notices=notices, **fields)
+        return await self._saved(request, change)
+
+    async def _saved(self, request: CallbackRequest, change: Change) -> CallbackRequest:
         (saved,) = await self.store.save(change)
+        event = change.entries[0].event
         log.info("request_changed", request_id=saved.id, change=f"{request.state} -[{event}]-> {saved.state}")
         return saved
 
@@ -224,11 +231,9 @@ class DeskBase:
         self,
         request_id: str,
         change: Callable[[CallbackRequest], Awaitable[CallbackRequest]],
-        known: CallbackRequest | None = None,
     ) -> CallbackRequest:
-        """`known` spares the first reading."""
         for attempt in range(TRIES):
-            request = known if known is not None and not attempt else await self.get(request_id)
+            request = await self.get(request_id)
             try:
                 return await change(request)
             except StaleRequest:
@@ -304,3 +309,12 @@ def _nobody_rung(attempt: CallAttempt) -> bool:
 def with_attempt(request: CallbackRequest, attempt: CallAttempt) -> CallbackRequest:
     """The request with one of its attempts replaced."""
     return replace(request, attempts=tuple(attempt if a.id == attempt.id else a for a in request.attempts))
+
+
+async def together(acts: Iterable[Awaitable[T]]) -> list[T]:
+    """All at the same time; raises only when all have come to their end."""
+    done = await asyncio.gather(*acts, return_exceptions=True)
+    for answer in done:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in done if not isinstance(answer, BaseException)]

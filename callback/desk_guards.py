@@ -144,7 +144,8 @@ class DeskGuards(DeskBase):
 
     async def never_called(self, requests: Iterable[CallbackRequest]) -> frozenset[str]:
         """Ids of those that cannot be rung because the person at their number does not want to be called."""
-        subjects = {r.id: await self._subject(r.phone) for r in requests if r.phone is not None and r.is_open}
+        await self._know_key()
+        subjects = self._subjects(requests)
         among = await self.store.never_call_among(frozenset(subjects.values()))
         return frozenset(request_id for request_id, subject in subjects.items() if subject in among)
 
@@ -203,8 +204,18 @@ class DeskGuards(DeskBase):
         return caller_number(phone) or phone
 
     async def _subject(self, phone: str) -> str:
+        await self._know_key()
+        return self._hashed(phone)
+
+    def _subjects(self, requests: Iterable[CallbackRequest]) -> dict[str, str]:
+        """By request id, of those that are open and have a number; once the key is known."""
+        return {r.id: self._hashed(r.phone) for r in requests if r.phone is not None and r.is_open}
+
+    async def _know_key(self) -> None:
         if not self._key:
             self._key = (await self.store.secret(_KEY)).encode()
+
+    def _hashed(self, phone: str) -> str:
         return hmac.digest(self._key, self._normal(phone).encode(), "sha256").hex()
 
     async def _note(self, request_id: str, event: str, actor: str) -> None:

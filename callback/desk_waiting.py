@@ -83,7 +83,12 @@ class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
 
     async def ringable(self, due: list[CallbackRequest], line: OnTheLine) -> list[CallbackRequest]:
         """Those of them who can be rung now. Whoever is on the line cannot: callers in the menu are passed over."""
-        on_the_line, never = line.waiting | line.in_menu, await self.never_called(due)
+        return self._ringable(due, line, await self.never_called(due))
+
+    def _ringable(
+        self, due: list[CallbackRequest], line: OnTheLine, never: frozenset[str]
+    ) -> list[CallbackRequest]:
+        on_the_line = line.waiting | line.in_menu
         return [
             request
             for request in due

@@ -4,17 +4,17 @@ rings by itself."""
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
-from typing import TypeVar
 
 import structlog
 
 from callback.desk import Desk, DeskError
+from callback.desk_base import together
+from callback.desk_offer import Offer
 from callback.desk_wishes import IDLE
 from callback.request import (
     FREE_OUTCOMES,
@@ -24,8 +24,8 @@ from callback.request import (
     CallbackRequest,
     Urgency,
 )
-from callback.store import CaseworkerInCall, RequestQuery, StoreError
-from callback.turn import FOR_SOME, OnTheLine, list_order, matched, may_serve
+from callback.store import CaseworkerInCall, RequestQuery, StoreError, in_no_hurry
+from callback.turn import FOR_SOME, OnTheLine, may_serve, taker
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
@@ -33,8 +33,6 @@ from ivr.prompts import spoken_tag
 from ivr.runner import Runner
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
 
 _AT_ONCE = 8
 """Offices that are offered their next at the same time: their writes share a commit, and other reads do not wait long."""
@@ -71,10 +69,10 @@ class Dispatch:
         person_id: str,
         telephone: str | None = None,
         *,
-        offered: CallbackRequest | None = None,
+        offered: bool = False,
     ) -> tuple[CallbackRequest, CallAttempt | None]:
-        """Ring the caseworker, only at `telephone` if given; after their key press, the caller. Whoever was `offered` it (as
-        it was read a moment ago), and does not accept, takes no more calls until they say so. The attempt is written before
+        """Ring the caseworker, only at `telephone` if given; after their key press, the caller. Whoever was `offered` it,
+        and does not accept, takes no more calls until they say so. The attempt is written before
         any telephone rings. A person who waits on the line is not rung: their own call rings the caseworker, within seconds;
         no attempt yet.
         Raises what `Desk.start_attempt` raises, NoTelephone, LineUnavailable."""
@@ -87,12 +85,19 @@ class Dispatch:
             raise LineUnavailable(status.detail)
         if self._runner.waits(request_id):
             return await self._take_waiting(request_id, person_id), None
-        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex, offered)
+        request, attempt = await self._desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
+        await self._begin(request, attempt, telephones, offered=offered)
+        return request, attempt
+
+    async def _begin(
+        self, request: CallbackRequest, attempt: CallAttempt, telephones: Sequence[str], *, offered: bool
+    ) -> None:
+        """The first telephone rings, for an attempt that is written. Raises LineError, StoreError: then it has ended."""
         office = self._desk.office(request.office_no)
         facts = CallbackFacts(
             attempt_id=attempt.id,
             caseworker_number=telephones[0],
-            then=telephones[1:],
+            then=tuple(telephones[1:]),
             caller_number=attempt.phone or "",
             office_number=office.public_number,
             language=office.languages[0],
@@ -102,7 +107,7 @@ class Dispatch:
             tried_before=any(a.ended_at and a.outcome not in FREE_OUTCOMES for a in request.attempts),
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
-            offered_to=None if offered is None else person.id,
+            offered_to=attempt.caseworker if offered else None,
             screen_language=None
             if request.is_own_number
             else spoken_tag(request.language, office.voice_speed),
@@ -112,7 +117,6 @@ class Dispatch:
         except (LineError, StoreError):
             await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             raise
-        return request, attempt
 
     async def _take_waiting(self, request_id: str, person_id: str) -> CallbackRequest:
         if person_id in {attempt.caseworker for attempt in await self._desk.store.live_attempts()}:
@@ -122,7 +126,8 @@ class Dispatch:
     async def sweep(self, patience: timedelta = timedelta(minutes=1)) -> None:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
-        await self._desk.sweep()
+        with in_no_hurry():
+            await self._desk.sweep()
         for attempt in await self._desk.store.live_attempts(self._desk.clock.now() - patience):
             if self._runner.phase(attempt.id) is not None:
                 continue
@@ -141,64 +146,67 @@ class Dispatch:
         those whose interpreter is there now."""
         if not self._runner.line.status().up:
             return
-        line = self._runner.on_the_line()
         colleagues: dict[str, list[Person]] = {}
-        for person in await self._desk.free(line):
+        for person in await self._desk.free(self._runner.on_the_line()):
             colleagues.setdefault(person.office_no or "", []).append(person)
         self.somebody_is_free = bool(colleagues)
         due = await self._desk.store.offices_due([*colleagues], IDLE, self._desk.clock.now())
         offices = iter([(office_no, colleagues[office_no]) for office_no in due])
-        await _together(self._offer_in_turn(offices, line) for _ in range(_AT_ONCE))
+        await together(self._offer_in_turn(offices) for _ in range(_AT_ONCE))
 
-    async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]], line: OnTheLine) -> None:
+    async def _offer_in_turn(self, offices: Iterator[tuple[str, list[Person]]]) -> None:
         for office_no, free in offices:
-            await self._offer_at(office_no, free, line)
+            await self._offer_at(office_no, free)
 
-    async def _offer_at(self, office_no: str, free: list[Person], line: OnTheLine) -> None:
+    async def _offer_at(self, office_no: str, free: list[Person]) -> None:
         """Those who are due or wait on the line, in turn and page by page, until nobody is free."""
         is_open, now = self._desk.is_open_now(office_no), self._desk.clock.now()
-        waiting = await self._desk.waiting(office_no, line) if is_open else []
+        line = self._runner.on_the_line()
+        waiting = await self._desk.waiting(office_no, line) if is_open and line.waiting else []
         query = RequestQuery(
             served_by=office_no, states=IDLE, due_before=now, interpreter=not is_open, limit=len(free)
         )
-        while free:
-            page = await self._desk.find(query)
-            is_last = len(page) < query.limit
-            here = [one for one in waiting if is_last or list_order(one) < list_order(page[-1])]
-            waiting = waiting[len(here) :]
-            due = sorted((*await self._desk.ringable(page, line), *here), key=list_order)
-            await self._offer_page(due, free, self._desk.staff(office_no))
-            if is_last:
-                return
-            query = replace(query, after=page[-1], limit=min(2 * query.limit, _MOST_AT_ONCE))
-
-    async def _offer_page(
-        self, due: list[CallbackRequest], free: list[Person], staff: Sequence[Person]
-    ) -> None:
-        """Each to the first who may take it; whoever cannot be rung is passed over for the next colleague."""
-        while pairs := matched(due, free, staff):
-            offered = await _together(self._offered(request, person) for request, person in pairs)
-            for (request, person), answer in zip(pairs, offered, strict=True):
+        passed: set[str] = set()
+        while free and self._runner.line.status().up:
+            line = self._runner.on_the_line()
+            waiting = [one for one in waiting if one.id in line.waiting and one.id not in passed]
+            with in_no_hurry():
+                offers = await self._desk.offer_next(
+                    query, free, waiting, OnTheLine(line.waiting, line.in_menu | passed)
+                )
+            came = await together(map(self._offered, offers.made))
+            for offer, answer in zip(offers.made, came, strict=True):
+                passed.add(offer.request.id)
                 if answer is not Offered.NOT_NOW:
-                    free.remove(person)
-                if answer is not Offered.PERSON_BUSY:
-                    due.remove(request)
+                    free.remove(offer.person)
+            for offer, answer in zip(offers.made, came, strict=True):
+                if answer is Offered.PERSON_BUSY:
+                    await self._offered_to_others(offer.request, free)
+            if Offered.NOT_NOW in came:
+                continue  # whoever was to have it is free for another of the page
+            if offers.last is None:
+                return
+            query = replace(query, after=offers.last, limit=min(2 * query.limit, _MOST_AT_ONCE))
 
-    async def _offered(self, request: CallbackRequest, person: Person) -> Offered:
-        if self._runner.waits(request.id):  # their own call rings whoever is kept for them
-            return Offered.YES
-        if self._runner.is_on_the_line(request.id):  # they rang a moment ago
-            return Offered.NOT_NOW
-        try:
-            await self.ring(request.id, person.id, offered=request)
-        except (CaseworkerInCall, LineError) as error:
-            log.info("not_offered", request_id=request.id, why=type(error).__name__)
-            return Offered.PERSON_BUSY
-        except CallbackError as error:  # somebody was faster: the next one
-            log.info("not_offered", request_id=request.id, why=type(error).__name__)
-            return Offered.NOT_NOW
-        log.info("offered", request_id=request.id, office=request.office_no)
-        return Offered.YES
+    async def _offered(self, offer: Offer) -> Offered:
+        if offer.refused is not None:
+            return _not_offered(offer.request, offer.refused)
+        if offer.attempt is None:
+            return Offered.YES  # their own call rings whoever is kept for them
+        telephones = self._desk.config.telephones(offer.person)
+        return await _came_of(
+            offer.request, self._begin(offer.request, offer.attempt, telephones, offered=True)
+        )
+
+    async def _offered_to_others(self, request: CallbackRequest, free: list[Person]) -> None:
+        """The one who was to have it cannot be rung: the next colleague is."""
+        staff = self._desk.staff(request.served_by)
+        while (person := taker(request, free, staff)) is not None:
+            answer = await _came_of(request, self.ring(request.id, person.id, offered=True))
+            if answer is not Offered.NOT_NOW:
+                free.remove(person)
+            if answer is not Offered.PERSON_BUSY:
+                return
 
     # -- the on-call telephone
 
@@ -235,10 +243,15 @@ class Dispatch:
             log.info("on_call_rung", request_id=request.id, office=office.office_no)
 
 
-async def _together(acts: Iterable[Awaitable[T]]) -> list[T]:
-    """All at the same time; raises only when all have come to their end."""
-    done = await asyncio.gather(*acts, return_exceptions=True)
-    for answer in done:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in done if not isinstance(answer, BaseException)]
+async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offered:
+    try:
+        await ringing
+    except (CallbackError, LineError) as error:
+        return _not_offered(request, error)
+    log.info("offered", request_id=request.id, office=request.office_no)
+    return Offered.YES
+
+
+def _not_offered(request: CallbackRequest, error: Exception) -> Offered:
+    log.info("not_offered", request_id=request.id, why=type(error).__name__)
+    return Offered.PERSON_BUSY if isinstance(error, (CaseworkerInCall, LineError)) else Offered.NOT_NOW

@@ -10,7 +10,9 @@ Nothing of a database's own (rows, rowids, cursors, local time) passes this port
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -157,6 +159,27 @@ class Counter:
     """How much it may come to; 0 = no limit."""
 
 
+NeverCalled = Callable[[frozenset[str]], frozenset[str]]
+"""As Store.never_call_among."""
+Choose = Callable[[list[CallbackRequest], NeverCalled], Iterable[Change]]
+"""What becomes of the requests that were found. It runs inside the store's transaction, in a thread of the store: it looks
+at what it is given, decides, and touches nothing else."""
+
+
+IN_NO_HURRY: ContextVar[bool] = ContextVar("in_no_hurry", default=False)
+
+
+@contextmanager
+def in_no_hurry() -> Iterator[None]:
+    """What is asked of a store inside lets all others go first, but gets its turn. For the sweep, which nobody waits for;
+    never around what begins a task that lives on, such as a call: it would be in no hurry for ever."""
+    token = IN_NO_HURRY.set(True)
+    try:
+        yield
+    finally:
+        IN_NO_HURRY.reset(token)
+
+
 class Store(Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
@@ -179,6 +202,11 @@ class Store(Protocol):
         Raises StaleRequest, NumberInCall, CaseworkerInCall, NumberTaken, ReferenceTaken, StoreUnavailable;
         ValueError for another `registered_at`, `due_at` or `answer_by_date` than was registered; only a
         request that becomes urgent may get an earlier `due_at`."""
+
+    async def find_and_save(self, query: RequestQuery, choose: Choose) -> list[CallbackRequest | StoreError]:
+        """Find, and save each change that is chosen, in one act: nobody comes in between. A change is saved or refused by
+        itself: the answers are as those of `save` with that change alone, in the order of the changes. What `choose`
+        raises is raised, and nothing is written."""
 
     async def get(self, request_id: str) -> CallbackRequest | None: ...
 

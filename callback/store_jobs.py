@@ -13,11 +13,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from callback.request import TERMINAL, CallAttempt, CallbackRequest, RequestState
 from callback.store import (
     CaseworkerInCall,
     Change,
+    Choose,
     Counter,
     LimitReached,
     NumberInCall,
@@ -40,6 +42,7 @@ from callback.store_rows import (
     attempt_from,
     attempt_row,
     changing_row,
+    check_change,
     clock_row,
     entry_row,
     from_text,
@@ -61,22 +64,9 @@ def _upsert(table: str, columns: Sequence[str]) -> str:
 _REQUEST = f"SELECT {', '.join(REQUEST_COLUMNS)} FROM request"
 _ATTEMPT = f"SELECT {', '.join(ATTEMPT_COLUMNS)} FROM attempt"
 _INSERT_REQUEST = _insert("request", REQUEST_COLUMNS)
-_UPDATE_REQUEST = (
-    f"UPDATE request SET {', '.join(f'{name} = ?' for name in CHANGING_COLUMNS)}"
-    f" WHERE id = ? AND version = ? AND {' AND '.join(f'{name} = ?' for name in CLOCK_COLUMNS)}"
-)
-_LASTING = (
-    *("reference", "office_no", "phone", "urgency", "last_workable_at", "due_at", "substitute"),
-    *("escalation", "escalates_at"),
-)
-"""Columns of the indexes that most changes leave alone. What is not SET, SQLite does not write again in each of them."""
-_REST = tuple(name for name in CHANGING_COLUMNS if name not in _LASTING)
-_UPDATE_REST = (
-    f"UPDATE request SET {', '.join(f'{name} = ?' for name in _REST)} WHERE id = ? AND version = ?"
-    f" AND {' AND '.join(f'{name} IS ?' for name in (*CLOCK_COLUMNS, *_LASTING))}"
-)
-_REST_AT = tuple(CHANGING_COLUMNS.index(name) for name in _REST)
-_LASTING_AT = tuple(CHANGING_COLUMNS.index(name) for name in _LASTING)
+_KEPT_COLUMNS = (*CHANGING_COLUMNS, *CLOCK_COLUMNS)
+_BEFORE = f"SELECT {', '.join(_KEPT_COLUMNS)} FROM request WHERE id = ?"
+_VERSION = CHANGING_COLUMNS.index("version")
 _UPSERT_ATTEMPT = f"{_upsert('attempt', ATTEMPT_COLUMNS)} WHERE request_id = excluded.request_id"
 UPSERT_CALL = _upsert("call", CALL_COLUMNS)
 SET_AWAY = "UPDATE ready SET away_at = ? WHERE person_id = ? AND away_at IS NULL"
@@ -103,9 +93,8 @@ class Rows:
     """A Change as rows, made before it is queued: what cannot be written is refused at the caller."""
 
     request: CallbackRequest
-    update: Row
-    update_rest: Row
-    """The same, for when nothing of _LASTING changes."""
+    after: Row
+    """Values of _KEPT_COLUMNS."""
     attempt: CallAttempt | None
     attempt_row: Row | None
     entries: tuple[Row, ...]
@@ -115,14 +104,9 @@ class Rows:
 def rows_of(change: Change) -> Rows:
     """Raises ValueError for a naive time, TypeError for details that JSON cannot hold."""
     request, attempt = change.request, change.attempt
-    row, which = (
-        changing_row(request, request.version + 1),
-        (request.id, request.version, *clock_row(request)),
-    )
     return Rows(
         request,
-        (*row, *which),
-        (*(row[at] for at in _REST_AT), *which, *(row[at] for at in _LASTING_AT)),
+        (*changing_row(request, request.version + 1), *clock_row(request)),
         attempt,
         None if attempt is None else attempt_row(attempt),
         tuple(entry_row(entry) for entry in change.entries),
@@ -156,12 +140,40 @@ def save(db: Database, changes: Iterable[Rows]) -> tuple[CallbackRequest, ...]:
     return saved
 
 
+def find_and_save(db: Database, query: RequestQuery, choose: Choose) -> list[CallbackRequest | StoreError]:
+    """See Store.find_and_save."""
+    changes = list(choose(find(db, query), partial(never_call_among, db)))
+    for change in changes:
+        check_change(change)
+    return [_save_alone(db, rows_of(change)) for change in changes]
+
+
+def _save_alone(db: Database, rows: Rows) -> CallbackRequest | StoreError:
+    answer: CallbackRequest | StoreError
+    db.conn.execute("SAVEPOINT change")
+    try:
+        (answer,) = save(db, (rows,))
+    except StoreError as refused:
+        db.conn.execute("ROLLBACK TO change")
+        answer = refused
+    db.conn.execute("RELEASE change")
+    return answer
+
+
 def _save(db: Database, change: Rows) -> CallbackRequest:
     conn, request = db.conn, change.request
+    before = conn.execute(_BEFORE, (request.id,)).fetchone()
+    if before is None or before[_VERSION] != request.version:
+        raise StaleRequest
+    if before[len(CHANGING_COLUMNS) :] != change.after[len(CHANGING_COLUMNS) :]:
+        raise ValueError(CLOCK_IS_FIXED)
+    # What is not SET is not checked again, nor written again in the indexes it stands in: a claim is five columns.
+    columns = zip(CHANGING_COLUMNS, before, change.after, strict=False)
+    changed = [(name, value) for name, old, value in columns if value != old]
+    sets = ", ".join(f"{name} = ?" for name, _ in changed)
     try:
-        found = conn.execute(_UPDATE_REST, change.update_rest).rowcount
-        if not found:
-            found = conn.execute(_UPDATE_REQUEST, change.update).rowcount
+        update = f"UPDATE request SET {sets} WHERE id = ? AND version = ?"
+        conn.execute(update, (*(value for _, value in changed), request.id, request.version))
     except sqlite3.IntegrityError as error:
         if CLOCK_IS_FIXED in str(error):
             raise ValueError(CLOCK_IS_FIXED) from error
@@ -169,8 +181,6 @@ def _save(db: Database, change: Rows) -> CallbackRequest:
         if other is not None and other.id != request.id:
             raise NumberTaken(other.id) from error
         raise _refused(error) from error
-    if not found:
-        raise _not_found(conn, request)
     if change.attempt is not None and change.attempt_row is not None:
         _write_attempt(conn, change.attempt, change.attempt_row)
     for notice in change.notices:
@@ -190,13 +200,6 @@ def _write_attempt(conn: sqlite3.Connection, attempt: CallAttempt, row: Row) -> 
         raise CaseworkerInCall from error
     if not written:
         raise ValueError(f"attempt {attempt.id} belongs to another request")
-
-
-def _not_found(conn: sqlite3.Connection, request: CallbackRequest) -> Exception:
-    row = conn.execute("SELECT version FROM request WHERE id = ?", (request.id,)).fetchone()
-    if row == (request.version,):
-        return ValueError(CLOCK_IS_FIXED)
-    return StaleRequest()
 
 
 def _refused(error: sqlite3.IntegrityError) -> StoreError:
@@ -276,8 +279,7 @@ def is_never_call(db: Database, subject: str) -> bool:
 
 
 def never_call_among(db: Database, subjects: frozenset[str]) -> frozenset[str]:
-    sql = "SELECT subject FROM never_call WHERE subject IN (SELECT value FROM json_each(?))"
-    return frozenset(subject for (subject,) in db.conn.execute(sql, (json.dumps(sorted(subjects)),)))
+    return frozenset(subject for subject in subjects if is_never_call(db, subject))
 
 
 def get(db: Database, request_id: str) -> CallbackRequest | None:
@@ -314,6 +316,8 @@ def expired_claims(db: Database, until: str, limit: int) -> list[CallbackRequest
 def _whole(db: Database, sql: str, values: Sequence[str | int]) -> list[CallbackRequest]:
     """Requests with their attempts."""
     rows = db.conn.execute(sql, values).fetchall()
+    if len(rows) == 1:
+        return [request_from(row, _attempts(db.conn, row[-1])) for row in rows]
     attempts: dict[str, list[CallAttempt]] = {row[-1]: [] for row in rows}
     of_these = f"{_ATTEMPT} WHERE request_id IN (SELECT value FROM json_each(?)) ORDER BY seq"
     for row in db.conn.execute(of_these, (json.dumps(list(attempts)),)):

@@ -18,6 +18,7 @@ from callback.store import (
     CallRecord,
     CaseworkerInCall,
     Change,
+    Choose,
     Counter,
     LedgerHead,
     LimitReached,
@@ -120,6 +121,17 @@ class MemoryStore(MemoryNotices):
             for notice in change.notices:
                 self._write_notice(notice)
         return saved
+
+    async def find_and_save(self, query: RequestQuery, choose: Choose) -> list[CallbackRequest | StoreError]:
+        found = await self.find(query)
+        changes = list(choose(found, lambda subjects: subjects & self._never_call.keys()))
+        answers: list[CallbackRequest | StoreError] = []
+        for change in changes:
+            try:
+                answers += await self.save(change)
+            except StoreError as refused:
+                answers.append(refused)
+        return answers
 
     def _save(self, change: Change) -> CallbackRequest:
         request = change.request

@@ -240,11 +240,13 @@ def attempt_from(row: Row) -> CallAttempt:
     )
 
 
+# Made once: `json.dumps` makes one for each text.
+_details = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def details_text(details: dict[str, Any]) -> str:
     """Raises TypeError or ValueError for what JSON cannot hold."""
-    return (
-        json.dumps(details, ensure_ascii=False, separators=(",", ":"), allow_nan=False) if details else "{}"
-    )
+    return _details(details) if details else "{}"
 
 
 def entry_row(entry: LedgerEntry) -> Row:

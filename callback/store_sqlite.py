@@ -23,13 +23,15 @@ from callback.store import (
     ApiToken,
     CallRecord,
     Change,
+    Choose,
     Counter,
     LedgerHead,
     RequestQuery,
     Session,
+    StoreError,
     StoreUnavailable,
 )
-from callback.store_checkpoint import Checkpointer
+from callback.store_checkpoint import Checkpointer, carry
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -72,7 +74,9 @@ class SqliteStore:
             await writer.stop()
             raise
         self._writer = writer
-        self._checkpointer = Checkpointer(partial(connect_again, self._path, self._busy_timeout))
+        self._checkpointer = Checkpointer(
+            partial(connect_again, self._path, self._busy_timeout), partial(writer.between, carry)
+        )
         self._checkpointer.start()
 
     async def _start(
@@ -123,6 +127,9 @@ class SqliteStore:
             check_change(change)
         rows = [jobs.rows_of(change) for change in changes]
         return await self.write(lambda db: jobs.save(db, rows))
+
+    async def find_and_save(self, query: RequestQuery, choose: Choose) -> list[CallbackRequest | StoreError]:
+        return await self.write(lambda db: jobs.find_and_save(db, query, choose))
 
     async def get(self, request_id: str) -> CallbackRequest | None:
         return await self.read(lambda db: jobs.get(db, request_id))

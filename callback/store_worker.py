@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from callback.store import StoreError, StoreUnavailable
+from callback.store import IN_NO_HURRY, StoreError, StoreUnavailable
 from callback.store_schema import Database, unavailable
 
 T = TypeVar("T")
@@ -24,10 +25,13 @@ Waiting = tuple[Job, "asyncio.Future[Any]"]
 Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 BATCH_LIMIT = 200
+UNHURRIED_LIMIT = 8
+"""Unhurried jobs that share a commit while nobody else waits."""
 
 
 class Worker:
-    """Runs jobs in the order they came. `begin` is the statement that starts a transaction; with `savepoints`
+    """Runs jobs in the order they came, but for those that are `in_no_hurry`: while somebody else waits, one of them
+    in every second batch. `begin` is the statement that starts a transaction; with `savepoints`
     a job that fails undoes only what it did itself."""
 
     def __init__(self, path: Path, connect: Callable[[], Database], *, begin: str, savepoints: bool) -> None:
@@ -35,7 +39,13 @@ class Worker:
         self._connect = connect
         self._begin = begin
         self._savepoints = savepoints
-        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._came: SimpleQueue[None] = SimpleQueue()
+        """One for each job in the two queues, and one to stop."""
+        self._jobs: deque[Waiting] = deque()
+        self._unhurried: deque[Waiting] = deque()
+        self._owed = False
+        """The batch before had no unhurried one."""
+        self._between: Callable[[Database], object] | None = None
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -47,20 +57,25 @@ class Worker:
         try:
             await asyncio.shield(self._opened)
         except BaseException:
-            self._queue.put(None)
+            self._came.put(None)
             raise
 
     async def stop(self) -> None:
         """Finish what was submitted, then close the connection. Submit nothing after this."""
-        self._queue.put(None)
+        self._came.put(None)
         await asyncio.shield(self._ended)
         self._thread.join()  # it has nothing left to do but return
 
     def submit(self, fn: Callable[[Database], T]) -> asyncio.Future[T]:
         """Queue a job; the future has its answer once that is durable."""
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.put((fn, future))
+        (self._unhurried if IN_NO_HURRY.get() else self._jobs).append((fn, future))
+        self._came.put(None)
         return future
+
+    def between(self, fn: Callable[[Database], object]) -> None:
+        """Run `fn` once after some batch that is written from now on, in no transaction. From any thread."""
+        self._between = fn
 
     # -- in the thread
 
@@ -81,37 +96,56 @@ class Worker:
 
     def _work(self, db: Database) -> bool:
         """One batch; False when told to stop."""
-        first = self._queue.get()
-        if first is None:
+        self._came.get()
+        batch = self._taken()
+        if not batch:
             return False
-        batch = [first]
         try:
             db.conn.execute(self._begin)
         except sqlite3.Error as error:
             # Whoever came while we waited for the lock would only wait as long again.
-            go_on = self._drain(batch, self._queue.qsize())
+            batch += self._next(self._jobs, len(self._jobs)) + self._next(
+                self._unhurried, len(self._unhurried)
+            )
             self._answer(self._all_failed(batch, error))
-            return go_on
-        go_on = self._drain(batch, BATCH_LIMIT)
-        self._answer(self._perform(db, batch))
-        return go_on
-
-    def _drain(self, batch: list[Waiting], limit: int) -> bool:
-        """Add what is queued now, at most `limit`; False when told to stop."""
-        for _ in range(limit):
-            try:
-                waiting = self._queue.get_nowait()
-            except Empty:
-                return True
-            if waiting is None:
-                return False
-            batch.append(waiting)
+        else:
+            batch += self._next(self._jobs, BATCH_LIMIT - len(batch))
+            self._answer(self._perform(db, batch))
+        fn, self._between = self._between, None
+        if fn is not None:
+            with suppress(sqlite3.Error):
+                fn(db)
         return True
 
+    def _taken(self) -> list[Waiting]:
+        """The first of a batch, whose place in `_came` is taken. None: told to stop, and nothing is left to do."""
+        unhurried = self._unhurried and (self._owed or not self._jobs)
+        queue = self._unhurried if unhurried else self._jobs
+        self._owed = not unhurried
+        return [queue.popleft()] if queue else []
+
+    def _next(self, queue: deque[Waiting], limit: int) -> list[Waiting]:
+        """What is queued now, at most `limit`."""
+        taken: list[Waiting] = []
+        while queue and len(taken) < limit:
+            self._came.get()
+            taken.append(queue.popleft())
+        return taken
+
+    def _in_turn(self, batch: list[Waiting]) -> Iterator[Waiting]:
+        """The batch, and more of those that are in no hurry while nobody else waits."""
+        yield from batch
+        while not (self._jobs or self._owed) and len(batch) < UNHURRIED_LIMIT:
+            more = self._next(self._unhurried, 1)
+            if not more:
+                return
+            batch += more
+            yield from more
+
     def _perform(self, db: Database, batch: list[Waiting]) -> list[Outcome]:
-        savepoints = self._savepoints and len(batch) > 1
+        savepoints = self._savepoints and (len(batch) > 1 or not self._owed)
         try:
-            outcomes = [(future, *self._run(db, job, savepoints)) for job, future in batch]
+            outcomes = [(future, *self._run(db, job, savepoints)) for job, future in self._in_turn(batch)]
             if self._savepoints and not savepoints and outcomes[0][2] is not None:
                 db.conn.execute("ROLLBACK")
             else:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from callback.desk_wishes import IDLE
 from callback.request import AttemptOutcome, CallAttempt
 from callback.store import RequestQuery
 from callback.store_sqlite import SqliteStore
-from callback.turn import taker
+from callback.turn import OnTheLine
 from scheduler.clock import ManualClock
 from tests.bench.crowd import NOW, OFFICES, caseworker, crowd_config, fill, office_no
 from tests.bench.postgres import NoPostgres, postgres
@@ -107,10 +106,9 @@ async def _claim(desk: Desk, number: int) -> CallAttempt:
     """Find the next of the office for somebody who is free, and start, as `Dispatch` does."""
     person = desk.person(caseworker(number))
     query = RequestQuery(served_by=person.office_no, states=IDLE, due_before=desk.clock.now(), limit=1)
-    due = await desk.find(query)
-    never = await desk.never_called(due)
-    request = next(r for r in due if r.id not in never and taker(r, [person]))
-    return (await desk.start_attempt(request.id, person.id, uuid.uuid4().hex, request))[1]
+    (offer,) = (await desk.offer_next(query, [person], (), OnTheLine())).made
+    assert offer.attempt is not None
+    return offer.attempt
 
 
 def huey(path: Path, waiting: int, times: int) -> Side:
