@@ -16,10 +16,10 @@ async def test_on_the_list_and_on_the_page(kari: Client, world: World) -> None:
     world.clock.advance(timedelta(seconds=1))
     other = await world.caller("+4740005678")
     before = await text_of(kari, "/requests/rows")
-    assert "Venter på linja" not in before
+    assert "Venter på linjen" not in before
     world.waiting.add(waits.id)
     rows = await text_of(kari, "/requests/rows")
-    assert rows.count("Venter på linja") == 1
+    assert rows.count("Venter på linjen") == 1
     assert re.findall(r'<button id="ring-(\w+)" class="primary">(\w+(?: over)?)', rows) == [
         (waits.id, "Sett over"),
         (other.id, "Ring"),
@@ -27,7 +27,7 @@ async def test_on_the_list_and_on_the_page(kari: Client, world: World) -> None:
     versions = [re.findall(r'data-version="([^"]+)"', page) for page in (before, rows)]
     assert versions[0] != versions[1], "the list refreshes itself at once"
     page = await text_of(kari, f"/requests/{waits.id}/live")
-    for words in ("Innringeren venter på linja nå.", "Sett over til meg", "så snakker dere sammen"):
+    for words in ("Innringeren venter på linjen nå.", "Sett over til meg", "så snakker dere sammen"):
         assert words in page, words
     assert "Ring innringeren" not in page
     world.waiting.clear()
