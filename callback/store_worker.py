@@ -132,10 +132,10 @@ class Worker:
             taken.append(queue.popleft())
         return taken
 
-    def _in_turn(self, batch: list[Waiting]) -> Iterator[Waiting]:
-        """The batch, and more of those that are in no hurry while nobody else waits."""
+    def _in_turn(self, batch: list[Waiting], unhurried: bool) -> Iterator[Waiting]:
+        """The batch; and an unhurried one gets more of its kind, while nobody else waits."""
         yield from batch
-        while not (self._jobs or self._owed) and len(batch) < UNHURRIED_LIMIT:
+        while unhurried and not self._jobs and len(batch) < UNHURRIED_LIMIT:
             more = self._next(self._unhurried, 1)
             if not more:
                 return
@@ -143,9 +143,12 @@ class Worker:
             yield from more
 
     def _perform(self, db: Database, batch: list[Waiting]) -> list[Outcome]:
-        savepoints = self._savepoints and (len(batch) > 1 or not self._owed)
+        unhurried = not self._owed and len(batch) == 1
+        savepoints = self._savepoints and (len(batch) > 1 or unhurried)
         try:
-            outcomes = [(future, *self._run(db, job, savepoints)) for job, future in self._in_turn(batch)]
+            outcomes = [
+                (future, *self._run(db, job, savepoints)) for job, future in self._in_turn(batch, unhurried)
+            ]
             if self._savepoints and not savepoints and outcomes[0][2] is not None:
                 db.conn.execute("ROLLBACK")
             else:
