@@ -13,7 +13,7 @@ from callback.store import Change, StoreError, StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-PAGE = 20
+PAGE = 40
 """Claims looked at, at once."""
 TOGETHER = 5
 """Claims given back in one job of the store: a millisecond or two, for which a registration waits at most."""

@@ -1,6 +1,7 @@
 """The Store in one SQLite file, for one service and its command line on one machine.
 
-One thread writes and one reads, each with its own connection; readers never wait for writers.
+One thread writes and one reads, each with its own connection; readers never wait for writers. What is `in_no_hurry` lets
+all others go first.
 Registrations that come at the same time share one commit. Nothing is answered before it is on the disk.
 """
 

@@ -27,11 +27,13 @@ Outcome = tuple["asyncio.Future[Any]", Any, Exception | None]
 BATCH_LIMIT = 200
 UNHURRIED_LIMIT = 8
 """Unhurried jobs that share a commit while nobody else waits."""
+BESIDE = 2
+"""Unhurried jobs in the commit of others: so they get on however many others come."""
 
 
 class Worker:
-    """Runs jobs in the order they came, but for those that are `in_no_hurry`: while somebody else waits, one of them
-    in every second batch. `begin` is the statement that starts a transaction; with `savepoints`
+    """Runs jobs in the order they came, but for those that are `in_no_hurry`: while somebody else waits, `BESIDE` of them
+    in a batch, at its end. `begin` is the statement that starts a transaction; with `savepoints`
     a job that fails undoes only what it did itself."""
 
     def __init__(self, path: Path, connect: Callable[[], Database], *, begin: str, savepoints: bool) -> None:
@@ -43,8 +45,6 @@ class Worker:
         """One for each job in the two queues, and one to stop."""
         self._jobs: deque[Waiting] = deque()
         self._unhurried: deque[Waiting] = deque()
-        self._owed = False
-        """The batch before had no unhurried one."""
         self._between: Callable[[Database], object] | None = None
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -97,9 +97,11 @@ class Worker:
     def _work(self, db: Database) -> bool:
         """One batch; False when told to stop."""
         self._came.get()
-        batch = self._taken()
-        if not batch:
+        hurried = bool(self._jobs)
+        queue = self._jobs if hurried else self._unhurried
+        if not queue:
             return False
+        batch = [queue.popleft()]
         try:
             db.conn.execute(self._begin)
         except sqlite3.Error as error:
@@ -110,19 +112,14 @@ class Worker:
             self._answer(self._all_failed(batch, error))
         else:
             batch += self._next(self._jobs, BATCH_LIMIT - len(batch))
-            self._answer(self._perform(db, batch))
+            if hurried or len(batch) > 1:
+                batch += self._next(self._unhurried, BESIDE)
+            self._answer(self._perform(db, batch, alone=not hurried and len(batch) == 1))
         fn, self._between = self._between, None
         if fn is not None:
             with suppress(sqlite3.Error):
                 fn(db)
         return True
-
-    def _taken(self) -> list[Waiting]:
-        """The first of a batch, whose place in `_came` is taken. None: told to stop, and nothing is left to do."""
-        unhurried = self._unhurried and (self._owed or not self._jobs)
-        queue = self._unhurried if unhurried else self._jobs
-        self._owed = not unhurried
-        return [queue.popleft()] if queue else []
 
     def _next(self, queue: deque[Waiting], limit: int) -> list[Waiting]:
         """What is queued now, at most `limit`."""
@@ -132,20 +129,22 @@ class Worker:
             taken.append(queue.popleft())
         return taken
 
-    def _in_turn(self, batch: list[Waiting]) -> Iterator[Waiting]:
-        """The batch, and more of those that are in no hurry while nobody else waits."""
+    def _in_turn(self, batch: list[Waiting], alone: bool) -> Iterator[Waiting]:
+        """The batch; and an unhurried one that is `alone` gets more of its kind, while nobody else waits."""
         yield from batch
-        while not (self._jobs or self._owed) and len(batch) < UNHURRIED_LIMIT:
+        while alone and not self._jobs and len(batch) < UNHURRIED_LIMIT:
             more = self._next(self._unhurried, 1)
             if not more:
                 return
             batch += more
             yield from more
 
-    def _perform(self, db: Database, batch: list[Waiting]) -> list[Outcome]:
-        savepoints = self._savepoints and (len(batch) > 1 or not self._owed)
+    def _perform(self, db: Database, batch: list[Waiting], *, alone: bool) -> list[Outcome]:
+        savepoints = self._savepoints and (len(batch) > 1 or alone)
         try:
-            outcomes = [(future, *self._run(db, job, savepoints)) for job, future in self._in_turn(batch)]
+            outcomes = [
+                (future, *self._run(db, job, savepoints)) for job, future in self._in_turn(batch, alone)
+            ]
             if self._savepoints and not savepoints and outcomes[0][2] is not None:
                 db.conn.execute("ROLLBACK")
             else:

@@ -18,6 +18,7 @@ from callback.desk_wishes import IDLE
 from callback.request import AttemptOutcome, CallbackRequest
 from callback.store import Change, RequestQuery
 from callback.store_sqlite import SqliteStore
+from callback.turn import OnTheLine
 from scheduler.clock import ManualClock
 from tests.bench.crowd import NOW, OFFICES, caseworker, crowd_config, fill, office_no
 from tests.contract.store_factory import new_entry, new_request
@@ -88,6 +89,7 @@ async def _costs_at(path: Path, times: int) -> dict[str, tuple[float, float]]:
     desk = Desk(store, crowd_config(OFFICES * (times // OFFICES + 1)), ManualClock(NOW))
     cost: dict[str, tuple[float, float]] = {}
     due: list[CallbackRequest] = []
+    attempts: list[str] = []
 
     async def measure(act: str, do: Callable[[int], Awaitable[object]]) -> None:
         took: list[float] = []
@@ -113,10 +115,14 @@ async def _costs_at(path: Path, times: int) -> dict[str, tuple[float, float]]:
         due.extend(await desk.find(query))
 
     async def claim(number: int) -> None:
-        await desk.start_attempt(due[number].id, caseworker(number), f"a{number}", due[number])
+        person = desk.person(caseworker(number))
+        query = RequestQuery(served_by=person.office_no, states=IDLE, due_before=NOW, limit=1)
+        (offer,) = (await desk.offer_next(query, [person], (), OnTheLine())).made
+        assert offer.attempt is not None
+        attempts.append(offer.attempt.id)
 
     async def reschedule(number: int) -> None:
-        due[number] = await desk.end_attempt(f"a{number}", AttemptOutcome.NO_ANSWER)
+        due[number] = await desk.end_attempt(attempts[number], AttemptOutcome.NO_ANSWER)
 
     async def line(number: int) -> None:
         entry = new_entry(due[number], event="noted", from_state=due[number].state)
