@@ -98,7 +98,6 @@ class DeskBase:
         """From now on. Nothing that was promised moves: deadlines are rows."""
         self.config = config
         self._people = {person.id: person for person in config.people}
-        self._offices = {office.office_no: office for office in config.offices}
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
         self._on_call = {office.office_no: config.on_call(office) for office in config.offices}
         self._own_numbers = {n for o in config.offices for n in (o.public_number, o.oncall_number) if n}
@@ -106,7 +105,7 @@ class DeskBase:
     # -- lookups
 
     def office(self, office_no: str) -> Office:
-        office = self._offices.get(office_no)
+        office = self.config.office(office_no)
         if office is None:
             raise UnknownOffice(f"no office {office_no!r}; known: {', '.join(sorted(self._calendars))}")
         return office

@@ -57,6 +57,11 @@ class DeskEscalation(DeskBase):
 
         return await self._retrying(request_id, change)
 
+    async def takers(self) -> tuple[Person, ...]:
+        """Everybody who takes calls, of every office."""
+        people = (self._people.get(person_id) for person_id, _ in await self.ready_since())
+        return tuple(person for person in people if person is not None)
+
     # -- inner workings
 
     def _with_next_step(self, request: CallbackRequest, *, sooner: bool = False) -> CallbackRequest:
@@ -77,7 +82,7 @@ class DeskEscalation(DeskBase):
     async def _escalate(self) -> int:
         """Every step whose moment has come; returns how many requests were changed."""
         due = await self.store.escalating(self.clock.now(), _IN_ONE_SWEEP)
-        takers = await self._takers() if due else ()
+        takers = await self.takers() if due else ()
         for some in _parts(due, _TOGETHER):
             try:
                 await self._save_steps([self._escalated(request, takers) for request in some])
@@ -124,10 +129,6 @@ class DeskEscalation(DeskBase):
             return ()
         people = (person for person in warned(after, self.config, takers) if person.email is not None)
         return tuple(about_step(after, after.escalation, person.id, self.clock.now()) for person in people)
-
-    async def _takers(self) -> tuple[Person, ...]:
-        people = (self._people.get(person_id) for person_id, _ in await self.ready_since())
-        return tuple(person for person in people if person is not None)
 
 
 def _parts(whole: Sequence[CallbackRequest], size: int) -> list[Sequence[CallbackRequest]]:

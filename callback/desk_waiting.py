@@ -62,7 +62,8 @@ class DeskWaiting(DeskServing, DeskReturn, DeskGuards):
         office_no = request.served_by
         calendar = self._calendars.get(office_no)
         if calendar is None or not calendar.is_open(self.clock.now()):
-            return Turn(request, closed=True)
+            is_open = self.is_open_now(request.office_no)  # then phone hours are not over for who rang it
+            return Turn(request, closed=not is_open, nobody=is_open)
         staff = self.staff(office_no)
         takers = [p for p in await self.ready(office_no) if p.has_telephone and may_take(request, p, staff)]
         if not takers or not request.can_be_talked_with(self.clock.now()):

@@ -23,10 +23,8 @@ def warned(request: CallbackRequest, config: Config, takers: Sequence[Person] = 
     office = config.office(request.served_by)
     everybody = tuple(
         person
-        for person in config.people
-        if person.office_no == request.served_by  # spares the look at all others
-        and person.role in (Role.CASEWORKER, Role.LEADER)
-        and may_serve(request, person)
+        for person in config.people_of(request.served_by)
+        if person.role in (Role.CASEWORKER, Role.LEADER) and may_serve(request, person)
     )
     leaders = [person for person in everybody if person.role is Role.LEADER]
     if request.escalation < 75:

@@ -7,10 +7,11 @@ Secrets never stand here: they come from the environment (see `Secrets`).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
 
@@ -397,7 +398,7 @@ class Config(Model):
         return self.menus[office.menu]
 
     def office(self, office_no: str) -> Office | None:
-        return next((office for office in self.offices if office.office_no == office_no), None)
+        return self._index().offices.get(office_no)
 
     def office_of_number(self, number: str) -> Office | None:
         """The office whose public number or on-call number was dialled."""
@@ -411,7 +412,11 @@ class Config(Model):
         )
 
     def person(self, person_id: str) -> Person | None:
-        return next((person for person in self.people if person.id == person_id), None)
+        return self._index().persons.get(person_id)
+
+    def people_of(self, office_no: str) -> tuple[Person, ...]:
+        """Everybody of an office."""
+        return self._index().people.get(office_no, ())
 
     def telephones(self, person: Person) -> tuple[str, ...]:
         """Where they are rung, in order. The on-call telephone only where they have no other: it must stay free."""
@@ -424,7 +429,41 @@ class Config(Model):
 
     def caseworkers(self, office_no: str) -> tuple[Person, ...]:
         """People of an office who have a telephone to ring from."""
-        return tuple(p for p in self.people if p.office_no == office_no and p.has_telephone)
+        return tuple(person for person in self.people_of(office_no) if person.has_telephone)
+
+    def _index(self) -> _Index:
+        """Made at the first look-up, and anew in a copy that has other people or offices."""
+        index: _Index | None = self.__dict__.get(_INDEX)
+        if index is None or index.made_of[0] is not self.offices or index.made_of[1] is not self.people:
+            index = self.__dict__[_INDEX] = _Index.of(self.offices, self.people)
+        return index
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Offices and people by what they are looked up by: a page asks hundreds of times."""
+
+    made_of: tuple[tuple[Office, ...], tuple[Person, ...]]
+    offices: dict[str, Office]
+    persons: dict[str, Person]
+    people: dict[str, tuple[Person, ...]]
+
+    @classmethod
+    def of(cls, offices: tuple[Office, ...], people: tuple[Person, ...]) -> Self:
+        there: dict[str, list[Person]] = {}
+        for person in people:
+            if person.office_no is not None:
+                there.setdefault(person.office_no, []).append(person)
+        return cls(
+            (offices, people),
+            {office.office_no: office for office in offices},
+            {person.id: person for person in people},
+            {office_no: tuple(theirs) for office_no, theirs in there.items()},
+        )
+
+
+_INDEX = "kept index"
+"""No field, as a cached property is none: pydantic compares, copies and prints fields only."""
 
 
 def with_leaders(people: tuple[Person, ...]) -> tuple[Person, ...]:

@@ -63,8 +63,8 @@ def step(
 def _names(people: Sequence[Person], request: CallbackRequest, words: Words) -> str:
     office = {
         person.id
-        for person in words.config.people
-        if person.office_no == request.served_by and person.role in (Role.CASEWORKER, Role.LEADER)
+        for person in words.config.people_of(request.served_by)
+        if person.role in (Role.CASEWORKER, Role.LEADER)
     }
     if 75 <= request.escalation < 90 and office <= {person.id for person in people}:
         return words.t("escalation.everybody")

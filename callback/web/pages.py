@@ -96,7 +96,7 @@ async def list_context(
     query = replace(query, states=TERMINAL if ended else OPEN, limit=LIST_LIMIT + 1)
     found = results or await visible_of(services.desk, viewer, query)
     never = await services.desk.never_called(found)
-    ready = {no: await services.desk.ready(no) for no in {r.served_by for r in found if r.escalation}}
+    takers = await services.desk.takers() if any(r.escalation for r in found) else ()
     standings = [services.desk.standing(r, never_called=r.id in never) for r in found]
     rows = [
         row(
@@ -106,7 +106,7 @@ async def list_context(
             services.config,
             standing,
             waits=services.waits(r.id),
-            takers=ready.get(r.served_by, ()),
+            takers=takers,
         )
         for r, standing in zip(found[:LIST_LIMIT], standings, strict=False)
     ]
@@ -132,7 +132,7 @@ async def list_context(
                 r.id in never,
                 services.waits(r.id),
                 r.due_at <= page.words.now,
-                bool(r.escalation) and ready.get(r.served_by),
+                [p.id for p in takers if r.escalation and p.office_no == r.served_by],
             )
             for r, standing in zip(found, standings, strict=True)
         ),

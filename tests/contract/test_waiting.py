@@ -12,6 +12,7 @@ from callback.desk_waiting import Turn
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, IllegalTransition, Reason
 from callback.store import Store
 from callback.turn import OnTheLine, expected_wait
+from config.model import WeekHours
 from scheduler.clock import ManualClock
 from tests.offices import MONDAY, config
 
@@ -188,3 +189,19 @@ async def test_a_colleague_has_taken_it_in_the_meantime(desk: Desk, clock: Manua
     saved, _ = await desk.start_return(request.id, "ola", "w1", waits=True)
     assert saved.live_attempt is not None
     assert saved.live_attempt.inbound
+
+
+async def test_the_office_that_stands_in_is_closed(store: Store, clock: ManualClock) -> None:
+    """Nobody there takes calls now; that phone hours are over is said only when those of the office they rang are."""
+    own, other = config().offices
+    closed = other.model_copy(update={"phone_hours": WeekHours()})
+    offices = (own.model_copy(update={"substitute_office": "9002"}), closed)
+    desk = Desk(store, config().model_copy(update={"offices": offices}), clock)
+    request = await registered(desk, clock, "+4740001234")
+    await ready(desk, clock, "siv")
+    await desk.disqualify(request.id, "liv", "liv")
+    turn = await desk.turn(request.id, waiting(request))
+    assert (turn.request.served_by, turn.closed, turn.nobody) == ("9002", False, True)
+    clock.advance(timedelta(hours=7))
+    turn = await desk.turn(request.id, waiting(request))
+    assert (turn.closed, turn.nobody) == (True, False)

@@ -53,4 +53,5 @@ async def test_would_rather_be_rung(service: Service, public: Phones) -> None:
     await hears(caller, service, "nb/wait.we_ring_you")
     await hears(caller, service, "nb/intake.on_number")
     await caller.hang_up()
-    assert await service.get(f"/requests/{request['id']}") == request
+    assert request["waits"]
+    assert await service.get(f"/requests/{request['id']}") == request | {"waits": False}

@@ -76,3 +76,15 @@ def test_a_leader_who_goes_is_nobodys(folder: Path) -> None:
     assert {
         p.reports_to for p in Config(settings=of.settings, offices=of.offices, people=without).people
     } == {()}
+
+
+def test_a_copy_looks_among_its_own() -> None:
+    """Look-ups are kept, and not those of the configuration that a copy was made from; two that say the same are equal."""
+    whole = config()
+    assert [person.id for person in whole.people_of("9001")] == ["kari", "ola", "liv"]
+    assert whole.people_of("") == ()
+    left = whole.model_copy(update={"offices": whole.offices[1:], "people": whole.people[1:]})
+    assert (left.person("kari"), left.office("9001"), left.office("9002")) == (None, None, whole.offices[1])
+    assert [person.id for person in left.people_of("9001")] == ["ola", "liv"]
+    assert whole.person("kari") == whole.people[0]
+    assert left.model_copy(update={"offices": whole.offices, "people": whole.people}) == whole

@@ -186,6 +186,14 @@ async def test_who_is_kept_away_does_not_acknowledge(desk: Desk, clock: ManualCl
     assert (await desk.acknowledge(request.id, "admin")).acknowledged_by == "admin"
 
 
+async def test_who_takes_calls_today(desk: Desk, clock: ManualClock) -> None:
+    """Those who said so yesterday are not who is warned."""
+    await desk.set_ready("ola", ready=True)
+    assert [person.id for person in await desk.takers()] == ["ola"]
+    clock.advance(DAY)
+    assert await desk.takers() == ()
+
+
 async def test_overdue_is_still_rung(desk: Desk, clock: ManualClock) -> None:
     """After 100 % the plan goes on: a miss has a next attempt, and the escalation changes nothing of it."""
     request = await registered(desk)
