@@ -4,7 +4,7 @@
 claim-next is what decides who is rung. Ours leaves a record that outlives a kill: the request, the attempt, who, and a line
 of the ledger's chain. So does procrastinate's (the job is `doing`). huey's takes the task off the disk: who is killed then has
 lost it. To be as durable as the others, its claim is followed by a `put` of the task; its bare `dequeue` stands beside it.
-One at a time it is ahead of ours: two rows and one thread, where ours writes 14 pages and goes to the writer's thread and back.
+One at a time it is mostly ahead of ours: two rows and one thread, where ours writes 14 pages and goes to the writer's thread and back.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ import pytest
 from callback.desk import Registration
 from callback.request import CallbackRequest, CallResult, Reason, RequestState
 from config.model import Telephone
+from hardware.line import LineUnavailable
 from hardware.simulated.phone import Behaviour
+from ivr.callback_call import CallbackFacts
 from tests.e2e.waiting import until
 from tests.integration.test_story import World
 from tests.offices import config
@@ -255,3 +257,19 @@ async def test_the_line_is_back(world: World) -> None:
     world.line.lose("cut")
     world.line.restore()
     await until(lambda: looked, what="the line is back, and that is told")
+
+
+async def test_who_cannot_be_rung_is_passed_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line refuses a colleague's telephone: the next colleague is rung for the same request, in the same sweep."""
+    await waits(world)
+    await takes_calls(world, "kari", "ola")
+    start = world.runner.start_callback
+
+    async def refused(facts: CallbackFacts, office_no: str) -> None:
+        if facts.caseworker_number == "201":
+            raise LineUnavailable("no such telephone")
+        await start(facts, office_no)
+
+    monkeypatch.setattr(world.runner, "start_callback", refused)
+    await world.dispatch.offer()
+    assert await live(world) == {"ola": "first"}
