@@ -98,8 +98,8 @@ class DeskWork:
                 return await self._rang_back(call_id, command)
             case StartReturn():
                 return await self._start_return(call_id, command)
-            case AskTurn(request_id):
-                return await self._turn(call_id, request_id)
+            case AskTurn():
+                return await self._turn(call_id, command)
             case StopTaking(person_id):
                 await desk.set_away(person_id)
             case MarkRinging(attempt_id):
@@ -133,9 +133,11 @@ class DeskWork:
             return ReturnRefused()
         return ReturnStarted(() if ended is None else legs_of(ended.id))
 
-    async def _turn(self, call_id: str, request_id: str) -> ItsTurn | InLine | NoWaiting:
+    async def _turn(self, call_id: str, asked: AskTurn) -> ItsTurn | InLine | NoWaiting:
         try:
-            turn = await self._desk.turn(request_id, self._on_the_line())
+            if asked.first and not await self._desk.ready_since():
+                return NoWaiting(Why.NOBODY)  # every caller comes here, and at most hours nobody takes calls
+            turn = await self._desk.turn(asked.request_id, self._on_the_line())
         except StoreError as error:  # they go on hearing music, and are asked about again
             log.warning("turn_not_looked_up", call=call_id, why=type(error).__name__)
             return NoWaiting(Why.UNKNOWN)

@@ -171,7 +171,7 @@ def _enter_register(state: IntakeState, node: RegisterNode, now: datetime) -> St
 
 
 def _enter_wait(state: IntakeState, node: WaitNode, now: datetime) -> Step:
-    return WaitingState(Waiting.ASKING, state), (AskTurn(state.request_id or ""),)
+    return WaitingState(Waiting.ASKING, state), (AskTurn(state.request_id or "", first=True),)
 
 
 def _enter_confirm(state: IntakeState, node: ConfirmNode, now: datetime) -> Step:

@@ -147,6 +147,8 @@ class AskTurn:
     """Is it the turn of this request, whose person waits on the line? Answered by `ItsTurn`, `InLine` or `NoWaiting`."""
 
     request_id: str
+    first: bool = False
+    """They have just come here: where nobody takes calls there is no more to be looked up."""
 
 
 @dataclass(frozen=True, slots=True)
