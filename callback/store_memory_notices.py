@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from datetime import datetime
 
@@ -10,14 +11,15 @@ from callback.store_notices import notice_from, notice_row
 from scheduler.clock import aware_utc
 
 
-class MemoryNotices:
+class MemoryNotices(ABC):
     """See callback.store.Store."""
 
     def __init__(self) -> None:
         self._notices: dict[str, Notice] = {}
 
+    @abstractmethod
     def _check_open(self) -> None:
-        raise NotImplementedError
+        """Raises StoreUnavailable."""
 
     def _write_notice(self, notice: Notice) -> None:
         if notice.id not in self._notices or notice.state is not NoticeState.WAITING:
