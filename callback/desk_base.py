@@ -103,7 +103,7 @@ class DeskBase:
         self._own_numbers = {
             config.settings.oncall.number,
             *(office.public_number for office in config.offices),
-            *(line.number for line in config.on_call_lines),
+            *(line.number for line in config.on_call_lines if line.number),
         }
 
     # -- lookups

@@ -332,3 +332,53 @@ def m010_restricted(db: Database) -> None:
         f"""CREATE INDEX request_restricted ON request (urgency DESC, last_workable_at, registered_at, id)
             WHERE {IS_OPEN} AND {RESTRICTED}"""
     )
+
+
+ON_DUTY_NOW = "their telephone rings as the one on duty"
+_CONSULTS = (
+    """CREATE TABLE consult (
+        id TEXT PRIMARY KEY NOT NULL,
+        office_no TEXT NOT NULL,
+        line_id TEXT NOT NULL,
+        caller TEXT NOT NULL CHECK (caller IN ('contact_centre', 'caller')),
+        started_at TEXT NOT NULL,
+        request_id TEXT REFERENCES request (id),
+        answered_at TEXT,
+        answered_by TEXT,
+        ended_at TEXT,
+        outcome TEXT CHECK (outcome IN ('answered', 'promised', 'gave_up', 'lost')),
+        result TEXT CHECK (result IN ('solved', 'follow_up')),
+        CHECK ((answered_at IS NULL) = (answered_by IS NULL)),
+        CHECK ((ended_at IS NULL) = (outcome IS NULL))) WITHOUT ROWID""",
+    "CREATE INDEX consult_started ON consult (started_at)",
+    "CREATE INDEX consult_open ON consult (id) WHERE ended_at IS NULL",
+    """CREATE TABLE duty_leg (
+        id TEXT PRIMARY KEY NOT NULL,
+        consult_id TEXT NOT NULL REFERENCES consult (id),
+        person_id TEXT NOT NULL,
+        telephone TEXT NOT NULL,
+        rung_at TEXT NOT NULL,
+        joined_at TEXT,
+        ended_at TEXT,
+        outcome TEXT CHECK (outcome IN ('talked', 'dropped', 'in_call', 'busy', 'no_answer', 'declined', 'cancelled',
+                                        'failed')),
+        CHECK ((ended_at IS NULL) = (outcome IS NULL))) WITHOUT ROWID""",
+    "CREATE INDEX duty_leg_consult ON duty_leg (consult_id)",
+    # One telephone rings for one person at a time, whatever it rings for.
+    "CREATE UNIQUE INDEX duty_leg_live_person ON duty_leg (person_id) WHERE ended_at IS NULL",
+    "CREATE UNIQUE INDEX duty_leg_live_telephone ON duty_leg (telephone) WHERE ended_at IS NULL",
+    """CREATE TRIGGER duty_leg_in_call BEFORE INSERT ON duty_leg WHEN NEW.ended_at IS NULL
+        AND EXISTS (SELECT 1 FROM attempt WHERE caseworker = NEW.person_id AND ended_at IS NULL)
+        BEGIN SELECT RAISE(ABORT, 'duty_leg: they are in a call'); END""",
+    # Whoever took a caller who has a request of their own gets an attempt of it while they talk.
+    """CREATE TRIGGER attempt_on_duty BEFORE INSERT ON attempt WHEN NEW.ended_at IS NULL
+        AND EXISTS (SELECT 1 FROM duty_leg WHERE person_id = NEW.caseworker AND ended_at IS NULL AND joined_at IS NULL)
+        BEGIN SELECT RAISE(ABORT, 'their telephone rings as the one on duty'); END""",
+)
+
+
+@MIGRATIONS()
+def m015_consults(db: Database) -> None:
+    """The consult calls: who was rung for whom, who took it, and what came of it."""
+    for statement in _CONSULTS:
+        db.conn.execute(statement)
