@@ -30,6 +30,7 @@ from hardware.line import (
     Abandon,
     CallOffered,
     Dial,
+    Kept,
     LegEnded,
     LegEvent,
     LegOutcome,
@@ -253,15 +254,17 @@ class Runner:
 
     async def _reconcile(self, gone: Iterable[_Call]) -> None:
         """End what the exchange no longer carries. Its last words, where they were kept, are about the other
-        party of a `Dial`."""
+        party of a `Dial`; of several each has its own."""
         for call in gone:
             leg, *peers = call.record.legs
             try:
                 words = await self.line.last_words(leg)
+                ends = [end for peer in peers if (end := await self.line.last_words(peer))]
             except LineError:
                 return  # lost again: the next LineRestored comes with a new list
             if words is not None and peers:
-                call.inbox.put_nowait(replace(words, leg=peers[-1]))
+                for end in ends or [replace(words, leg=peers[-1])]:
+                    call.inbox.put_nowait(end)
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
         self.on_callback_ended()  # nobody could be rung for a while
 
@@ -303,6 +306,8 @@ class Runner:
                     self.on_caller_gone()
 
     async def _advance(self, call: _Call, event: Event) -> None:
+        if isinstance(event, Kept):
+            self._change_leg(call, event.leg)
         events: list[Event] = [event]
         line_commands: list[Command] = []
         while events:
@@ -332,9 +337,9 @@ class Runner:
 
     def _change_leg(self, call: _Call, leg: str) -> None:
         """The call goes on with this leg instead of its first."""
-        if leg not in call.record.legs:
-            call.record = replace(call.record, legs=(leg, *call.record.legs))
-            self._legs[leg] = call
+        others = (other for other in call.record.legs if other != leg)
+        call.record = replace(call.record, legs=(leg, *others))
+        self._legs[leg] = call
 
     async def _persist(self, call: _Call) -> None:
         store = self._desk.store
@@ -355,8 +360,9 @@ class Runner:
                 await self.line.send(command)  # type: ignore[arg-type]  # only line commands come here
             except LineError as error:
                 log.warning("line_refused", call=call.record.id, type=type(command).__name__, why=str(error))
-                leg = command.peer if isinstance(command, Dial) else call.record.legs[0]
-                call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
+                legs = command.peers if isinstance(command, Dial) else call.record.legs[:1]
+                for leg in legs:
+                    call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
                 return
 
     async def _send(self, command: Abandon) -> None:

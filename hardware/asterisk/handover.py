@@ -14,6 +14,7 @@ from hardware.asterisk.local_pbx_config import LOCAL_PBX_SECRET
 from hardware.line import Answer, CallOffered, Dial, LineRejected, Prompt
 
 _ITEM: Final = re.compile(r"[a-z]{2,3}(?:\.slow)?/[A-Za-z0-9._-]{1,100}")
+_TRUNK_CHANNEL: Final = re.compile(r"PJSIP/([A-Za-z0-9._-]{1,100})-[0-9a-f]{8}")
 _REFUSE: Final = re.compile(r"[02-9*]{0,11}")
 
 
@@ -29,9 +30,9 @@ def fastagi_token(settings: AsteriskSettings, secrets: Secrets) -> str:
 def offer(leg_id: str, env: Mapping[str, str]) -> CallOffered:
     """The display name is not read at all: the caller writes it."""
     to = pbx_numbers.called(env.get("agi_extension", ""), env.get("agi_dnid", ""))
-    return CallOffered(
-        leg_id, to, pbx_numbers.caller(env.get("agi_callerid", ""), env.get("agi_callingpres", ""))
-    )
+    caller = pbx_numbers.caller(env.get("agi_callerid", ""), env.get("agi_callingpres", ""))
+    trunk = _TRUNK_CHANNEL.fullmatch(env.get("agi_channel", ""))
+    return CallOffered(leg_id, to, caller, trunk[1] if trunk else None)
 
 
 def check_command(command: Answer | Prompt | Dial) -> None:

@@ -16,6 +16,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from hardware.line import (
     Answer,
+    Beside,
     CallOffered,
     Connected,
     Dial,
@@ -40,6 +41,7 @@ RUNG = "+4740023456"
 """A telephone in the outside that we ring."""
 STAFF = "201"
 """An extension."""
+SECOND_STAFF = "202"
 GREETING = "nb/intake.greeting"
 GOODBYE = "nb/intake.goodbye"
 
@@ -215,16 +217,29 @@ class LineRig(ABC, Generic[H]):
         to: str = RUNG,
         ring_timeout: timedelta | None = None,
         screen: Screen | None = None,
+        *,
+        keep: bool = False,
     ) -> str:
         """From this leg, ring a telephone; the peer's id."""
         peer = self.new_leg()
-        await self.line.send(Dial(leg, peer, to, ring_timeout or self.ring_timeout, OURS, screen))
+        ring = ring_timeout or self.ring_timeout
+        await self.line.send(Dial(leg, peer, to, ring, OURS, screen, keep=keep))
         return peer
 
-    async def talking(self) -> tuple[Handle[H], str, Handle[H], str]:
+    async def dial_all(
+        self, leg: str, *numbers: str, ring_timeout: timedelta | None = None, keep: bool = False
+    ) -> list[str]:
+        """From this leg, ring these telephones at the same time, each with a screen; their ids, in this order."""
+        peer, *others = (self.new_leg() for _ in numbers)
+        also = tuple(Beside(other, to) for other, to in zip(others, numbers[1:], strict=True))
+        ring = ring_timeout or self.ring_timeout
+        await self.line.send(Dial(leg, peer, numbers[0], ring, OURS, self.screen(), also, keep))
+        return [peer, *others]
+
+    async def talking(self, *, keep: bool = False) -> tuple[Handle[H], str, Handle[H], str]:
         """A caller (and our leg) joined with the telephone RUNG (and its leg)."""
         caller, leg = await self.caller_up()
-        peer = await self.dial(leg)
+        peer = await self.dial(leg, keep=keep)
         rung = await self.expect_ring(RUNG)
         await self.answer(rung)
         await self.event(Connected, leg)
