@@ -99,7 +99,6 @@ class DeskBase:
         self.config = config
         self._people = {person.id: person for person in config.people}
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
-        self._on_call = {office.office_no: config.on_call(office) for office in config.offices}
         self._own_numbers = {
             config.settings.oncall.number,
             *(office.public_number for office in config.offices),
@@ -121,10 +120,6 @@ class DeskBase:
         """False also for an office that is none."""
         calendar = self._calendars.get(office_no)
         return calendar is not None and calendar.is_open(self.clock.now())
-
-    def on_call(self, office_no: str) -> Person | None:
-        """Who of the office carries its on-call telephone."""
-        return self._on_call.get(office_no)
 
     def person(self, person_id: str) -> Person:
         person = self._people.get(person_id)

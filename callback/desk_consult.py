@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -74,18 +75,17 @@ class DeskConsult(DeskRoster):
         """Whom to ring now of those who are on duty at this moment, and have not been rung in this call: written down before
         any telephone rings. Whoever is in a call is passed by. None: nobody is left. `legs`: how the ids of their legs
         begin, and how many there were."""
-        duty, (prefix, count) = await self.duty(line), legs
+        (prefix, count), now = legs, self.clock.now()
         steps = [
-            [person for person in step if person.id not in tried and _may(request, person)]
-            for step in _steps(duty)
+            [one for one in step if one[0] not in tried]
+            for step in await self._to_be_rung(line, now, request)
         ]
         steps = [step for step in steps if step]
-        now = self.clock.now()
         while steps:
             step, *steps = steps
             wanted = [
-                DutyLeg(f"{prefix}{count + n}", consult_id, p.id, self.telephones_of(line, p)[0], now)
-                for n, p in enumerate(step, start=1)
+                DutyLeg(f"{prefix}{count + n}", consult_id, person_id, telephone, now)
+                for n, (person_id, telephone) in enumerate(step, start=1)
             ]
             count += len(wanted)
             rung = tuple(leg for leg in await self.store.ring_duty(*wanted) if leg.ended_at is None)
@@ -138,6 +138,20 @@ class DeskConsult(DeskRoster):
                 lost = ConsultOutcome.LOST if consult.answered_at is None else ConsultOutcome.ANSWERED
                 await self.end_consult(consult.id, lost)
 
+    async def _to_be_rung(
+        self, line: OnCallLine, now: datetime, request: CallbackRequest | None
+    ) -> list[list[tuple[str, str]]]:
+        """(person id, telephone) of who is rung at a time. The telephone of a line that nobody is known to carry just now
+        is rung all the same, under the id of the line."""
+        duty = await self.duty(line, now)
+        steps = [
+            [(p.id, self.telephones_of(line, p)[0]) for p in step if request is None or may_serve(request, p)]
+            for step in _steps(duty)
+        ]
+        if not duty.people and line.telephone is not None and self.line_is_open(line, now):
+            return [[(line.id, line.telephone)], *steps]
+        return steps
+
     async def _leg(self, leg_id: str, consult_id: str) -> tuple[Consult | None, DutyLeg | None]:
         consult = await self.store.consult(consult_id)
         legs = {leg.id: leg for leg in await self.store.duty_legs(consult_id)}
@@ -155,7 +169,3 @@ def _steps(duty: OnDuty) -> Iterator[tuple[Person, ...]]:
         if person is not None and person not in before:
             before.add(person)
             yield (person,)
-
-
-def _may(request: CallbackRequest | None, person: Person) -> bool:
-    return request is None or may_serve(request, person)

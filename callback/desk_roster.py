@@ -24,6 +24,12 @@ class OnDuty:
     until: datetime | None = None
     then: tuple[Person, ...] = ()
 
+    @property
+    def in_order(self) -> tuple[Person, ...]:
+        """Everybody who may be rung, each once: those on duty, the substitute, the leader."""
+        others = (one for one in (self.substitute, self.leader) if one is not None)
+        return tuple({person.id: person for person in (*self.people, *others)}.values())
+
 
 class DeskRoster(DeskBase):
     """The use cases of the roster."""

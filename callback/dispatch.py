@@ -136,6 +136,7 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
+        await self._desk.end_lost_consults(self._runner.calls())
         await self.offer()
         await self._alert()
 
@@ -225,22 +226,24 @@ class Dispatch:
             query = replace(query, after=page[-1])
 
     async def _alert_for(self, request: CallbackRequest) -> None:
-        config, now = self._desk.config, self._desk.clock.now()
-        office = config.office(request.served_by)
-        person = self._desk.on_call(request.served_by)
-        if office is None or person is None or not may_serve(request, person):
+        """The next of those on duty, the substitute and the leader: whoever was not rung for it, or longest ago."""
+        desk, now = self._desk, self._desk.clock.now()
+        lines = desk.config.lines_of(request.served_by)
+        if not lines or self._runner.is_on_the_line(request.id):
             return
-        if self._runner.is_on_the_line(request.id):
+        duty = await desk.duty(lines[0])
+        people = [p for p in duty.in_order if may_serve(request, p)]
+        rung = {a.caseworker: a.ended_at for a in request.attempts if a.ended_at}
+        last = [rung[person.id] for person in people if person.id in rung]
+        if not people or (last and now - max(last) < desk.config.settings.calls.alert_every):
             return
-        rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
-        if rung and now - max(rung) < config.settings.calls.alert_every:
-            return
+        person = min(people, key=lambda one: (one.id in rung, rung.get(one.id, now)))
         try:
-            await self.ring(request.id, person.id, office.fallback_number)
+            await self.ring(request.id, person.id, desk.telephones_of(lines[0], person)[0])
         except (CallbackError, LineError) as error:  # busy, or somebody was faster: the next sweep looks
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
         else:
-            log.info("on_call_rung", request_id=request.id, office=office.office_no)
+            log.info("on_call_rung", request_id=request.id, office=request.served_by)
 
 
 async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offered:

@@ -459,5 +459,7 @@ class Secrets(BaseModel):
     """TAST1_TWILIO_TOKEN"""
     smtp_password: str | None = Field(default=None, repr=False)
     """TAST1_SMTP_PASSWORD"""
+    oncall_pin: str | None = Field(default=None, repr=False)
+    """TAST1_ONCALL_PIN: with it the contact centre can ring the on-call lines from any number."""
     demo_password: str | None = Field(default=None, repr=False)
     """TAST1_DEMO_PASSWORD: gives every person without a password this one; loopback only."""

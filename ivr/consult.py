@@ -42,7 +42,7 @@ from ivr.consult_state import ConsultState, Node, Step, ask_next, begin
 from ivr.intake import SHORT_TALK
 from ivr.intake_state import OfficeFacts
 from ivr.intake_words import spoken
-from ivr.machine import Event, IllegalTransition
+from ivr.machine import Command, Event, IllegalTransition, NotRegistered, Registered
 from ivr.phrases import about_items
 from ivr.prompts import BASE_LANGUAGE
 
@@ -224,18 +224,29 @@ def _talked(state: ConsultState, event: LegEnded, now: datetime) -> Step:
         over = DutyEnded(event.leg, OUTCOMES[event.outcome])
         return replace(state, live=tuple(leg for leg in state.live if leg != event.leg)), (over,)
     own = state.request_id is not None
+    short = state.joined_at is not None and now - state.joined_at < SHORT_TALK
     if event.leg == state.leg:
-        ended = DutyEnded(state.joined.leg, "talked", talked=own)
-        return replace(state, node=Node.LEAVING), (ended, EndConsult("answered"))
-    if state.joined_at is not None and now - state.joined_at < SHORT_TALK:
-        dropped = DutyEnded(event.leg, "dropped", talked=own)
-        return _dropped(state, dropped)
+        return _leaves(state, event, now, helped=state.intake is None or not short)
+    if short:
+        return _dropped(state, DutyEnded(event.leg, "dropped", talked=own))
     ended = DutyEnded(event.leg, "talked", talked=own)
     if state.intake is None:
         return replace(state, node=Node.OVER), (ended, _ask_over(state))
     helped = replace(state.intake, answered_by_person=True, wants_person=False)
     state = replace(state, node=Node.HANGING_UP, intake=helped)
     return state, (ended, EndConsult("answered"), Hangup(state.leg))
+
+
+def _leaves(state: ConsultState, event: LegEnded, now: datetime, *, helped: bool) -> Step:
+    """The contact centre, or the caller, has hung up. A talk of some seconds helped no caller: they are on the list."""
+    assert state.joined is not None, "they talk"
+    outcome = "talked" if helped else "dropped"
+    ended = DutyEnded(state.joined.leg, outcome, talked=state.request_id is not None)
+    commands: tuple[Command, ...] = (ended, EndConsult("answered" if helped else "gave_up"))
+    if state.intake is not None:
+        left = replace(state.intake, answered_by_person=helped, wants_person=not helped)
+        commands += intake.gone(left, event, now)[1]
+    return replace(state, node=Node.LEAVING), commands
 
 
 def _dropped(state: ConsultState, ended: DutyEnded) -> Step:
@@ -340,6 +351,7 @@ def _line(state: ConsultState) -> Choice:
 _N = Node
 _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.OFFERED, CallOffered): _first,
+    (_N.OFFERED, LegEnded): _left,
     (_N.OFFERING, DigitsEntered): _rather_be_rung,
     (_N.OFFERING, NoInput): _begin,
     (_N.OFFERING, LegEnded): _gave_up,
@@ -361,6 +373,8 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.OVER, NoInput): _was_all,
     (_N.OVER, LegEnded): _left_over,
     (_N.LEAVING, Kept): _stays,
+    (_N.LEAVING, Registered): _nothing,
+    (_N.LEAVING, NotRegistered): _nothing,
     (_N.LEAVING, LegEnded): _left,
     (_N.RESULT, DigitsEntered): _result,
     (_N.RESULT, NoInput): _no_result,

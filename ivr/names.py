@@ -26,4 +26,6 @@ def _spoken(config: Config) -> Mapping[str, str]:
     for person in config.people:
         if person.office_no is not None:
             words[f"{OWN}calling-{person.id}"] = f"Jeg ringer {person.name.split()[0]}."
+    for line in config.on_call_lines:
+        words[f"{OWN}calling-{line.id}"] = "Jeg ringer vakttelefonen."
     return words
