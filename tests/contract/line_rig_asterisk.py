@@ -24,7 +24,7 @@ from hardware.asterisk.local_pbx_config import TRUNK_ENDPOINT
 from hardware.line import LineRestored
 from ivr.sound import wav_duration
 from scheduler.clock import SystemClock
-from tests.contract.line_rig import CALLER, RUNG, STAFF, Handle, LineRig
+from tests.contract.line_rig import CALLER, RUNG, SECOND_STAFF, STAFF, Handle, LineRig
 from tests.e2e import sip_exchange
 from tests.e2e.audio import heard
 from tests.e2e.phones import OFFICE_PHONES, PUBLIC_NETWORK, Call, Phones
@@ -97,6 +97,7 @@ class AsteriskRig(LineRig[Call]):
         self._office = await self._stack.enter_async_context(Phones(OFFICE_PHONES, folder))
         await self._public.phone(RUNG)
         await self._office.phone(STAFF)
+        await self._office.phone(SECOND_STAFF)
         self._wire = Wire()
         await self._wire.join()
         self._stack.push_async_callback(self._wire.cut)
