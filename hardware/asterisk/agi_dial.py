@@ -152,15 +152,18 @@ class PeerDial:
         await self._end(dialling, end, reply)
 
     async def _report_several(self, dialling: Dialling, reply: AgiReply) -> None:
-        """The ends that were not told as they came are in the exchange's database, but of those who were stopped."""
+        """The ends that were not told as they came are in the exchange's database, but of those who were stopped. Where
+        nobody stopped them they never rang: the exchange does not know how."""
         values = await self._session.evaluate(f"${{DIALSTATUS}},${{HANGUPCAUSE}},${{{ANSWERED_VARIABLE}}}")
         status, cause, channel = [*values.split(",", 2), "", ""][:3]
         if status == "ANSWER":
             dialling.joined = dialling.peer_at(channel) or dialling.peer
+        stopped = dialling.joined is not None or await self._session.is_gone(reply)
+        never = None if stopped else outcomes.DialEnd(status, None, 0)
         for peer in dialling.others():
             name = channel_of(peer)
             kept = await self._session.evaluate(f"${{DB({DB_FAMILY}/{name})}}")
-            self._setup.end_beside(dialling, peer, outcomes.dial_end(kept) if kept else None)
+            self._setup.end_beside(dialling, peer, outcomes.dial_end(kept) if kept else never)
             self._setup.settled.add(name)
         end = None
         if dialling.joined is not None:

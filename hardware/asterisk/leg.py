@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from hardware.asterisk.outcomes import DialEnd
 from hardware.asterisk.pbx_config import LEG_PREFIX
 from hardware.asterisk.pbx_several import NAME, name_of_channel
 
@@ -53,6 +54,11 @@ class Dialling:
     def others(self) -> list[str]:
         """Those of several who were not joined, and whose end is not known."""
         return [peer for peer in self.living if self.several and peer != self.joined]
+
+    def may_be_out(self, peer: str, end: DialEnd) -> bool:
+        """Whether this is the end of one beside the one who was joined. While nobody is known to be, whoever talked may
+        be the one."""
+        return peer in self.others() and not (end.talked and self.joined is None)
 
     def peer_at(self, channel_name: str) -> str | None:
         """Whose channel this is."""

@@ -166,10 +166,10 @@ class LegTable:
             return
         channel = keys.get("Leg", "")
         end = dial_end(",".join(keys.get(name, "") for name in _END_HEADERS))
-        leg, dials = self.on_channel(channel), self.dialling_of(leg_of(channel))
+        leg = self.on_channel(channel)
         if leg is not None and leg.call is None and leg.answered:
             self.end_adopted(leg, end)
-        elif dials is not None and leg_of(channel) in dials[1].others():
+        elif (dials := self.dialling_of(leg_of(channel))) and dials[1].may_be_out(leg_of(channel), end):
             self.end_beside(dials[1], leg_of(channel), end)
 
     def end_beside(self, dialling: Dialling, peer: str, end: DialEnd | None) -> None:

@@ -80,7 +80,7 @@ async def _several(
     shown = {dialling.peer_at(row.get("Channel", "")) for row in rows}
     gone = [peer for peer in dialling.others() if peer not in shown]
     ends = [(peer, await end_on_record(client, channel_of(peer))) for peer in gone]
-    return [Out(dialling, peer, end) for peer, end in ends if end is not None]
+    return [Out(dialling, peer, end) for peer, end in ends if end and dialling.may_be_out(peer, end)]
 
 
 async def _variable(client: AmiClient, channel: str, name: str) -> str | None:

@@ -139,6 +139,10 @@ class LineRig(ABC, Generic[H]):
         """Whether the telephone heard this item (at least its beginning). May end the call to find out."""
 
     @abstractmethod
+    async def hear_each_other(self, one: Handle[H], other: Handle[H]) -> None:
+        """Wait until each of the two hears the other speak."""
+
+    @abstractmethod
     async def lose(self) -> None:
         """Cut the contact between the line and its exchange; calls go on."""
 

@@ -26,12 +26,14 @@ from ivr.sound import wav_duration
 from scheduler.clock import SystemClock
 from tests.contract.line_rig import CALLER, RUNG, SECOND_STAFF, STAFF, Handle, LineRig
 from tests.e2e import sip_exchange
-from tests.e2e.audio import heard
+from tests.e2e.audio import heard, tone_seconds
 from tests.e2e.phones import OFFICE_PHONES, PUBLIC_NETWORK, Call, Phones
 from tests.e2e.waiting import until, until_answered
 
 _ROOT: Final = Path(__file__).resolve().parents[2] / ".pbx" / "root"
 _AMI_PORT: Final = 5038
+_HEARS: Final = 0.5
+"""Seconds."""
 
 
 class Wire:
@@ -202,6 +204,13 @@ class AsteriskRig(LineRig[Call]):
     async def has_heard(self, handle: Handle[Call], item: str) -> bool:
         await handle.call.hang_up()
         return heard(handle.call.recording(), self._sound(item))
+
+    async def hear_each_other(self, one: Handle[Call], other: Handle[Call]) -> None:
+        for listens, speaks in ((one, other), (other, one)):
+            voice = (await self._phones(speaks.number).phone(speaks.number)).voice_hz
+            await self.until(
+                lambda call=listens.call, hz=voice: tone_seconds(call.recording(), hz) > _HEARS, "they talk"
+            )
 
     async def lose(self) -> None:
         await self._wire.cut()
