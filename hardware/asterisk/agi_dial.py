@@ -114,7 +114,7 @@ class PeerDial:
             f"_{ASK_VARIABLE}", screen_asks(dial.screen, self._urls(dial.screen))
         )
         for peer, to in telephones.items():
-            name = f"_{TO_VARIABLE}{channel_of(peer)}"
+            name = f"_{TO_VARIABLE}-{channel_of(peer)}"
             await self._session.set_variable(name, self._setup.destination(to))
         rung = several_to_ring([channel_of(peer) for peer in telephones])
         return await self._session.execute("Dial", f"{rung},,{several_options()}{after}")

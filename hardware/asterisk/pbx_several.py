@@ -14,8 +14,8 @@ from hardware.asterisk.pbx_screen import SCREEN_CONTEXT
 
 BESIDE_CONTEXT: Final = "tast1-beside"
 KEPT_CONTEXT: Final = "tast1-kept"
-TO_VARIABLE: Final = "TAST1_TO_"
-"""And the telephone's name (`channel_of` its leg): what the inner `Dial` rings. Like the next two inherited once (`_`)."""
+TO_VARIABLE: Final = "TAST1_TO"
+"""With `-` and the telephone's name (`channel_of` its leg): what the inner `Dial` rings. Inherited once, like the next two."""
 RING_VARIABLE: Final = "TAST1_RING"
 ASK_VARIABLE: Final = "TAST1_ASK"
 KEEP_VARIABLE: Final = "TAST1_KEEP"
@@ -62,7 +62,7 @@ exten => stop,1,Set(TAST1_RUNG=${{IMPORT({other_side},{ANSWERED_VARIABLE})}})
  same => n,Return()
 exten => _[t0-9].,1,Set(TAST1_LEG=${{EXTEN}})
  same => n,Set(TAST1_SCREEN=1)
- same => n,Dial(${{{TO_VARIABLE}${{EXTEN}}}},${{{RING_VARIABLE}}},gb({SCREEN_CONTEXT}^before^1)\
+ same => n,Dial(${{{TO_VARIABLE}-${{EXTEN}}}},${{{RING_VARIABLE}}},gb({SCREEN_CONTEXT}^before^1)\
 U({SCREEN_CONTEXT}^${{CHANNEL(uniqueid)}}^${{{ASK_VARIABLE}}})F({after}^s^1))
 ; who said no hears goodbye now, and is not to be stopped
  same => n,Set({ANSWERED_VARIABLE}=)

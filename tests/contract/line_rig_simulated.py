@@ -81,7 +81,7 @@ class SimulatedRig(LineRig[str | None]):
 
     async def hear_each_other(self, one: Handle[str | None], other: Handle[str | None]) -> None:
         """Who is joined does: there is no sound here."""
-        assert not (self.is_over(one) or self.is_over(other))
+        assert [self.is_over(one), self.is_over(other)] == [False, False]
 
     async def lose(self) -> None:
         self.line.lose()
