@@ -58,6 +58,8 @@ class LineRig(ABC, Generic[H]):
     """Opens with the line started and up; `events` holds everything the sink was given, in order."""
 
     name: ClassVar[str]
+    trunk: ClassVar[str | None] = None
+    """Where calls from outside come in, in the exchange's own word."""
     patience: ClassVar[float] = 5.0
     """Seconds to wait for something that must happen."""
     silence: ClassVar[timedelta] = timedelta(seconds=0.2)

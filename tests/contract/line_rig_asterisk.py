@@ -82,6 +82,7 @@ class AsteriskRig(LineRig[Call]):
     """A handle's call is the softphone's."""
 
     name = "asterisk"
+    trunk = TRUNK_ENDPOINT
     patience = 30.0
     silence = timedelta(seconds=2)
     ring_timeout = timedelta(seconds=20)
