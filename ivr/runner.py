@@ -263,7 +263,9 @@ class Runner:
             except LineError:
                 return  # lost again: the next LineRestored comes with a new list
             if words is not None and peers:
-                for end in ends or [replace(words, leg=peers[-1])]:
+                if peers[-1] not in {end.leg for end in ends}:
+                    ends.append(replace(words, leg=peers[-1]))
+                for end in ends:
                     call.inbox.put_nowait(end)
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
         self.on_callback_ended()  # nobody could be rung for a while

@@ -58,6 +58,8 @@ class LineRig(ABC, Generic[H]):
     """Opens with the line started and up; `events` holds everything the sink was given, in order."""
 
     name: ClassVar[str]
+    trunk: ClassVar[str | None] = None
+    """Where calls from outside come in, in the exchange's own word."""
     patience: ClassVar[float] = 5.0
     """Seconds to wait for something that must happen."""
     silence: ClassVar[timedelta] = timedelta(seconds=0.2)
@@ -137,6 +139,10 @@ class LineRig(ABC, Generic[H]):
     @abstractmethod
     async def has_heard(self, handle: Handle[H], item: str) -> bool:
         """Whether the telephone heard this item (at least its beginning). May end the call to find out."""
+
+    @abstractmethod
+    async def hear_each_other(self, one: Handle[H], other: Handle[H]) -> None:
+        """Wait until each of the two hears the other speak."""
 
     @abstractmethod
     async def lose(self) -> None:

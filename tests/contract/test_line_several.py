@@ -8,18 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from hardware.line import (
-    Beside,
     Connected,
-    Dial,
     DigitsEntered,
     Hangup,
     LegEnded,
     LegEvent,
     LegOutcome,
-    LineRejected,
 )
 from tests.contract.line_rig import OURS, RUNG, SECOND_STAFF, STAFF, Handle, LineRig
 
@@ -56,6 +51,7 @@ async def test_first_to_accept(rig: Rig) -> None:
         await rig.until(lambda: rig.is_over(rung) and rig.is_over(second), "the others stop")
     assert await end_of(rig, a) == await end_of(rig, c) == (LegOutcome.CANCELLED, False)
     assert ends(rig, leg, b) == []
+    await rig.hear_each_other(caller, staff)
     await rig.hang_up(staff)
     assert await end_of(rig, b) == (LegOutcome.ENDED, True)
     await rig.line.send(rig.prompt(leg))
@@ -101,17 +97,13 @@ async def test_nobody(rig: Rig) -> None:
     assert len(rig.of(leg, a, b, c)) == 3
 
 
-@pytest.mark.parametrize("ours", [False, True], ids=["by itself", "on our command"])
-async def test_dialler_hangs_up(rig: Rig, ours: bool) -> None:
+async def test_dialler_hangs_up(rig: Rig) -> None:
     """When our leg hangs up while one rings and others are in their screens, all stop within a second: cancelled, then
     our leg."""
     caller, leg, phones, peers = await ringing(rig)
     await rig.answer(phones[0])
     await rig.answer(phones[1])
-    if ours:
-        await rig.line.send(Hangup(leg))
-    else:
-        await rig.hang_up(caller)
+    await rig.hang_up(caller)
     async with asyncio.timeout(1):
         await rig.until(lambda: all(rig.is_over(phone) for phone in phones), "all stop")
     await rig.event(LegEnded, leg)
@@ -179,13 +171,3 @@ async def test_last_words(rig: Rig) -> None:
     told = [(end.leg, end.outcome, end.answered) for end in ends if end is not None]
     joined, stopped = (LegOutcome.ENDED, True), (LegOutcome.CANCELLED, False)
     assert told == [(leg, *joined), (a, *stopped), (b, *joined), (c, *stopped)]
-
-
-async def test_refused_commands(rig: Rig) -> None:
-    """Several telephones without a screen, or two with one id, are no `Dial`."""
-    _, leg = await rig.caller_up()
-    one, other = rig.new_leg(), rig.new_leg()
-    for second, screen in ((other, None), (one, rig.screen())):
-        dial = Dial(leg, one, RUNG, rig.ring_timeout, OURS, screen, (Beside(second, STAFF),))
-        with pytest.raises(LineRejected):
-            await rig.line.send(dial)
