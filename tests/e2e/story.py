@@ -23,7 +23,7 @@ CLOCK = ("id", "registered_at", "due_at", "answer_by_date", "reference")
 
 
 _SLACK = timedelta(seconds=1)
-_LISTEN_EVERY = 0.1
+_LISTEN_EVERY = 0.2
 """Seconds. Listening costs as much as all else; several phones do it at the same time."""
 
 
