@@ -218,24 +218,27 @@ class Dispatch:
             states=IDLE, urgency=Urgency.URGENT, due_before=self._desk.clock.now(), limit=_MOST_AT_ONCE
         )
         while page := await self._desk.find(query):
-            never = await self._desk.never_called(page)
-            for request in page:
+            theirs = [(request, person) for request in page if (person := self._to_alert(request))]
+            never = await self._desk.never_called(request for request, _ in theirs)
+            for request, person in theirs:
                 if self._desk.passed_over(request, never_called=request.id in never) in FOR_SOME:
-                    await self._alert_for(request)
+                    await self._alert_for(request, person)
             query = replace(query, after=page[-1])
 
-    async def _alert_for(self, request: CallbackRequest) -> None:
-        config, now = self._desk.config, self._desk.clock.now()
-        office = config.office(request.served_by)
+    def _to_alert(self, request: CallbackRequest) -> Person | None:
+        """Who carries the on-call telephone that is to ring for it now, if it can be rung."""
         person = self._desk.on_call(request.served_by)
-        if office is None or person is None or not may_serve(request, person):
-            return
+        if person is None or not may_serve(request, person):
+            return None
+        rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
+        every = self._desk.config.settings.calls.alert_every
+        return None if rung and self._desk.clock.now() - max(rung) < every else person
+
+    async def _alert_for(self, request: CallbackRequest, person: Person) -> None:
         if self._runner.is_on_the_line(request.id):
             return
-        rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
-        if rung and now - max(rung) < config.settings.calls.alert_every:
-            return
         try:
+            office = self._desk.office(request.served_by)
             await self.ring(request.id, person.id, office.fallback_number)
         except (CallbackError, LineError) as error:  # busy, or somebody was faster: the next sweep looks
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
