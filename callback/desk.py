@@ -34,6 +34,7 @@ from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
 from callback.desk_person import DeskPerson
+from callback.desk_roster import DeskRoster
 from callback.desk_serving import with_fitness_of
 from callback.desk_sweep import DeskSweep
 from callback.desk_wishes import IDLE, with_wishes_of
@@ -108,7 +109,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskSweep):
+class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskRoster, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering

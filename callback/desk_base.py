@@ -100,7 +100,11 @@ class DeskBase:
         self._people = {person.id: person for person in config.people}
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
         self._on_call = {office.office_no: config.on_call(office) for office in config.offices}
-        self._own_numbers = {n for o in config.offices for n in (o.public_number, o.oncall_number) if n}
+        self._own_numbers = {
+            config.settings.oncall.number,
+            *(office.public_number for office in config.offices),
+            *(line.number for line in config.on_call_lines),
+        }
 
     # -- lookups
 

@@ -39,9 +39,11 @@ from config.model import (
     ServiceSettings,
     Settings,
 )
+from config.oncall import OnCallLine, OnCallSettings
 from config.problems import (
     MENU_FILE,
     OFFICES_FILE,
+    ON_CALL_FILE,
     PROMPTS_FILE,
     SETTINGS_FILE,
     STAFF_FILE,
@@ -66,6 +68,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "limits": LimitSettings,
     "retention": RetentionSettings,
     "notices": NoticeSettings,
+    "oncall": OnCallSettings,
     "asterisk": AsteriskSettings,
 }
 """The sections of tast1.toml: the fields of `Settings`."""
@@ -89,6 +92,9 @@ def load(
     settings = _read_settings(folder / SETTINGS_FILE, overrides, draft)
     offices, draft.offices = _read_list(folder / OFFICES_FILE, "office", Office, draft)
     people, draft.people = _read_list(folder / STAFF_FILE, "person", Person, draft)
+    lines: list[OnCallLine] = []
+    if (folder / ON_CALL_FILE).exists():
+        lines, draft.lines = _read_list(folder / ON_CALL_FILE, "line", OnCallLine, draft)
     if menus:
         _check_names(folder, draft)
     rules_service.check_settings(draft)
@@ -105,7 +111,14 @@ def load(
     if draft.problems or settings is None:
         numbers = [office.get("office_no") for office in draft.offices or ()]
         raise ConfigError(tuple(with_office(problem, numbers) for problem in draft.problems))
-    return Config(settings=settings, offices=tuple(offices), people=tuple(people), menus=read, prompts=own)
+    return Config(
+        settings=settings,
+        offices=tuple(offices),
+        people=tuple(people),
+        menus=read,
+        prompts=own,
+        lines=tuple(lines),
+    )
 
 
 def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
@@ -143,7 +156,7 @@ def _check_names(folder: Path, draft: Draft) -> None:
 
 
 def _other_files(folder: Path) -> list[str]:
-    known = (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, PROMPTS_FILE)
+    known = (SETTINGS_FILE, OFFICES_FILE, STAFF_FILE, PROMPTS_FILE, ON_CALL_FILE)
     return sorted(path.name for path in folder.glob("*.toml") if path.name not in known)
 
 

@@ -1,57 +1,28 @@
 """The typed configuration. Pure data: loading, checking and printing live in load.py and check.py.
 
-Every model forbids unknown keys. Durations are written as "45m", "10s", "2h", "1h30m".
 Secrets never stand here: they come from the environment (see `Secrets`).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
-from functools import partial
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from config.menu import Menu
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-
-
-def parse_duration(text: Any) -> timedelta:
-    """`"1h30m"` -> timedelta. Raises ValueError with what to write instead."""
-    if isinstance(text, timedelta):
-        return text
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
-    if match is None or not text:
-        raise ValueError(f'not a duration: {text!r}; write for example "45m", "10s", "2h" or "1h30m"')
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    try:
-        return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    except OverflowError:
-        raise ValueError(f"too long: {text!r}") from None
-
-
-def format_duration(span: timedelta) -> str:
-    """timedelta -> `"1h30m"`, the form `parse_duration` reads."""
-    seconds = int(span.total_seconds())
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts) or "0s"
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
-
-
-class Model(BaseModel):
-    """Frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from config.oncall import OnCallLine, OnCallSettings
+from config.values import (
+    Duration,
+    Hours,
+    HoursOfDay,
+    Model,
+    SpecialDropInHours,
+    SpecialPhoneHours,
+    WeekHours,
+)
 
 
 class LineName(StrEnum):
@@ -83,69 +54,6 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-def _parse_hours(text: Any, closed: str = "") -> Any:
-    """`closed`: what to write instead where there are no hours."""
-    if not isinstance(text, str):
-        return text
-    match = re.fullmatch(r"(\d\d):(\d\d)-(\d\d):(\d\d)", text.strip())
-    if match is None:
-        raise ValueError(f'not hours: {text!r}; write for example "09:00-15:00"{closed}')
-    h1, m1, h2, m2 = map(int, match.groups())
-    opens, closes = time(h1, m1), time(h2, m2)
-    if opens >= closes:
-        raise ValueError(f"opens {opens:%H:%M} but closes {closes:%H:%M}: closing must be later the same day")
-    return {"opens": opens, "closes": closes}
-
-
-class _HoursModel(Model):
-    opens: time
-    closes: time
-
-    def __str__(self) -> str:
-        return f"{self.opens:%H:%M}-{self.closes:%H:%M}"
-
-
-Hours = Annotated[_HoursModel, BeforeValidator(_parse_hours), PlainSerializer(str)]
-DayHours = Annotated[
-    _HoursModel,
-    BeforeValidator(partial(_parse_hours, closed=", or leave the day out if closed")),
-    PlainSerializer(str),
-]
-SpecialPhoneHours = Annotated[
-    _HoursModel,
-    BeforeValidator(
-        partial(_parse_hours, closed=", or leave the key phone_hours out: then the office is closed that day")
-    ),
-    PlainSerializer(str),
-]
-SpecialDropInHours = Annotated[
-    _HoursModel,
-    BeforeValidator(
-        partial(
-            _parse_hours, closed=", or leave the key drop_in_hours out: then there is no drop-in that day"
-        )
-    ),
-    PlainSerializer(str),
-]
-
-
-class WeekHours(Model):
-    """Opening hours per weekday; a day left out is closed."""
-
-    mon: DayHours | None = None
-    tue: DayHours | None = None
-    wed: DayHours | None = None
-    thu: DayHours | None = None
-    fri: DayHours | None = None
-    sat: DayHours | None = None
-    sun: DayHours | None = None
-
-    def on(self, weekday: int) -> _HoursModel | None:
-        """Hours on a weekday (0 = Monday)."""
-        days = (self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun)
-        return days[weekday]
-
-
 class SpecialDay(Model):
     """One date with other hours than the weekday's: closed, or shorter. Wins over public holidays."""
 
@@ -167,6 +75,7 @@ class Office(Model):
     public_number: str
     """E.164; callers ring it, and callbacks show it."""
     oncall_number: str | None = None
+    """E.164; the short way to say that there is one on-call line, carried with the fallback_number. Others: oncall.toml."""
     fallback_number: str
     """E.164; the PBX rings it by itself when the service does not answer."""
     languages: tuple[str, ...] = ("nb",)
@@ -245,10 +154,10 @@ class RetrySettings(Model):
     """One attempt comes within so many phone hours before the last workable moment."""
     before_given_back: Duration = timedelta(minutes=15)
     """A borrowed telephone is rung this long before: somebody must have time to take it."""
-    morning: Hours = _HoursModel(opens=time(8), closes=time(11))
+    morning: Hours = HoursOfDay(opens=time(8), closes=time(11))
     """The parts of the day: attempts are spread over them, and a caller can wish for one."""
-    midday: Hours = _HoursModel(opens=time(11), closes=time(13))
-    afternoon: Hours = _HoursModel(opens=time(13), closes=time(16))
+    midday: Hours = HoursOfDay(opens=time(11), closes=time(13))
+    afternoon: Hours = HoursOfDay(opens=time(13), closes=time(16))
 
 
 class CallSettings(Model):
@@ -374,6 +283,7 @@ class Settings(Model):
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     notices: NoticeSettings = NoticeSettings()
+    oncall: OnCallSettings = OnCallSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
 
 
@@ -387,6 +297,8 @@ class Config(Model):
     """By file name: the menu of every office."""
     prompts: dict[str, dict[str, str]] = Field(default_factory=dict)
     """The offices' own: language -> prompt id -> words."""
+    lines: tuple[OnCallLine, ...] = ()
+    """Those of oncall.toml; see `on_call_lines`."""
 
     @field_validator("people")
     @classmethod
@@ -401,8 +313,28 @@ class Config(Model):
         return self._index().offices.get(office_no)
 
     def office_of_number(self, number: str) -> Office | None:
-        """The office whose public number or on-call number was dialled."""
-        return next((o for o in self.offices if number in (o.public_number, o.oncall_number)), None)
+        """The office whose public number, or one of whose on-call numbers, was dialled."""
+        line = self.line_of_number(number)
+        if line is not None:
+            return self.office(line.office_no)
+        return next((o for o in self.offices if number == o.public_number), None)
+
+    def line_of_number(self, number: str) -> OnCallLine | None:
+        """The on-call line that was dialled."""
+        return next((line for line in self.on_call_lines if line.number == number), None)
+
+    @property
+    def on_call_lines(self) -> tuple[OnCallLine, ...]:
+        """All on-call lines: those of oncall.toml, and of each office that has an oncall_number and none there: one, of
+        whoever carries its fallback_number."""
+        return tuple(line for lines in self._index().lines.values() for line in lines)
+
+    def lines_of(self, office_no: str) -> tuple[OnCallLine, ...]:
+        """The on-call lines of an office; the first is for whoever has asked for none of them."""
+        return self._index().lines.get(office_no, ())
+
+    def line(self, line_id: str) -> OnCallLine | None:
+        return next((line for line in self.on_call_lines if line.id == line_id), None)
 
     def on_call(self, office: Office) -> Person | None:
         """Who of the office carries its on-call telephone."""
@@ -434,8 +366,9 @@ class Config(Model):
     def _index(self) -> _Index:
         """Made at the first look-up, and anew in a copy that has other people or offices."""
         index: _Index | None = self.__dict__.get(_INDEX)
-        if index is None or index.made_of[0] is not self.offices or index.made_of[1] is not self.people:
-            index = self.__dict__[_INDEX] = _Index.of(self.offices, self.people)
+        made_of = (self.offices, self.people, self.lines)
+        if index is None or any(a is not b for a, b in zip(index.made_of, made_of, strict=True)):
+            index = self.__dict__[_INDEX] = _Index.of(*made_of)
         return index
 
 
@@ -443,23 +376,49 @@ class Config(Model):
 class _Index:
     """Offices and people by what they are looked up by: a page asks hundreds of times."""
 
-    made_of: tuple[tuple[Office, ...], tuple[Person, ...]]
+    made_of: tuple[tuple[Office, ...], tuple[Person, ...], tuple[OnCallLine, ...]]
     offices: dict[str, Office]
     persons: dict[str, Person]
     people: dict[str, tuple[Person, ...]]
+    lines: dict[str, tuple[OnCallLine, ...]]
 
     @classmethod
-    def of(cls, offices: tuple[Office, ...], people: tuple[Person, ...]) -> Self:
+    def of(
+        cls, offices: tuple[Office, ...], people: tuple[Person, ...], lines: tuple[OnCallLine, ...]
+    ) -> Self:
         there: dict[str, list[Person]] = {}
         for person in people:
             if person.office_no is not None:
                 there.setdefault(person.office_no, []).append(person)
         return cls(
-            (offices, people),
+            (offices, people, lines),
             {office.office_no: office for office in offices},
             {person.id: person for person in people},
             {office_no: tuple(theirs) for office_no, theirs in there.items()},
+            {
+                office.office_no: tuple(line for line in lines if line.office_no == office.office_no)
+                or _only_line(office, there.get(office.office_no, []))
+                for office in offices
+            },
         )
+
+
+def _only_line(office: Office, people: list[Person]) -> tuple[OnCallLine, ...]:
+    """Of an office that says no more of its on-call telephone than its number."""
+    if office.oncall_number is None:
+        return ()
+    carries = [p.id for p in people if office.fallback_number in (p.mobile, p.extension)]
+    leaders = [p.id for p in people if p.role is Role.LEADER and p.has_telephone]
+    return (
+        OnCallLine(
+            id=f"vakt-{office.office_no}",
+            office_no=office.office_no,
+            number=office.oncall_number,
+            people=tuple(carries[:1]),
+            telephone=office.fallback_number,
+            leader=leaders[0] if leaders else None,
+        ),
+    )
 
 
 _INDEX = "kept index"

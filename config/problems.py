@@ -19,6 +19,8 @@ MENU_FILE = "menu.toml"
 """The name a menu has where an office names no other."""
 PROMPTS_FILE = "prompts.toml"
 """The offices' own prompts; there need be none."""
+ON_CALL_FILE = "oncall.toml"
+"""The on-call lines; there need be none."""
 ENVIRONMENT = "environment"
 """Stands where the file name stands when a variable is at fault."""
 
@@ -70,6 +72,8 @@ class Draft:
     """[[office]] as read, broken ones too; None when the file could not be read."""
     people: list[Table] | None = None
     """[[person]] likewise."""
+    lines: list[Table] | None = None
+    """[[line]] likewise; None also when there is no file."""
 
     def add(self, file: str, key: str, message: str) -> None:
         self.problems.append(Problem(file, key, message))

@@ -12,8 +12,9 @@ from datetime import timedelta
 from importlib import resources
 
 from callback.numbers import NumberRefused, Refusal, check_number
-from config.model import NumberSettings, Role, parse_duration
+from config.model import NumberSettings, Role
 from config.problems import OFFICES_FILE, STAFF_FILE, Draft, Table, numbered
+from config.values import parse_duration
 from ivr.prompts import NO_VOICE
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -80,13 +80,24 @@ class Screen:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another telephone that one `Dial` rings at the same time."""
+
+    peer: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dial:
     """From an answered `leg`, ring `to` as the leg `peer` and join them when it is answered (see `screen`).
 
     `leg` hears ringing, also while the peer is in its screen. `Connected` when joined; `LegEnded(peer)` when the
     peer did not answer or hung up (in its screen: it declined), and `leg` stays up; `LegEnded(leg)` (after
     `LegEnded(peer)`) when `leg` hung up.
-    The conversation and the screen must survive the death of this service."""
+    The conversation and the screen must survive the death of this service.
+
+    With `also` the first to accept is joined, and the others stop at once. Each peer has an end of its own, told as it
+    comes or when the `Dial` is over: cancelled for whoever was stopped. When `leg` hangs up, all stop within a second."""
 
     leg: str
     peer: str
@@ -94,6 +105,15 @@ class Dial:
     ring_timeout: timedelta
     caller_id: str
     screen: Screen | None = None
+    also: tuple[Beside, ...] = ()
+    """Needs a screen: a voicemail that answers first must not win."""
+    keep: bool = False
+    """A peer who was joined stays when `leg` hangs up: `LegEnded(leg)`, then `Kept(peer)`. Where that cannot be done they
+    have ended as without it."""
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        return (self.peer, *(beside.peer for beside in self.also))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +145,8 @@ class CallOffered:
     to: str
     caller: str | None
     """E.164, or None when withheld or not a telephone number."""
+    trunk: str | None = None
+    """Where it came in, in the exchange's own word (the PJSIP endpoint); None where the exchange does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +178,14 @@ class Connected:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The one who dialled has hung up, and this peer of a `Dial` with `keep` has not: it is a leg as any other now, which
+    can be given a `Prompt` or a `Hangup`, and ends with a `LegEnded` of its own. Left alone it hears nothing."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     leg: str
     outcome: LegOutcome
@@ -165,7 +195,7 @@ class LegEnded:
     """Whether it was ever answered (for a peer: joined)."""
 
 
-LegEvent = LegAnswered | DigitsEntered | NoInput | Connected | LegEnded
+LegEvent = LegAnswered | DigitsEntered | NoInput | Connected | Kept | LegEnded
 
 
 @dataclass(frozen=True, slots=True)

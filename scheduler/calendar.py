@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from holidays.countries.norway import Norway
 
-from config.model import Hours, Office, WeekHours
+from config.model import Office
+from config.values import Hours, WeekHours
 from scheduler.clock import aware_utc, from_local, to_local
 
 DAY = timedelta(days=1)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from config.model import DeadlinePolicy, format_duration
+from config.model import DeadlinePolicy
+from config.values import format_duration
 from scheduler.calendar import OfficeCalendar
 from scheduler.clock import aware_utc, from_local, to_local
 

@@ -13,7 +13,8 @@ from datetime import date, datetime, timedelta
 from itertools import groupby, takewhile
 
 from callback.request import FREE_OUTCOMES, AttemptOutcome, CallResult, DayPart
-from config.model import RetrySettings, format_duration
+from config.model import RetrySettings
+from config.values import format_duration
 from scheduler.calendar import DAY, MINUTE, NeverOpen, OfficeCalendar
 from scheduler.clock import aware_utc, from_local, to_local
 from scheduler.day_parts import Window, part_of, windows

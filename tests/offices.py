@@ -11,8 +11,9 @@ from pathlib import Path
 from argon2 import PasswordHasher
 
 from config.menu import Menu
-from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings, WeekHours
+from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings
 from config.rules_menu import shipped_menu
+from config.values import WeekHours
 
 MONDAY = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
 """Monday 23 November 2026, 09:05 in Oslo: open."""

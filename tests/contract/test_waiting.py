@@ -12,7 +12,7 @@ from callback.desk_waiting import Turn
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, IllegalTransition, Reason
 from callback.store import Store
 from callback.turn import OnTheLine, expected_wait
-from config.model import WeekHours
+from config.values import WeekHours
 from scheduler.clock import ManualClock
 from tests.offices import MONDAY, config
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from callback.request import AttemptOutcome, DayPart, Origin
 from callback.store import StoreUnavailable
-from config.model import Role, WeekHours
+from config.model import Role
+from config.values import WeekHours
 from ivr.prompts import Catalogue
 from tests.offices import config
 from tests.web_site import (

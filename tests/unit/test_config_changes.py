@@ -9,7 +9,8 @@ import pytest
 
 from config.changes import Changes, changes, merged
 from config.load import load
-from config.model import AsteriskSettings, Config, LineName, WeekHours
+from config.model import AsteriskSettings, Config, LineName
+from config.values import WeekHours
 
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 HOURS = WeekHours.model_validate({"mon": "10:00-12:00"})

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from config.model import Office, SpecialDay, WeekHours
+from config.model import Office, SpecialDay
+from config.values import WeekHours
 from scheduler.calendar import OfficeCalendar
 from scheduler.clock import from_local
 from tests.offices import config

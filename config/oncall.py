@@ -1,0 +1,75 @@
+"""What is set of the on-call lines: oncall.toml, and the section [oncall] of tast1.toml. Pure data."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from pydantic import Field
+
+from config.values import Duration, Model, WeekHours
+
+
+class RingRule(StrEnum):
+    IN_TURN = "in_turn"
+    """One after another."""
+    ALL = "all"
+    """All at once; the first to accept gets it."""
+
+
+class TargetGroup(StrEnum):
+    """Whom an on-call line is for."""
+
+    EVERYBODY = "everybody"
+    NEW = "new"
+    YOUTH = "youth"
+    FAMILIES = "families"
+    HOUSING = "housing"
+
+
+class OnCallLine(Model):
+    """One on-call line of an office: a number that the contact centre rings, and who answers it."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9._-]*$")
+    office_no: str = Field(pattern=r"^\d{4}$")
+    name: str = "Vakttelefonen"
+    """On the pages, where an office has several."""
+    group: TargetGroup = TargetGroup.EVERYBODY
+    number: str
+    """E.164; the contact centre rings it."""
+    hours: WeekHours | None = None
+    """When somebody is to answer it; None: the office's phone hours."""
+    people: tuple[str, ...] = ()
+    """Ids of who is on duty, in order, whenever no shift says otherwise."""
+    telephone: str | None = None
+    """One that is carried by whoever is on duty (E.164 or extension); None: each person's own."""
+    ring: RingRule = RingRule.IN_TURN
+    ring_for: Duration = timedelta(seconds=20)
+    """So long each telephone rings."""
+    substitute: str | None = None
+    """Id of who is rung when nobody on duty takes it."""
+    leader: str | None = None
+    """Id of who is rung last, and told of what is wrong with the roster."""
+    calendar: str | None = None
+    """URL of an iCalendar feed with the shifts."""
+
+
+class OnCallSettings(Model):
+    """The consult calls: who may ring the on-call lines, and how long they wait for a person."""
+
+    number: str | None = None
+    """E.164; one number for all offices: whoever rings it keys the office."""
+    fallback_number: str | None = None
+    """E.164; the exchange rings it for `number` when this service does not answer."""
+    callers: tuple[str, ...] = ()
+    """E.164 numbers of the contact centre: they reach the person on duty; others meet the menu."""
+    trunks: tuple[str, ...] = ()
+    """PJSIP endpoints of which every caller may."""
+    longest: Duration = timedelta(seconds=60)
+    """So long until a person answers, or the promise is made."""
+    promise: Duration = timedelta(hours=2)
+    """Whoever could not be put through is rung within so long."""
+    duty_check: bool = True
+    """Before each shift, who is on duty is rung to confirm it."""
+    duty_check_before: Duration = timedelta(minutes=15)
+    """So long before the shift."""
