@@ -229,14 +229,16 @@ class DeskBase:
         self,
         request_id: str,
         change: Callable[[CallbackRequest], Awaitable[CallbackRequest]],
+        request: CallbackRequest | None = None,
     ) -> CallbackRequest:
+        """`request`: as it was read just now; else it is read."""
         for attempt in range(TRIES):
-            request = await self.get(request_id)
             try:
-                return await change(request)
+                return await change(request or await self.get(request_id))
             except StaleRequest:
                 if attempt == TRIES - 1:
                     raise
+                request = None
         raise AssertionError("unreachable")
 
     async def _retrying_open(
@@ -255,7 +257,7 @@ class DeskBase:
         request = await self.store.get_by_attempt(attempt_id)
         if request is None:
             raise UnknownRequest(f"no attempt {attempt_id!r}")
-        return await self._retrying(request.id, change)
+        return await self._retrying(request.id, change, request)
 
     def _entry(
         self, after: CallbackRequest, actor: str, event: str, before: RequestState | None, **details: Any
