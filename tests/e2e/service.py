@@ -72,6 +72,8 @@ class Service:
     environment: dict[str, str] = field(default_factory=dict)
     changes: dict[str, str] = field(default_factory=dict)
     """Further replacements in the demo configuration, or other ones than SHORT_WAITS."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Files of the configuration that stand instead of the demo's, or beside them."""
     _process: asyncio.subprocess.Process | None = None
     _client: aiohttp.ClientSession | None = None
 
@@ -100,6 +102,8 @@ class Service:
             for old, new in (SHORT_WAITS | self.changes).items():
                 text = text.replace(old, new)
             (config / file.name).write_text(text)
+        for name, text in self.files.items():
+            (config / name).write_text(text)
         keep_speech(self.directory / "data")
         token = await self._token(config)
         await self.start()
