@@ -28,6 +28,8 @@ class Ringing:
     legs: tuple[DutyLeg, ...]
     left: int
     """How many are left to be rung after these."""
+    count: int
+    """Legs there have been, with these and those passed by."""
 
 
 class DeskConsult(DeskRoster):
@@ -74,7 +76,7 @@ class DeskConsult(DeskRoster):
     ) -> Ringing | None:
         """Whom to ring now of those who are on duty at this moment, and have not been rung in this call: written down before
         any telephone rings. Whoever is in a call is passed by. None: nobody is left. `legs`: how the ids of their legs
-        begin, and how many there were."""
+        begin, and how many there were: the exchange may offer a call again, so their ids hold the call's."""
         (prefix, count), now = legs, self.clock.now()
         steps = [
             [one for one in step if one[0] not in tried]
@@ -84,13 +86,13 @@ class DeskConsult(DeskRoster):
         while steps:
             step, *steps = steps
             wanted = [
-                DutyLeg(f"{prefix}{count + n}", consult_id, person_id, telephone, now)
+                DutyLeg(f"{prefix}{consult_id[:6]}.{count + n}", consult_id, person_id, telephone, now)
                 for n, (person_id, telephone) in enumerate(step, start=1)
             ]
             count += len(wanted)
             rung = tuple(leg for leg in await self.store.ring_duty(*wanted) if leg.ended_at is None)
             if rung:
-                return Ringing(rung, len(steps))
+                return Ringing(rung, len(steps), count)
         return None
 
     async def duty_leg_joined(self, leg_id: str, consult_id: str) -> None:

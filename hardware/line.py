@@ -37,6 +37,9 @@ class LegOutcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Answer:
     leg: str
+    again: bool = False
+    """Should the service die while it has this leg, the exchange does not give it to the fall-back at once: it rings on for half
+    a minute, and offers the leg again (`CallOffered`, the same leg) as soon as the service is back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def _first(state: ConsultState, event: CallOffered, now: datetime) -> Step:
         after, commands = consult_promise.ask_pin(state)
     else:
         after, commands = begin(state, now) if state.line else consult_promise.ask_office(state)
-    return after, (Answer(state.leg), *commands)
+    return after, (Answer(state.leg, again=True), *commands)
 
 
 def _rather_be_rung(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
@@ -116,8 +116,7 @@ def _ring(state: ConsultState, event: RingNow, now: datetime) -> Step:
         now=event,
         live=tuple(rung.leg for rung in event.rung),
         tried=(*state.tried, *(rung.person_id for rung in event.rung)),
-        count=state.count
-        + max(int(rung.leg.removeprefix(state.prefix)) - state.count for rung in event.rung),
+        count=event.count,
     )
     said = _who(state, event, first=first)
     if not said:
@@ -319,7 +318,7 @@ def _let_go(state: ConsultState, event: Event, now: datetime) -> Step:
 
 def _gave_up(state: ConsultState, event: LegEnded, now: datetime) -> Step:
     """They hung up. A caller keeps their place; who has none, and asked for a person, gets one."""
-    ended = EndConsult("gave_up")
+    ended = EndConsult("lost" if event.outcome is LegOutcome.FAILED else "gave_up")
     if state.intake is None:
         return replace(state, node=Node.ENDED), (ended,)
     after, commands = intake.gone(state.intake, event, now)

@@ -171,6 +171,8 @@ class RingNow:
     urgent: bool = False
     reason: str = ""
     """A `callback.request.Reason` of the caller's request."""
+    count: int = 1
+    """Legs there have been."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class ConsultWork:
             self._desk.config.settings.oncall.longest,
             request is not None and request.urgency is Urgency.URGENT,
             "" if request is None else request.reason.value,
+            ringing.count,
         )
 
     async def _joined(self, call_id: str, asked: DutyJoined) -> None:

@@ -211,6 +211,9 @@ class Runner:
             log.warning("call_to_unknown_number", leg=offered.leg)
             await self._send(Abandon(offered.leg))
             return
+        before = self._legs.get(offered.leg)
+        if before is not None:  # we died in the middle of it, and the exchange kept it for us
+            before.inbox.put_nowait(LegEnded(offered.leg, LegOutcome.FAILED))
         call = self._new_call(office.office_no if office else "", (offered.leg,), state)
         self._run(call)
         call.inbox.put_nowait(offered)
@@ -301,7 +304,8 @@ class Runner:
             if not self._stopping:
                 self._calls.pop(call.record.id, None)
                 for leg in call.record.legs:
-                    self._legs.pop(leg, None)
+                    if self._legs.get(leg) is call:
+                        del self._legs[leg]
                 if isinstance(call.state, CallbackState | WaitingState):
                     self.on_callback_ended()
                 else:

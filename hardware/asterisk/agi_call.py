@@ -17,7 +17,7 @@ from hardware.asterisk.agi_dial import CallSetup, PeerDial
 from hardware.asterisk.fastagi import DEAD_CHANNEL, AgiGone, AgiSession
 from hardware.asterisk.leg import Leg
 from hardware.asterisk.missed_keys import MissedKeys
-from hardware.asterisk.pbx_config import DONE_VARIABLE
+from hardware.asterisk.pbx_config import AGAIN_VARIABLE, DONE_VARIABLE
 from hardware.line import (
     Answer,
     Dial,
@@ -119,6 +119,8 @@ class AgiCall:
     async def _carry_out(self, command: CallCommand) -> None:
         match command:
             case Answer():
+                if command.again:
+                    await self._session.set_variable(AGAIN_VARIABLE, "1")
                 await self._answer()
             case Prompt():
                 await self._prompt(command)

@@ -30,6 +30,10 @@ DB_FAMILY: Final = "tast1"
 PEER_VARIABLE: Final = "TAST1_PEER"
 """Set by the service on a leg that dials: the id of the other leg; of several, joined by `&`."""
 DONE_VARIABLE: Final = "TAST1_DONE"
+AGAIN_VARIABLE: Final = "TAST1_AGAIN"
+"""`1`, set by the service on a leg that is offered to it again should it die."""
+AGAIN_SECONDS: Final = 3
+AGAIN_TIMES: Final = 10
 
 FALLBACK_RING_SECONDS: Final = 60
 FILTER_SYNTAX_SINCE: Final = (22, 2)
@@ -246,11 +250,17 @@ def _inbound(parameters: PbxParameters) -> str:
     """Who was joined with somebody and outlived the service has had their talk: no fall-back for them."""
     body = f"""\
 ,1,Set(TAST1_DID=${{FILTER(+0-9,${{EXTEN}})}})
-{_patience(parameters)} same => n,{_agi(parameters, "call")}
+{_patience(parameters)} same => n(call),{_agi(parameters, "call")}
  same => n,GotoIf($["${{{DONE_VARIABLE}}}" = "1"]?done)
  same => n,ExecIf($["${{{PEER_VARIABLE}}}" != ""]?Gosub({RECORD_CONTEXT},s,1))
  same => n,GotoIf($["${{TAST1_STATUS}}" = "ANSWER"]?{AFTER_CONTEXT},s,1)
+ same => n,Set(TAST1_TIMES=$[0${{TAST1_TIMES}} + 1])
+ same => n,GotoIf($["${{{AGAIN_VARIABLE}}}" = "1" & ${{TAST1_TIMES}} <= {AGAIN_TIMES}]?again)
  same => n,Goto(tast1-fallback,s,1)
+ same => n(again),Playtones(ring)
+ same => n,Wait({AGAIN_SECONDS})
+ same => n,StopPlaytones()
+ same => n,Goto(call)
  same => n(done),Hangup()
 """
     forms = f"[{INBOUND_CONTEXT}]\nexten => _X.{body}exten => _+X.{body}"

@@ -67,8 +67,9 @@ class Exchange(ABC):
 
     # ---- legs
 
-    def _pick_up(self, leg: Leg) -> None:
+    def _pick_up(self, leg: Leg, *, again: bool) -> None:
         """We answer a call that was offered."""
+        leg.again = again
         if leg.state is LegState.OFFERED:
             leg.state, leg.answered = LegState.UP, True
             leg.phone.tell("answered")
@@ -170,7 +171,9 @@ class Exchange(ABC):
     def _fall_back(self, leg: Leg) -> None:
         """What a real exchange does with a leg in a menu when the service is gone."""
         if leg.in_menu and not self._served():
-            self._abandon(leg)
+            leg.playing = None
+            if not leg.again:
+                self._abandon(leg)
 
     def _abandon(self, leg: Leg) -> None:
         """The office's recorded message, then goodbye. This network has no fall-back number to ring."""

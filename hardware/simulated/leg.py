@@ -63,6 +63,8 @@ class Leg:
     """The legs this one rings, or the one it talks with, as the dialling side of a `Dial`."""
     dialler: Leg | None = None
     """The dialling side, when this leg is the peer of a `Dial`."""
+    again: bool = False
+    """It is offered again when the service is back."""
     stays: bool = False
     """Of a peer: it is kept when the dialling side hangs up."""
     screen: Screen | None = None

@@ -65,8 +65,11 @@ class SimulatedLine(Outside):
         await self.stop()
         self._sink = sink
         self._since = self._clock.now()
+        again = [leg for leg in self._legs.values() if leg.again and leg.in_menu]
         if self._lost is None:
-            self._tell_restored()
+            self._tell_restored({leg.id for leg in again})
+        for leg in again:
+            self._emit(Happening(CallOffered(leg.id, leg.shown, leg.phone.number), leg.id))
 
     async def stop(self) -> None:
         if self._sink is None:
@@ -117,7 +120,7 @@ class SimulatedLine(Outside):
     def _act(self, leg: Leg, command: Answer | Prompt | Dial | Hangup | Abandon) -> None:
         match command:
             case Answer():
-                self._pick_up(leg)
+                self._pick_up(leg, again=command.again)
             case Prompt():
                 self._check_free(leg)
                 self._play(leg, command)
@@ -159,14 +162,14 @@ class SimulatedLine(Outside):
         if not isinstance(happening.event, CallOffered):
             self._untold.append(happening)
 
-    def _tell_restored(self) -> None:
-        """First which legs are alive, then what happened to their calls meanwhile."""
+    def _tell_restored(self, again: Collection[str] = ()) -> None:
+        """First which legs are alive, then what happened to their calls meanwhile; `again`: those that are offered anew."""
         if self._sink is None:
             return
         untold, self._untold = self._untold, deque()
-        self._post(LineRestored(frozenset(self._legs)))
+        self._post(LineRestored(frozenset(self._legs) - frozenset(again)))
         for happening in untold:
-            if happening.leg in self._legs:
+            if happening.leg in self._legs and happening.leg not in again:
                 self._post(happening)
 
     def _post(self, item: LineEvent | Happening) -> None:

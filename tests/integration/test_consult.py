@@ -432,6 +432,50 @@ async def test_nobody_for_an_urgent_caller(world: OnCall) -> None:
     assert rung == ["kari", "ola", "siv", "liv"]
 
 
+async def test_the_service_dies_and_nobody_accepts(world: OnCall) -> None:
+    """The exchange keeps the contact centre for us: whoever is on duty is looked for anew, and there is a promise."""
+    behave(world, kari=Behaviour.RING, ola=Behaviour.BUSY, siv=Behaviour.BUSY, liv=Behaviour.BUSY)
+    await world.rings()
+    await world.is_told(CENTRE, "office.calling-kari")
+    await world.is_rung(KARI)
+    await world.kill()
+    world.line.ring_out(KARI)
+    assert world.line.is_up(CENTRE)
+    await world.reboot()
+    await until(lambda: world.line.heard(CENTRE).count("nb/office.calling-kari") == 2)
+    world.line.silence(CENTRE)
+    await world.is_rung(KARI)
+    world.line.ring_out(KARI)
+    for name in ("ola", "siv", "liv"):
+        await world.is_told(CENTRE, f"office.calling-{name}")
+    await world.promised()
+    await until(lambda: world.runner.calls_up == 0)
+    outcomes = [consult.outcome for consult, _ in await world.all()]
+    assert sorted(map(str, outcomes)) == ["lost", "promised"]
+    assert await world.store.live_duty_legs() == []
+
+
+@pytest.mark.parametrize("at", ["consult.nobody", "consult.number", "consult.we_ring"])
+async def test_the_service_dies_in_the_promise(world: OnCall, at: str) -> None:
+    behave(world, **dict.fromkeys(("kari", "ola", "siv", "liv"), Behaviour.BUSY))
+    await world.rings()
+    for name in ("kari", "ola", "siv", "liv"):
+        await world.is_told(CENTRE, f"office.calling-{name}")
+    for keys, said in (("1", "consult.nobody"), ("40001234", "consult.number"), ("", "consult.we_ring")):
+        await world.hears(CENTRE, said)
+        if said == at:
+            break
+        await world.presses(CENTRE, keys)
+    await world.kill()
+    told = len(world.line.heard(CENTRE))
+    await world.reboot()
+    for name in ("kari", "ola", "siv", "liv"):
+        await until(lambda n=name: f"nb/office.calling-{n}" in world.line.heard(CENTRE)[told:])  # type: ignore[misc]
+        world.line.silence(CENTRE)
+    await until(lambda: "nb/consult.nobody" in world.line.heard(CENTRE)[told:])
+    assert (await world.promised()).phone == CALLER
+
+
 async def test_the_service_dies_while_it_rings(world: OnCall) -> None:
     """The telephone rings on in the exchange; who accepts is joined, and the record tells it afterwards."""
     behave(world, kari=Behaviour.RING)
