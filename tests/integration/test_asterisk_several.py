@@ -139,6 +139,24 @@ async def test_ends_that_were_not_told(rig: Rig) -> None:
     ]
 
 
+async def test_who_talked_was_not_stopped(rig: Rig) -> None:
+    """The end of somebody who talked, of whom nothing was heard before: that of the Dial says whether they had won."""
+    peer, _ = await dials(rig)
+    rig.says("UserEvent", UserEvent="Tast1LegEnded", Leg=B, DialStatus="ANSWER", AnsweredTime="9")
+    rig.says("UserEvent", UserEvent="Tast1LegEnded", Leg=C, DialStatus="BUSY", Cause="17")
+    await rig.event(LegEnded)
+    peer.say("200 result=0")
+    status = (STATUS, f"200 result=1 (ANSWER,16,{side(B)})")
+    await answers(peer, status, (kept_end(A), "200 result=1 (CANCEL,0,,,)"))
+    await rig.event(LegEnded, 3)
+    assert rig.events == [
+        LegEnded(C, LegOutcome.BUSY, 17),
+        LegEnded(A, LegOutcome.CANCELLED),
+        Connected(LEG, B),
+        LegEnded(B, LegOutcome.ENDED, 16, answered=True),
+    ]
+
+
 async def test_an_older_dialplan(rig: Rig) -> None:
     """An exchange that does not know how to ring several rings none: our failure, and nobody was stopped."""
     peer, _ = await dials(rig)
