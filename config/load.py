@@ -140,6 +140,7 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
         sms_token=environ.get(rules_notices.SMS_TOKEN) or None,
         twilio_token=environ.get(rules_notices.TWILIO_TOKEN) or None,
         smtp_password=environ.get(rules_notices.SMTP_PASSWORD) or None,
+        oncall_pin=environ.get(rules_service.ONCALL_PIN) or None,
         demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,
     )
 

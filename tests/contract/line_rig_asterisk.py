@@ -110,6 +110,8 @@ class AsteriskRig(LineRig[Call]):
     async def close(self) -> None:
         if hasattr(self, "line"):
             await self.line.stop()
+        if hasattr(self, "_pbx"):
+            await self._pbx.kill()  # in the ordinary way it waits a second
         await self._stack.aclose()
 
     async def start_line(self) -> None:
