@@ -210,6 +210,10 @@ async def test_kept(rig: Rig, first: str) -> None:
         ('STREAM FILE http://127.0.0.1:8600/prompts/nb/duty.thanks.wav "0123456789*#" 0', "200 result=0"),
     )
     assert await rig.event(NoInput) == NoInput(A)
+    rig.says("DTMFEnd", Uniqueid="170.2", Digit="4", Direction="Received")
+    await until(lambda: rig.line._table.get(A).call._missed._told == "4")  # type: ignore[union-attr]
+    await rig.line.send(Prompt(A, ("nb/duty.result",), 1))
+    assert await rig.event(DigitsEntered) == DigitsEntered(A, "4"), "pressed while no command listened"
 
 
 async def test_not_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
