@@ -38,8 +38,8 @@ from ivr.consult_port import (
     NobodyLeft,
     RingNow,
 )
-from ivr.consult_state import ConsultState, Node, Step, ask_next, begin
-from ivr.intake import SHORT_TALK
+from ivr.consult_state import ConsultState, Node, Step, ask_next, begin, offer
+from ivr.intake import MOST_STEPS, SHORT_TALK
 from ivr.intake_state import OfficeFacts
 from ivr.intake_words import spoken
 from ivr.machine import Command, Event, IllegalTransition, NotRegistered, Registered
@@ -101,7 +101,10 @@ def _first(state: ConsultState, event: CallOffered, now: datetime) -> Step:
 
 
 def _rather_be_rung(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
-    if event.digits != "1" or state.intake is None:
+    assert state.intake is not None, "only a caller can choose"
+    if event.digits == "*" and state.intake.steps < MOST_STEPS:
+        return offer(replace(state, intake=replace(state.intake, steps=state.intake.steps + 1)))
+    if event.digits != "1":
         return begin(state, now)
     return _on(replace(state, intake=replace(state.intake, waited=True)), now, "wait.we_ring_you")
 

@@ -144,8 +144,14 @@ def from_menu(intake: IntakeState, now: datetime) -> Step:
     )
     if not intake.urgent or intake.phone is None or intake.not_rung or intake.waited:
         return begin(state, now)
-    said = (*intake.before, *spoken(intake, "wait.offer"))
-    state = replace(state, intake=replace(intake, wants_person=True, before=()))
+    return offer(state)
+
+
+def offer(state: ConsultState) -> Step:
+    """Stay on the line, or be rung?"""
+    assert state.intake is not None, "only a caller can choose"
+    said = (*state.intake.before, *spoken(state.intake, "wait.offer"))
+    state = replace(state, intake=replace(state.intake, before=()))
     return state, (Prompt(state.leg, said, 1, OFFER_PAUSE),)
 
 
