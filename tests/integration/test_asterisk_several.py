@@ -50,7 +50,7 @@ UP: Final = ("CHANNEL STATUS", "200 result=6")
 
 
 def side(peer: str) -> str:
-    return f"Local/{peer}@tast1-beside-0000001a;1"
+    return f"Local/p{peer}@tast1-beside-0000001a;1"
 
 
 def kept_end(peer: str) -> str:
@@ -83,7 +83,7 @@ async def test_what_is_asked(rig: Rig) -> None:
     Dial's."""
     _, asked = await dials(rig)
     assert asked[-1] == (
-        'EXEC Dial "Local/tast1-a@tast1-beside/n&Local/tast1-b@tast1-beside/n&Local/tast1-c@tast1-beside/n,,'
+        'EXEC Dial "Local/ptast1-a@tast1-beside/n&Local/ptast1-b@tast1-beside/n&Local/ptast1-c@tast1-beside/n,,'
         'rb(tast1-beside^before^1)gF(tast1-kept^s^1)"'
     )
     assert [command.removeprefix("SET VARIABLE ") for command in asked[:-1] if "CALLERID" not in command] == [
@@ -269,7 +269,7 @@ async def test_found_again(rig: Rig, ami: AmiPeer) -> None:
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, None, (Beside(B, "201"),)),
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(A, "201"),)),
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside("tast1-b@x", "201"),)),
-        Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(f"tast1-{'b' * 60}", "201"),)),
+        Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(f"tast1-{'b' * 61}", "201"),)),
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(B, "201&PJSIP/202"),)),
         Dial(LEG, "tast1-a,b", CALLER, RING.ring_timeout, OFFICE, keep=True),
     ],
