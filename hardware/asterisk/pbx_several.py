@@ -26,14 +26,15 @@ KEPT_VARIABLE: Final = "TAST1_KEPT"
 ANSWERED_VARIABLE: Final = "DIALEDPEERNAME"
 """Asterisk's own: the channel that answered the last `Dial`."""
 
-NAME: Final = re.compile(r"[t0-9][A-Za-z0-9._-]{1,49}")
-"""What a telephone is called here. With more, the name of its channel would be too long for Asterisk."""
-_CHANNEL: Final = re.compile(rf"Local/({NAME.pattern})@{BESIDE_CONTEXT}-[0-9a-f]{{8}};1")
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,60}")
+"""What a telephone is called here; with a `p` before it, it is the extension. A name as long was tried; Asterisk has room for
+79 characters of an extension."""
+_CHANNEL: Final = re.compile(rf"Local/p({NAME.pattern})@{BESIDE_CONTEXT}-[0-9a-f]{{8}};1")
 
 
 def several_to_ring(names: list[str]) -> str:
     """What the outer `Dial` rings."""
-    return "&".join(f"Local/{name}@{BESIDE_CONTEXT}/n" for name in names)
+    return "&".join(f"Local/p{name}@{BESIDE_CONTEXT}/n" for name in names)
 
 
 def several_options() -> str:
@@ -51,18 +52,18 @@ def several_dialplan(record: str, after: str) -> str:
     """`record`, `after`: the contexts that keep the end, and that say goodbye."""
     other_side = "${CHANNEL(name):0:-1}2"
     return f"""\
-; One of several telephones that ring at once; EXTEN is its name. `before` and `stop` run on the side of the one who
+; One of several telephones that ring at once; EXTEN is `p` and its name. `before` and `stop` run on the side of the one who
 ; dials: when that side ends (another accepted, they hung up), whoever is in their screen, or was joined, is hung up.
 [{BESIDE_CONTEXT}]
 exten => before,1,Set(CHANNEL(hangup_handler_push)={BESIDE_CONTEXT},stop,1)
- same => n,Set({KEPT_VARIABLE}=${{CUT(CUT(CHANNEL(name),@,1),/,2)}})
+ same => n,Set({KEPT_VARIABLE}=${{CUT(CUT(CHANNEL(name),@,1),/,2):1}})
  same => n,Return()
 exten => stop,1,Set(TAST1_RUNG=${{IMPORT({other_side},{ANSWERED_VARIABLE})}})
  same => n,ExecIf($["${{TAST1_RUNG}}" != ""]?SoftHangup(${{TAST1_RUNG}}))
  same => n,Return()
-exten => _[t0-9].,1,Set(TAST1_LEG=${{EXTEN}})
+exten => _p.,1,Set(TAST1_LEG=${{EXTEN:1}})
  same => n,Set(TAST1_SCREEN=1)
- same => n,Dial(${{{TO_VARIABLE}-${{EXTEN}}}},${{{RING_VARIABLE}}},gb({SCREEN_CONTEXT}^before^1)\
+ same => n,Dial(${{{TO_VARIABLE}-${{TAST1_LEG}}}},${{{RING_VARIABLE}}},gb({SCREEN_CONTEXT}^before^1)\
 U({SCREEN_CONTEXT}^${{CHANNEL(uniqueid)}}^${{{ASK_VARIABLE}}})F({after}^s^1))
 ; who said no hears goodbye now, and is not to be stopped
  same => n,Set({ANSWERED_VARIABLE}=)

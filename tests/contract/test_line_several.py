@@ -99,8 +99,8 @@ async def test_nobody(rig: Rig) -> None:
 
 async def test_dialler_hangs_up(rig: Rig) -> None:
     """When our leg hangs up while one rings and others are in their screens, all stop within a second: cancelled, then
-    our leg."""
-    caller, leg, phones, peers = await ringing(rig)
+    our leg. Only who was joined stays."""
+    caller, leg, phones, peers = await ringing(rig, keep=True)
     await rig.answer(phones[0])
     await rig.answer(phones[1])
     await rig.hang_up(caller)

@@ -50,7 +50,7 @@ UP: Final = ("CHANNEL STATUS", "200 result=6")
 
 
 def side(peer: str) -> str:
-    return f"Local/{peer}@tast1-beside-0000001a;1"
+    return f"Local/p{peer}@tast1-beside-0000001a;1"
 
 
 def kept_end(peer: str) -> str:
@@ -83,7 +83,7 @@ async def test_what_is_asked(rig: Rig) -> None:
     Dial's."""
     _, asked = await dials(rig)
     assert asked[-1] == (
-        'EXEC Dial "Local/tast1-a@tast1-beside/n&Local/tast1-b@tast1-beside/n&Local/tast1-c@tast1-beside/n,,'
+        'EXEC Dial "Local/ptast1-a@tast1-beside/n&Local/ptast1-b@tast1-beside/n&Local/ptast1-c@tast1-beside/n,,'
         'rb(tast1-beside^before^1)gF(tast1-kept^s^1)"'
     )
     assert [command.removeprefix("SET VARIABLE ") for command in asked[:-1] if "CALLERID" not in command] == [
@@ -134,6 +134,24 @@ async def test_ends_that_were_not_told(rig: Rig) -> None:
     assert rig.events == [
         LegEnded(A, LegOutcome.DECLINED, 21),
         LegEnded(C, LegOutcome.CANCELLED),
+        Connected(LEG, B),
+        LegEnded(B, LegOutcome.ENDED, 16, answered=True),
+    ]
+
+
+async def test_who_talked_was_not_stopped(rig: Rig) -> None:
+    """The end of somebody who talked, of whom nothing was heard before: that of the Dial says whether they had won."""
+    peer, _ = await dials(rig)
+    rig.says("UserEvent", UserEvent="Tast1LegEnded", Leg=B, DialStatus="ANSWER", AnsweredTime="9")
+    rig.says("UserEvent", UserEvent="Tast1LegEnded", Leg=C, DialStatus="BUSY", Cause="17")
+    await rig.event(LegEnded)
+    peer.say("200 result=0")
+    status = (STATUS, f"200 result=1 (ANSWER,16,{side(B)})")
+    await answers(peer, status, (kept_end(A), "200 result=1 (CANCEL,0,,,)"))
+    await rig.event(LegEnded, 3)
+    assert rig.events == [
+        LegEnded(C, LegOutcome.BUSY, 17),
+        LegEnded(A, LegOutcome.CANCELLED),
         Connected(LEG, B),
         LegEnded(B, LegOutcome.ENDED, 16, answered=True),
     ]
@@ -192,6 +210,10 @@ async def test_kept(rig: Rig, first: str) -> None:
         ('STREAM FILE http://127.0.0.1:8600/prompts/nb/duty.thanks.wav "0123456789*#" 0', "200 result=0"),
     )
     assert await rig.event(NoInput) == NoInput(A)
+    rig.says("DTMFEnd", Uniqueid="170.2", Digit="4", Direction="Received")
+    await until(lambda: rig.line._table.get(A).call._missed._told == "4")  # type: ignore[union-attr]
+    await rig.line.send(Prompt(A, ("nb/duty.result",), 1))
+    assert await rig.event(DigitsEntered) == DigitsEntered(A, "4"), "pressed while no command listened"
 
 
 async def test_not_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,7 +269,7 @@ async def test_found_again(rig: Rig, ami: AmiPeer) -> None:
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, None, (Beside(B, "201"),)),
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(A, "201"),)),
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside("tast1-b@x", "201"),)),
-        Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(f"tast1-{'b' * 60}", "201"),)),
+        Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(f"tast1-{'b' * 61}", "201"),)),
         Dial(LEG, A, CALLER, RING.ring_timeout, OFFICE, SCREEN, (Beside(B, "201&PJSIP/202"),)),
         Dial(LEG, "tast1-a,b", CALLER, RING.ring_timeout, OFFICE, keep=True),
     ],

@@ -114,6 +114,14 @@ async def test_who_is_kept_carries_the_call(line: HeldLine, heard: Heard, store:
     await until(lambda: heard.events == [LegEnded("b", LegOutcome.FAILED)])
 
 
+async def test_the_last_dial_is_told(line: HeldLine, heard: Heard) -> None:
+    """Where the exchange keeps no end of the last peer's own, that of the call's own leg is theirs; older ones count too."""
+    line.words = {"l": LegEnded("l", LegOutcome.DECLINED), "a": LegEnded("a", LegOutcome.BUSY)}
+    line.tell(LineRestored(frozenset()))
+    told = [line.words["a"], LegEnded("c", LegOutcome.DECLINED), LegEnded("l", LegOutcome.ENDED)]
+    await until(lambda: heard.events == told)
+
+
 async def test_each_has_last_words(line: HeldLine, heard: Heard) -> None:
     """After a break in which everybody was lost, each peer's own end is told, and the call's own leg at the end."""
     line.words = {
