@@ -33,8 +33,8 @@ from callback.desk_colleagues import DeskColleagues
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
+from callback.desk_offices import DeskOffices
 from callback.desk_person import DeskPerson
-from callback.desk_roster import DeskRoster
 from callback.desk_serving import with_fitness_of
 from callback.desk_sweep import DeskSweep
 from callback.desk_wishes import IDLE, with_wishes_of
@@ -45,6 +45,7 @@ from callback.request import (
     CallAttempt,
     CallbackRequest,
     CallResult,
+    DayPart,
     NumberSource,
     Origin,
     Reason,
@@ -101,6 +102,8 @@ class Registration:
     interpreter_at: datetime | None = None
     """When one is booked, aware."""
     protected: bool = False
+    day_part: DayPart | None = None
+    """When in the day they wish to be rung."""
     caller: str | None = None
     """The number that rang us, which may ask so often a day; None: nobody is counted."""
 
@@ -109,7 +112,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskRoster, DeskSweep):
+class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskOffices, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -150,6 +153,7 @@ class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskRoster, DeskS
             interpreter=registration.interpreter,
             interpreter_at=self._booking(registration.interpreter, registration.interpreter_at),
             protected=registration.protected,
+            day_part=registration.day_part,
             number_source=(
                 NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
             ),

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
+from callback.office_store import OfficeStore
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
 
 
@@ -180,7 +181,7 @@ def in_no_hurry() -> Iterator[None]:
         IN_NO_HURRY.reset(token)
 
 
-class Store(Protocol):
+class Store(OfficeStore, Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
 

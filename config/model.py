@@ -23,6 +23,7 @@ from config.values import (
     SpecialPhoneHours,
     WeekHours,
 )
+from config.webhooks import WebhookSettings
 
 
 class LineName(StrEnum):
@@ -284,6 +285,7 @@ class Settings(Model):
     retention: RetentionSettings = RetentionSettings()
     notices: NoticeSettings = NoticeSettings()
     oncall: OnCallSettings = OnCallSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
 
 
@@ -459,5 +461,9 @@ class Secrets(BaseModel):
     """TAST1_TWILIO_TOKEN"""
     smtp_password: str | None = Field(default=None, repr=False)
     """TAST1_SMTP_PASSWORD"""
+    webhook_secret: str | None = Field(default=None, repr=False)
+    """TAST1_WEBHOOK_SECRET: `whsec_` and base64; signs events."""
+    metrics_token: str | None = Field(default=None, repr=False)
+    """TAST1_METRICS_TOKEN: with it /metrics is open to other machines."""
     demo_password: str | None = Field(default=None, repr=False)
     """TAST1_DEMO_PASSWORD: gives every person without a password this one; loopback only."""

@@ -201,14 +201,14 @@ class Runner:
         call.inbox.put_nowait(offered)
 
     def _facts(self, office: Office, now: datetime) -> OfficeFacts:
-        calendar = self._desk.calendar(office.office_no)
+        hours = self._desk.calendar(office.office_no).hours_at(now)
         return OfficeFacts(
             office_no=office.office_no,
             languages=office.languages,
             wait=self._desk.config.settings.calls.menu_wait,
-            open=calendar.is_open(now),
-            opens_at=calendar.next_opening(now),
-            drop_in=calendar.next_drop_in(now),
+            open=hours.open,
+            opens_at=hours.opens_at or now,
+            drop_in=hours.drop_in,
             public_number=office.public_number,
             person=office.fallback_number,
             speed=office.voice_speed,

@@ -72,6 +72,9 @@ class RegisterBody(Body):
         description="In which the caller wants to be met",
         json_schema_extra={"enum": [*LANGUAGE_NAMES]},
     )
+    day_part: DayPart | None = Field(
+        default=None, description="When in the day they wish to be rung; left out: no wish"
+    )
     note: Note | None = None
     interpreter: bool = Field(default=False, description="They need an interpreter")
     interpreter_at: AwareDatetime | None = Field(
