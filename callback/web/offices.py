@@ -24,6 +24,7 @@ from callback.web.flash import set_flash
 from callback.web.office_rows import Drawn, OfficeRow, OfficeRows, may_confirm
 from callback.web.page import Page, render, see_other, viewer_of
 from config.model import Office
+from config.values import Hours
 from scheduler.clock import to_local
 
 log = structlog.get_logger(__name__)
@@ -213,15 +214,15 @@ def _week(office: Office, page: Page) -> list[tuple[str, str, str]]:
         (
             names[n].capitalize(),
             _day(office.phone_hours.on(n), page),
-            _day(drop_in.on(n) if drop_in else None, page),
+            _day(drop_in.on(n) if drop_in else None, page, "office.drop_in.none"),
         )
         for n in range(7)
     ]
 
 
-def _day(hours: Any, page: Page) -> str:
+def _day(hours: Hours | None, page: Page, none: str = "office.closed") -> str:
     if hours is None:
-        return page.t("office.closed")
+        return page.t(none)
     clock = page.t("time.clock")
     return f"{hours.opens.strftime(clock)}–{hours.closes.strftime(clock)}"
 

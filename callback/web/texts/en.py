@@ -615,6 +615,7 @@ TEXTS: dict[str, str] = {
     "office.phone": "Telephone",
     "office.drop_in": "Drop-in today",
     "office.drop_in_hours": "Drop-in",
+    "office.drop_in.none": "None",
     "office.drop_in.never": "None in the next 30 days",
     "office.drop_in.today": "{begins}–{ends}",
     "office.drop_in.later": "Not today. Next: {when}",

@@ -615,6 +615,7 @@ TEXTS: dict[str, str] = {
     "office.phone": "Telefonen",
     "office.drop_in": "Drop-in i dag",
     "office.drop_in_hours": "Drop-in",
+    "office.drop_in.none": "Ingen",
     "office.drop_in.never": "Ingen de neste 30 dagene",
     "office.drop_in.today": "kl. {begins}–{ends}",
     "office.drop_in.later": "Ikke i dag. Neste: {when}",
