@@ -25,7 +25,8 @@ _KEPT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """All offices in the order of their names. Another one only when something in it is other than before."""
+    """All offices in the order of their names. Another one only when something in it is other than before; what is as it was
+    is the same object."""
 
     shown: tuple[OfficeNow, ...]
     views: tuple[OfficeFactsView, ...]
@@ -115,13 +116,21 @@ class Board:
         except BaseException:
             self._until = None
             raise
-        views = tuple(OfficeFactsView.of(one, self._name_of) for one in shown)
+        views = [OfficeFactsView.of(one, self._name_of) for one in shown]
         changes = [at for one in shown if (at := one.changes_at()) is not None and at > now]
         if self._until is not None:
             self._until = min(self._until, *changes, now + _KEPT)
         self._made_for = now
-        if views != self._table.views:
-            self._table = Table(tuple(shown), views)
+        kept = {
+            view.office_no: (one, view)
+            for one, view in zip(self._table.shown, self._table.views, strict=True)
+        }
+        pairs = [
+            kept[view.office_no] if kept.get(view.office_no, (one, None))[1] == view else (one, view)
+            for one, view in zip(shown, views, strict=True)
+        ]
+        if [view for _, view in pairs] != [*self._table.views]:
+            self._table = Table(tuple(one for one, _ in pairs), tuple(view for _, view in pairs))
             self._tell()
 
     def _tell(self) -> None:

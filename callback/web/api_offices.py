@@ -43,7 +43,10 @@ async def on_call_of(request: web.Request) -> web.StreamResponse:
     lines = [
         OnCallDetailView(
             **OnCallView.of(duty).model_dump(),
-            gaps=[GapView.of(gap) for gap in await desk.on_call_gaps(duty.line)],
+            gaps=[
+                GapView.of(gap)
+                for gap in await desk.on_call_gaps(desk.config.line(duty.line.id) or duty.line)
+            ],
         )
         for duty in shown.duties
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import jinja2
 
@@ -137,7 +137,9 @@ class OfficeRows:
     """Draws a table once, however many look at it."""
 
     def __init__(self) -> None:
-        self._drawn: dict[object, Drawn] = {}
+        self._drawn: dict[tuple[str, date], Drawn] = {}
+        self._rows: dict[tuple[str, date], dict[OfficeNow, str]] = {}
+        """What was drawn last: most rows are as they were."""
         self._changes: dict[tuple[str, str], str] = {}
         self._of: Table | None = None
 
@@ -149,10 +151,15 @@ class OfficeRows:
         drawn = self._drawn.get(key)
         if drawn is None:
             template = env.get_template("_office_row.html")
-            html = {
-                one.office.office_no: template.render(row=OfficeRow.of(one, words), t=words.t)
+            before = self._rows.pop(key, {})
+            rows = {
+                one: before.get(one) or template.render(row=OfficeRow.of(one, words), t=words.t)
                 for one in table.shown
             }
+            self._rows = {other: kept for other, kept in self._rows.items() if other[1] == key[1]} | {
+                key: rows
+            }
+            html = {one.office.office_no: row for one, row in rows.items()}
             version = hashlib.sha256("".join(html.values()).encode()).hexdigest()[:16]
             drawn = self._drawn[key] = Drawn(version, html)
         return drawn
