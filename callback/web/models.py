@@ -305,7 +305,7 @@ class RefusalView(Answer):
 
 
 class ChannelView(Answer):
-    name: str = Field(description="`sms` or `email`; only what is configured")
+    name: str = Field(description="`sms`, `email` or `webhook`; only what is configured")
     up: bool = Field(description="Whether the last message went out, or none was tried yet")
     since: datetime
     why: str = Field(description="A short word for why it is down, such as `http_503`")
