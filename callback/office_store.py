@@ -18,7 +18,7 @@ class OpenCount:
     office_no: str
     waiting: int
     late: int
-    """Of `waiting`: whose `due_at` has passed."""
+    """Of `waiting`: whose last workable moment has passed."""
     urgent: int
     """Of `waiting`."""
 

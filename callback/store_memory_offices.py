@@ -43,7 +43,7 @@ class MemoryOffices(ABC):
             OpenCount(
                 office_no,
                 len(theirs),
-                sum(request.due_at <= until for request in theirs),
+                sum(request.last_workable_at <= until for request in theirs),
                 sum(request.urgency is Urgency.URGENT for request in theirs),
             )
             for office_no, theirs in sorted(served.items())

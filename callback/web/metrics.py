@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from callback.store import StoreError
+from callback.store import StoreError, in_no_hurry
 from callback.web.context import SERVICES, Services
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,11 +54,13 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
 
 
 async def _requests(services: Services) -> list[Metric]:
-    counts = {count.office_no: count for count in await services.desk.store.open_counts(services.clock.now())}
+    with in_no_hurry():
+        found = await services.desk.store.open_counts(services.clock.now())
+    counts = {count.office_no: count for count in found}
     offices = {office.office_no for office in services.config.offices} | counts.keys()
     kinds = {
         "waiting": "Open requests that the office serves.",
-        "late": "Open requests whose deadline has passed.",
+        "late": "Open requests whose last workable moment has passed.",
         "urgent": "Open requests that are urgent.",
     }
     return [

@@ -138,7 +138,7 @@ def _event(request: web.Request, drawn: Drawn, before: Drawn | None, seen: str) 
     if before is not None and [*before.html] != [*drawn.html]:
         return "event: gone\ndata:\n\n"  # another set of offices: the page is fetched anew
     rows = request.config_dict[_ROWS].changes(before or Drawn("", {}), drawn)
-    return f'event: rows\nid: {drawn.version}\ndata: {{"at": "{at}", "rows": {rows}}}\n\n'
+    return f'event: rows\nid: {drawn.version}\ndata: {{"at": "{at}", "of": {len(drawn.html)}, "rows": {rows}}}\n\n'
 
 
 def _drawn(request: web.Request, table: Table) -> Drawn:

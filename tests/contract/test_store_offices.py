@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from callback.office_note import NoteKind, OfficeNote
 from callback.office_store import OpenCount
 from callback.request import RequestState, Urgency
 from callback.store import Store, StoreError
+from callback.store_offices import OPEN_COUNTS
 from callback.store_sqlite import SqliteStore
 from tests.contract.store_factory import T0, new_entry, new_request
 from tests.contract.store_fixtures import Reopen
@@ -82,12 +84,21 @@ async def test_events_wait_until_they_are_taken(store: Store, reopen: Reopen) ->
 async def test_open_counts(store: Store) -> None:
     """By the office that serves them: how many, how many late, how many urgent. What has ended does not count."""
     requests = [
-        new_request(due_at=T0),
-        new_request(due_at=T0 + MINUTE, urgency=Urgency.URGENT),
-        new_request(due_at=T0, office_no="9002", substitute="9001"),
-        new_request(due_at=T0 + MINUTE, office_no="9003"),
-        new_request(due_at=T0, office_no="9003", state=RequestState.WITHDRAWN),
+        new_request(last_workable_at=T0),
+        new_request(last_workable_at=T0 + MINUTE, urgency=Urgency.URGENT),
+        new_request(last_workable_at=T0, office_no="9002", substitute="9001"),
+        new_request(last_workable_at=T0 + MINUTE, office_no="9003"),
+        new_request(last_workable_at=T0, office_no="9003", state=RequestState.WITHDRAWN),
     ]
     for request in requests:
         await store.register(request, new_entry(request))
     assert await store.open_counts(T0) == [OpenCount("9001", 3, 2, 1), OpenCount("9003", 1, 0, 0)]
+
+
+async def test_counting_reads_no_row(tmp_path: Path) -> None:
+    """A list of 100,000 is counted each quarter of a minute: it must not keep callers waiting."""
+    store = SqliteStore(tmp_path / "list.db")
+    await store.open()
+    plan = await store.read(lambda db: db.conn.execute(f"EXPLAIN QUERY PLAN {OPEN_COUNTS}", ("",)).fetchall())
+    await store.close()
+    assert [step[3] for step in plan] == ["SCAN request USING COVERING INDEX request_turn"]

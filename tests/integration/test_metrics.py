@@ -45,7 +45,7 @@ async def test_what_is_counted(client: Client, world: World) -> None:
 
 
 async def test_late(client: Client, world: World) -> None:
-    """Whose deadline has passed."""
+    """Whose last workable moment has passed."""
     await world.caller()
     world.clock.advance(timedelta(hours=48))
     assert values(await (await client.get("/metrics")).text())['tast1_requests_late{office="9001"}'] == 1

@@ -39,7 +39,6 @@
   function put(html) {
     const fresh = new DOMParser().parseFromString(`<table>${html}</table>`, "text/html").querySelector("tr");
     const current = document.getElementById(fresh.id);
-    if (!current) return;
     const focus = current.contains(document.activeElement) ? document.activeElement.id : "";
     if (fresh.dataset.message && fresh.dataset.message !== current.dataset.message) {
       say(`${fresh.querySelector("a").textContent}. ${table.dataset.message}: ${fresh.dataset.message}`);
@@ -59,6 +58,8 @@
     stream = new EventSource(`${table.dataset.live}?seen=${version}`);
     stream.addEventListener("rows", (event) => {
       const told = JSON.parse(event.data);
+      const strange = Object.keys(told.rows).some((number) => !document.getElementById(`office-${number}`));
+      if (strange || told.of !== table.tBodies[0].rows.length) { close(); window.location.reload(); return; }
       Object.values(told.rows).forEach(put);
       version = event.lastEventId;
       filter();
