@@ -42,6 +42,7 @@ async def table_page(request: web.Request) -> web.StreamResponse:
     drawn = _drawn(request, table)
     own = [one for one in table.shown if one.office.office_no == viewer.office_no]
     context = {
+        "registers": viewer.everywhere,
         "rows": list(drawn.html.values()),
         "version": drawn.version,
         "looked_at": _seconds(services),
