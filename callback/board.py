@@ -116,7 +116,8 @@ class Board:
         except BaseException:
             self._until = None
             raise
-        views = [OfficeFactsView.of(one, self._name_of) for one in shown]
+        common = self._desk.config.settings.oncall.number
+        views = [OfficeFactsView.of(one, self._name_of, common) for one in shown]
         changes = [at for one in shown if (at := one.changes_at()) is not None and at > now]
         if self._until is not None:
             self._until = min(self._until, *changes, now + _KEPT)

@@ -30,16 +30,23 @@ class OnCallView(Told):
     line: str = Field(description="Its id")
     name: str
     group: TargetGroup = Field(description="Whom the line is for")
-    number: str = Field(description="E.164; ring this one, whoever is on duty")
+    number: str | None = Field(
+        description="E.164; ring this one, whoever is on duty. Null: only callers reach it, from the menu"
+    )
+    key: str | None = Field(
+        description="What to key then: the office, where `number` is the one for all offices; else null"
+    )
     now: list[str] = Field(description="Names of those on duty, in the order they are rung; empty: nobody")
     until: datetime | None = Field(description="When that changes, as far as is known")
     next: list[str] = Field(description="Who comes then, as far as is known")
 
     @classmethod
-    def of(cls, duty: OnDuty) -> Self:
+    def of(cls, duty: OnDuty, common: str | None) -> Self:
+        """`common`: the number for all offices."""
         line = duty.line
         return cls(
-            line=line.id, name=line.name, group=line.group, number=line.number,
+            line=line.id, name=line.name, group=line.group, number=line.number or common,
+            key=line.office_no if common and line.number is None else None,
             now=_names(duty.people), until=duty.until, next=_names(duty.then),
         )  # fmt: skip
 
@@ -71,14 +78,14 @@ class OfficeFactsView(Told):
     )
 
     @classmethod
-    def of(cls, shown: OfficeNow, name_of: NameOf) -> Self:
+    def of(cls, shown: OfficeNow, name_of: NameOf, common: str | None) -> Self:
         office, hours, confirmed = shown.office, shown.hours, shown.confirmed
         drop_in_from, drop_in_until = hours.drop_in or (None, None)
         return cls(
             office_no=office.office_no, name=office.name, municipality_no=office.municipality_no,
             municipality=office.municipality, open=hours.open, closes_at=hours.closes_at, opens_at=hours.opens_at,
             drop_in_from=drop_in_from, drop_in_until=drop_in_until,
-            on_call=[OnCallView.of(duty) for duty in shown.duties],
+            on_call=[OnCallView.of(duty, common) for duty in shown.duties],
             confirmed_at=confirmed.at if confirmed else None,
             confirmed_by=name_of(confirmed.by) if confirmed else None,
             message=_message(shown.message, name_of),

@@ -44,6 +44,7 @@ from hardware.simulated.line import SimulatedLine
 from hardware.webhook_http import WebhookHttp
 from ivr.library import PromptLibrary
 from ivr.listing import tags_of
+from ivr.names import own_prompts
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from ivr.voice import Voice, VoiceUnavailable
@@ -103,7 +104,7 @@ async def running(
         library = prompt_library(data)
         line = line or _line(config, secrets, clock, library)
         desk = Desk(store, config, clock)
-        runner = Runner(line, config.settings.service.line.value, desk)
+        runner = Runner(line, config.settings.service.line.value, desk, secrets.oncall_pin)
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
@@ -214,7 +215,7 @@ def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config],
     tasks: set[asyncio.Task[None]] = set()
 
     def warm(config: Config) -> None:
-        library.use_own(config.prompts)
+        library.use_own(own_prompts(config))
         task = asyncio.create_task(library.warm(prompt_tags(config)))
         tasks.add(task)
         task.add_done_callback(tasks.discard)

@@ -153,6 +153,7 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
         webhook_secret=environ.get(rules_webhooks.WEBHOOK_SECRET) or None,
         metrics_token=environ.get(rules_webhooks.METRICS_TOKEN) or None,
         smtp_password=environ.get(rules_notices.SMTP_PASSWORD) or None,
+        oncall_pin=environ.get(rules_service.ONCALL_PIN) or None,
         demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,
     )
 

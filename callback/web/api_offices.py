@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from callback.desk_offices import OfficeNow
 from callback.office_view import (
     GapView,
     OfficeFactsList,
@@ -13,7 +12,6 @@ from callback.office_view import (
     OfficeOnCallList,
     OfficeOnCallView,
     OnCallDetailView,
-    OnCallView,
 )
 from callback.web.api import BASE, answer
 from callback.web.context import SERVICES
@@ -22,14 +20,14 @@ from callback.web.page import viewer_of
 
 async def offices(request: web.Request) -> web.StreamResponse:
     """GET /offices"""
-    return answer(OfficeFactsList(offices=[view for _, view in await _shown(request)]))
+    return answer(OfficeFactsList(offices=await _shown(request)))
 
 
 async def on_call(request: web.Request) -> web.StreamResponse:
     """GET /oncall"""
     shown = [
         OfficeOnCallView(office_no=view.office_no, name=view.name, on_call=view.on_call)
-        for _, view in await _shown(request)
+        for view in await _shown(request)
     ]
     return answer(OfficeOnCallList(offices=shown))
 
@@ -37,26 +35,20 @@ async def on_call(request: web.Request) -> web.StreamResponse:
 async def on_call_of(request: web.Request) -> web.StreamResponse:
     """GET /oncall/{office_no}: 404 for an office the token may not see."""
     desk, wanted = request.config_dict[SERVICES].desk, request.match_info["office_no"]
-    shown = next((one for one, view in await _shown(request) if view.office_no == wanted), None)
+    shown = next((view for view in await _shown(request) if view.office_no == wanted), None)
     if shown is None:
         raise web.HTTPNotFound
     lines = [
-        OnCallDetailView(
-            **OnCallView.of(duty).model_dump(),
-            gaps=[
-                GapView.of(gap)
-                for gap in await desk.on_call_gaps(desk.config.line(duty.line.id) or duty.line)
-            ],
-        )
-        for duty in shown.duties
+        OnCallDetailView(**view.model_dump(), gaps=[GapView.of(gap) for gap in await desk.on_call_gaps(line)])
+        for view in shown.on_call
+        if (line := desk.config.line(view.line)) is not None
     ]
-    return answer(OfficeOnCallDetailView(office_no=wanted, name=shown.office.name, on_call=lines))
+    return answer(OfficeOnCallDetailView(office_no=wanted, name=shown.name, on_call=lines))
 
 
-async def _shown(request: web.Request) -> list[tuple[OfficeNow, OfficeFactsView]]:
+async def _shown(request: web.Request) -> list[OfficeFactsView]:
     table, viewer = await request.config_dict[SERVICES].board.read(), viewer_of(request)
-    both = zip(table.shown, table.views, strict=True)
-    return [(one, view) for one, view in both if viewer.may_see_office(view.office_no)]
+    return [view for view in table.views if viewer.may_see_office(view.office_no)]
 
 
 def add_routes(app: web.Application) -> None:

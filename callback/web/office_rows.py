@@ -32,6 +32,9 @@ class DutyWords:
     name: str
     """Empty for the only line of an office, when it is for everybody."""
     number: str
+    """Empty: only callers reach it, from the menu."""
+    key: str
+    """What to key then."""
     people: str
     """Empty: nobody."""
     until: str
@@ -108,7 +111,9 @@ def _duty(duty: OnDuty, words: Words, *, several: bool) -> DutyWords:
     name = f"{line.name}: {group}" if group else line.name if several else ""
     until = words.t("office.until", when=words.short(duty.until)) if duty.until else ""
     then = words.t("office.then", names=_names(duty.then)) if duty.then else ""
-    return DutyWords(name, spaced(line.number), _names(duty.people), until, then)
+    common = words.config.settings.oncall.number if line.number is None else None
+    key = words.t("office.key", office=line.office_no) if common else ""
+    return DutyWords(name, spaced(line.number or common), key, _names(duty.people), until, then)
 
 
 def _names(people: tuple[Person, ...]) -> str:

@@ -33,13 +33,11 @@ async def test_the_pages_are_accessible(offices: Site) -> None:
     clock.advance(timedelta(days=9))
     await desk.say_of_office("9001", "liv", "Stengt fra kl. 12.00. " * 9)
     nks = await offices.page("nks")
-    for name, path in (
-        ("offices", "/offices"),
-        ("office", "/offices/9001"),
-        ("offices-en", "/offices?lang=en"),
-    ):
-        await nks.goto(path)
-        await look(nks, name, ALL)
+    await nks.goto("/offices?lang=en")
+    await look(nks, "offices-en", ALL)
+    await expect(nks.locator("tbody .act:visible")).to_have_count(2)
+    await nks.goto("/offices/9001?lang=nb")
+    await look(nks, "office", FEW)
     liv = await offices.page("liv")
     await liv.goto("/offices")
     await expect(liv.locator("tbody .act:visible")).to_have_count(0)  # she registers at her own office only
@@ -50,7 +48,7 @@ async def test_the_pages_are_accessible(offices: Site) -> None:
     await liv.get_by_label("Melding til kontaktsenteret").fill("Ring Kari, 40 00 12 34")
     await liv.get_by_role("button", name="Vis meldingen").click()
     await expect(liv.locator("#errors")).to_be_visible()
-    await look(liv, "office-message-error", ALL)
+    await look(liv, "office-message-error", FEW)
     await liv.get_by_role("link", name="Ta bort nummeret").click()
     await expect(liv.get_by_label("Melding til kontaktsenteret")).to_be_focused()
 

@@ -284,7 +284,7 @@ async def test_the_api(client: Client, world: World) -> None:
         "text": "Stengt fra kl. 12.00", "by": "Kari", "at": "2026-11-23T08:05:00Z", "expires_at": "2026-11-23T23:00:00Z",
     }  # fmt: skip
     line = {
-        "line": "vakt", "name": "Vakttelefonen", "group": "everybody", "number": "+4773000011",
+        "line": "vakt", "name": "Vakttelefonen", "group": "everybody", "number": "+4773000011", "key": None,
         "now": ["Kari"], "until": None, "next": [],
     }  # fmt: skip
     assert first["on_call"][0] == line
@@ -316,3 +316,20 @@ async def test_a_wish_in_the_api(client: Client, world: World) -> None:
     sent = {"office_no": "9001", "phone": "40001234", "day_part": "midday"}
     status, body = await ask(client, "POST", "/requests", headers, json=sent)
     assert (status, body["day_part"], body["next_attempt_at"]) == (201, "midday", "2026-11-23T10:00:00Z")
+
+
+async def test_a_number_for_all_offices(client: Client, world: World) -> None:
+    """A line without a number of its own: the one for all offices, and what to key; without that, callers only."""
+    line = OnCallLine(id="vakt", office_no="9001", people=("kari",))
+    of = world.desk.config
+    for common, number, key, shown in (
+        ("+4773000099", "+4773000099", "9001", "+47 73 00 00 99 tast 9001 Kari"), (None, None, None, "Nås bare fra menyen Kari"),
+    ):  # fmt: skip
+        oncall = of.settings.oncall.model_copy(update={"number": common})
+        settings = of.settings.model_copy(update={"oncall": oncall})
+        world.desk.use_config(of.model_copy(update={"lines": (line,), "settings": settings}))
+        _, body = await ask(client, "GET", "/oncall/9001", await world.token(Role.ADMIN))
+        assert (body["on_call"][0]["number"], body["on_call"][0]["key"]) == (number, key)
+        async with another(world, "nks") as nks:
+            page = await text_of(nks, "/offices")
+            assert shown in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))

@@ -622,6 +622,8 @@ TEXTS: dict[str, str] = {
     "office.on_call": "On duty now",
     "office.nobody": "Nobody on duty",
     "office.no_line": "The office has no on-call line",
+    "office.key": "key {office}",
+    "office.from_menu": "Reached from the menu only",
     "office.until": "until {when}",
     "office.then": "Then {names}",
     "office.group.new": "new people",

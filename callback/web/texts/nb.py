@@ -622,6 +622,8 @@ TEXTS: dict[str, str] = {
     "office.on_call": "På vakt nå",
     "office.nobody": "Ingen på vakt",
     "office.no_line": "Kontoret har ingen vakttelefon",
+    "office.key": "tast {office}",
+    "office.from_menu": "Nås bare fra menyen",
     "office.until": "til {when}",
     "office.then": "Deretter {names}",
     "office.group.new": "nye brukere",
