@@ -83,7 +83,7 @@ async def _take_cookie(request: web.Request) -> None:
 
 
 def _to_login(request: web.Request) -> web.StreamResponse:
-    if request.headers.get(FRAGMENT_HEADER):
+    if request.headers.get(FRAGMENT_HEADER) or request.headers.get("Accept") == "text/event-stream":
         return web.Response(status=401)
     location = "/login"
     if request.method == "GET" and request.path not in ("/", "/requests"):

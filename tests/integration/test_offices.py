@@ -246,8 +246,8 @@ async def test_the_end_of_a_session_ends_its_stream(
             while (told := await old.event())[0] == "beat":
                 pass
         assert told[0] == "gone"
-    response = await nks.get("/offices/live", allow_redirects=False)
-    assert response.status == 303
+    response = await nks.get("/offices/live", headers={"Accept": "text/event-stream"}, allow_redirects=False)
+    assert response.status == 401
 
 
 async def test_another_set_of_offices_is_another_page(nks: Client, world: World) -> None:
