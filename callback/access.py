@@ -115,6 +115,11 @@ class Viewer:
         """The contact centre and administrators for any office, others for their own."""
         return self._reaches(office_no)
 
+    def may_see_office(self, office_no: str) -> bool:
+        """What is shown of an office: hours, who is on duty, its message. Everybody of the staff; a program only of the
+        office that limits it."""
+        return self.person_id is not None or self._reaches(office_no)
+
     def leads(self, office_no: str) -> bool:
         """Look after what its callers hear: the office's leader, and administrators."""
         return self.role in (Role.LEADER, Role.ADMIN) and self._reaches(office_no)

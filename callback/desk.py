@@ -34,6 +34,7 @@ from callback.desk_consult import DeskConsult
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
+from callback.desk_offices import DeskOffices
 from callback.desk_person import DeskPerson
 from callback.desk_serving import with_fitness_of
 from callback.desk_sweep import DeskSweep
@@ -45,6 +46,7 @@ from callback.request import (
     CallAttempt,
     CallbackRequest,
     CallResult,
+    DayPart,
     NumberSource,
     Origin,
     Reason,
@@ -101,6 +103,8 @@ class Registration:
     interpreter_at: datetime | None = None
     """When one is booked, aware."""
     protected: bool = False
+    day_part: DayPart | None = None
+    """When in the day they wish to be rung."""
     caller: str | None = None
     """The number that rang us, which may ask so often a day; None: nobody is counted."""
 
@@ -109,7 +113,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskSweep):
+class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskOffices, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -150,6 +154,7 @@ class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, Desk
             interpreter=registration.interpreter,
             interpreter_at=self._booking(registration.interpreter, registration.interpreter_at),
             protected=registration.protected,
+            day_part=registration.day_part,
             number_source=(
                 NumberSource.CALLER_ID if registration.origin is Origin.PHONE else NumberSource.STAFF
             ),

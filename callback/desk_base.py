@@ -92,6 +92,8 @@ class DeskBase:
     def __init__(self, store: Store, config: Config, clock: Clock) -> None:
         self.store = store
         self.clock = clock
+        self.on_office_changed: Callable[[], None] = lambda: None
+        """Told when something that is shown of an office may have changed: hours, who is on duty, what it says of itself."""
         self.use_config(config)
 
     def use_config(self, config: Config) -> None:
@@ -104,6 +106,7 @@ class DeskBase:
             *(office.public_number for office in config.offices),
             *(line.number for line in config.on_call_lines if line.number),
         }
+        self.on_office_changed()
 
     # -- lookups
 

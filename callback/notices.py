@@ -49,7 +49,7 @@ class ChannelStatus:
     """One way, for the status page. Counts are of the last seven days."""
 
     name: str
-    """`sms` or `email`."""
+    """`sms`, `email` or `webhook`."""
     up: bool
     """Whether the last try went well, or there was none yet."""
     since: datetime

@@ -24,20 +24,24 @@ import structlog
 from aiohttp import web
 
 from callback.access import Access
+from callback.board import Board
 from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
-from callback.notices import Notices
+from callback.notices import ChannelStatus, Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
 from callback.store import Store
 from callback.store_sqlite import SqliteStore
 from callback.web.app import build_app, make_runner
 from callback.web.context import PhoneExchange, Services
+from callback.webhooks import Webhooks
 from config.model import Config, LineName, Secrets
+from config.rules_webhooks import webhook_key
 from hardware.asterisk.line import AsteriskLine
 from hardware.line import Line
 from hardware.simulated.line import SimulatedLine
+from hardware.webhook_http import WebhookHttp
 from ivr.library import PromptLibrary
 from ivr.listing import tags_of
 from ivr.names import own_prompts
@@ -105,6 +109,10 @@ async def running(
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
         notices = Notices(desk, channels_of(secrets))
+        board = Board(desk)
+        post = WebhookHttp()
+        stack.push_async_callback(post.close)
+        webhooks = Webhooks(desk, board, post.post, webhook_key(secrets.webhook_secret or ""))
         alarm = Alarm(_sweeper(dispatch, store, clock, notices), clock)
         runner.on_callback_ended = alarm.wake_soon
         runner.on_caller_gone = lambda: alarm.wake_soon() if dispatch.somebody_is_free else None
@@ -121,9 +129,12 @@ async def running(
             library=library,
             heartbeat=alarm,
             lines=(line,),
-            channels=notices.status,
+            channels=_channels(notices, webhooks),
             exchange=line if isinstance(line, PhoneExchange) else None,
             call_phase=runner.phase,
+            board=board,
+            calls_up=lambda: runner.calls_up,
+            metrics_token=secrets.metrics_token,
             waits=runner.waits,
             started_at=started_at,
             version=version("tast1"),
@@ -133,6 +144,10 @@ async def running(
         stack.push_async_callback(runner.stop)
         await notices.start()
         stack.push_async_callback(notices.stop)
+        await board.start()
+        stack.push_async_callback(board.stop)
+        await webhooks.start()
+        stack.push_async_callback(webhooks.stop)
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)
@@ -211,6 +226,15 @@ def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config],
 
     stack.callback(stop)
     return warm
+
+
+def _channels(notices: Notices, webhooks: Webhooks) -> Callable[[], Awaitable[list[ChannelStatus]]]:
+    """How everything does that tells others something."""
+
+    async def status() -> list[ChannelStatus]:
+        return [*await notices.status(), *await webhooks.status()]
+
+    return status
 
 
 def _sweeper(

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from callback.consult import ConsultStore
 from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
+from callback.office_store import OfficeStore
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
 
 
@@ -181,7 +182,7 @@ def in_no_hurry() -> Iterator[None]:
         IN_NO_HURRY.reset(token)
 
 
-class Store(ConsultStore, Protocol):
+class Store(ConsultStore, OfficeStore, Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
 

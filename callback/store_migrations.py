@@ -406,3 +406,45 @@ def m015_consults(db: Database) -> None:
     """The consult calls: who was rung for whom, who took it, and what came of it."""
     for statement in _CONSULTS:
         db.conn.execute(statement)
+
+
+_CONTACT_CENTRE = (
+    """CREATE TABLE office_note (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        office_no TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('confirmed', 'message')),
+        at TEXT NOT NULL,
+        by TEXT NOT NULL,
+        text TEXT NOT NULL,
+        expires_at TEXT)""",
+    "CREATE INDEX office_note_newest ON office_note (office_no, kind, seq)",
+    """CREATE TRIGGER office_note_is_never_updated BEFORE UPDATE ON office_note
+        BEGIN SELECT RAISE(ABORT, 'what an office said is append-only'); END""",
+    """CREATE TRIGGER office_note_is_never_deleted BEFORE DELETE ON office_note
+        BEGIN SELECT RAISE(ABORT, 'what an office said is append-only'); END""",
+    """CREATE TABLE office_event (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('duty', 'hours', 'confirmation', 'message')),
+        office_no TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        body TEXT NOT NULL CHECK (json_valid(body)),
+        due_at TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        ended_at TEXT,
+        why TEXT) WITHOUT ROWID""",
+    "CREATE INDEX office_event_due ON office_event (due_at) WHERE state = 'waiting'",
+    "CREATE INDEX office_event_ended ON office_event (ended_at) WHERE ended_at IS NOT NULL",
+    """CREATE TABLE office_seen (
+        office_no TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (office_no, kind)) WITHOUT ROWID""",
+)
+
+
+@MIGRATIONS()
+def m017_contact_centre(db: Database) -> None:
+    """What offices say of themselves to the contact centre, and the events that its own system is told."""
+    for statement in _CONTACT_CENTRE:
+        db.conn.execute(statement)

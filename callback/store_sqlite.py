@@ -34,6 +34,7 @@ from callback.store import (
 )
 from callback.store_checkpoint import Checkpointer, carry
 from callback.store_consults import SqliteConsults
+from callback.store_offices import SqliteOffices
 from callback.store_rows import (
     SESSION_COLUMNS,
     TOKEN_COLUMNS,
@@ -55,7 +56,7 @@ from callback.store_worker import Worker
 T = TypeVar("T")
 
 
-class SqliteStore(SqliteConsults):
+class SqliteStore(SqliteConsults, SqliteOffices):
     """See callback.store.Store. `busy_timeout` is how long a write waits while another program holds the
     file before it raises StoreUnavailable."""
 

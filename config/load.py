@@ -22,6 +22,7 @@ from config import (
     rules_people,
     rules_prompts,
     rules_service,
+    rules_webhooks,
 )
 from config.menu import Menu
 from config.model import (
@@ -54,6 +55,7 @@ from config.problems import (
     numbered,
     with_office,
 )
+from config.webhooks import WebhookSettings
 from ivr.prompts import Catalogue
 
 __all__ = ["ConfigError", "Problem", "load", "load_secrets"]
@@ -69,6 +71,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "retention": RetentionSettings,
     "notices": NoticeSettings,
     "oncall": OnCallSettings,
+    "webhooks": WebhookSettings,
     "asterisk": AsteriskSettings,
 }
 """The sections of tast1.toml: the fields of `Settings`."""
@@ -102,8 +105,10 @@ def load(
     rules_office.check_people(draft)
     rules_people.check_serving(draft)
     rules_notices.check_notices(draft)
+    rules_webhooks.check_webhooks(draft)
     rules_service.check_secrets(draft, environ)
     rules_notices.check_notice_secrets(draft, environ)
+    rules_webhooks.check_webhook_secrets(draft, environ)
     catalogue = Catalogue.load()
     own = _read_prompts(folder, catalogue, draft)
     read = _read_menus(folder, offices, catalogue.with_own(own), draft) if menus else {}
@@ -127,10 +132,16 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
     A local PBX on loopback gets the published default. Raises ConfigError for a missing or unusable one."""
     settings = config.settings
     draft = Draft(
-        sections={"service": settings.service, "asterisk": settings.asterisk, "notices": settings.notices}
+        sections={
+            "service": settings.service,
+            "asterisk": settings.asterisk,
+            "notices": settings.notices,
+            "webhooks": settings.webhooks,
+        }
     )
     rules_service.check_secrets(draft, environ)
     rules_notices.check_notice_secrets(draft, environ)
+    rules_webhooks.check_webhook_secrets(draft, environ)
     if draft.problems:
         raise ConfigError(tuple(draft.problems))
     default = rules_service.LOCAL_PBX_SECRET if rules_service.is_local_pbx(settings.asterisk) else None
@@ -139,6 +150,8 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
         fastagi_token=environ.get(rules_service.FASTAGI_TOKEN) or default,
         sms_token=environ.get(rules_notices.SMS_TOKEN) or None,
         twilio_token=environ.get(rules_notices.TWILIO_TOKEN) or None,
+        webhook_secret=environ.get(rules_webhooks.WEBHOOK_SECRET) or None,
+        metrics_token=environ.get(rules_webhooks.METRICS_TOKEN) or None,
         smtp_password=environ.get(rules_notices.SMTP_PASSWORD) or None,
         oncall_pin=environ.get(rules_service.ONCALL_PIN) or None,
         demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,

@@ -23,6 +23,7 @@ from config.values import (
     SpecialPhoneHours,
     WeekHours,
 )
+from config.webhooks import WebhookSettings
 
 
 class LineName(StrEnum):
@@ -284,6 +285,7 @@ class Settings(Model):
     retention: RetentionSettings = RetentionSettings()
     notices: NoticeSettings = NoticeSettings()
     oncall: OnCallSettings = OnCallSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
 
 
@@ -459,6 +461,10 @@ class Secrets(BaseModel):
     """TAST1_TWILIO_TOKEN"""
     smtp_password: str | None = Field(default=None, repr=False)
     """TAST1_SMTP_PASSWORD"""
+    webhook_secret: str | None = Field(default=None, repr=False)
+    """TAST1_WEBHOOK_SECRET: `whsec_` and base64; signs events."""
+    metrics_token: str | None = Field(default=None, repr=False)
+    """TAST1_METRICS_TOKEN: with it /metrics is open to other machines."""
     oncall_pin: str | None = Field(default=None, repr=False)
     """TAST1_ONCALL_PIN: with it the contact centre can ring the on-call lines from any number."""
     demo_password: str | None = Field(default=None, repr=False)

@@ -236,14 +236,14 @@ class Runner:
         return consult.offered(offered, asked, wait, menu, asks_pin=True)
 
     def _facts(self, office: Office, now: datetime) -> OfficeFacts:
-        calendar = self._desk.calendar(office.office_no)
+        hours = self._desk.calendar(office.office_no).hours_at(now)
         return OfficeFacts(
             office_no=office.office_no,
             languages=office.languages,
             wait=self._desk.config.settings.calls.menu_wait,
-            open=calendar.is_open(now),
-            opens_at=calendar.next_opening(now),
-            drop_in=calendar.next_drop_in(now),
+            open=hours.open,
+            opens_at=hours.opens_at or now,
+            drop_in=hours.drop_in,
             public_number=office.public_number,
             on_call=self._on_call(office, now),
             speed=office.voice_speed,

@@ -7,6 +7,8 @@ All instants are aware UTC; all dates are dates in Europe/Oslo.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
@@ -58,6 +60,22 @@ def is_working_day(day: date) -> bool:
     return day.weekday() < 5 and day not in public_holidays(day.year)
 
 
+@dataclass(frozen=True, slots=True)
+class OfficeHours:
+    """What an office's hours are, seen from one moment. Callers, staff and the contact centre are told the same."""
+
+    closes_at: datetime | None
+    """When the phone hours end that hold this moment; None while closed."""
+    opens_at: datetime | None
+    """When they begin next; None while open, and where they never do."""
+    drop_in: tuple[datetime, datetime] | None
+    """The drop-in hours that run, or the next within 30 days."""
+
+    @property
+    def open(self) -> bool:
+        return self.closes_at is not None
+
+
 class OfficeCalendar:
     """The calendar of one office. `office` is the configuration it was made from."""
 
@@ -96,6 +114,14 @@ class OfficeCalendar:
         """The end of today's phone hours; None when they do not hold this moment."""
         hours = self.hours_on(to_local(at).date())
         return hours[1] if hours is not None and hours[0] <= at < hours[1] else None
+
+    def hours_at(self, at: datetime) -> OfficeHours:
+        """What anybody is told of the hours at this moment."""
+        closes_at, opens_at = self.closes_at(at), None
+        if closes_at is None:
+            with suppress(NeverOpen):
+                opens_at = self.next_opening(at)
+        return OfficeHours(closes_at, opens_at, self.next_drop_in(at))
 
     def next_drop_in(self, at: datetime) -> tuple[datetime, datetime] | None:
         """The drop-in hours that run at `at`, or the next that begin within 30 days; None when there are none."""

@@ -24,6 +24,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from jinja2.bccache import Bucket
 
 from callback.access import Access
+from callback.board import Board
 from callback.desk import Desk, Registration
 from callback.dispatch import NoTelephone
 from callback.notices import Channels, Notices
@@ -209,6 +210,9 @@ def _services(
         channels=Notices(desk, no_channels).status,
         exchange=None,
         call_phase=phases.get,
+        board=Board(desk),
+        calls_up=lambda: 0,
+        metrics_token=None,
         waits=waiting.__contains__,
         started_at=clock.now(),
         version="0.0.test",

@@ -23,7 +23,7 @@ from callback.desk import (
 )
 from callback.dispatch import NoTelephone
 from callback.numbers import NumberRefused
-from callback.request import CallbackRequest, CallResult, IllegalTransition, Origin, Reason, Urgency
+from callback.request import CallbackRequest, CallResult, DayPart, IllegalTransition, Origin, Reason, Urgency
 from callback.store import CaseworkerInCall, NumberInCall, StaleRequest
 from callback.turn import may_serve
 from callback.web.api import actable, liftable
@@ -177,6 +177,7 @@ async def register(request: web.Request) -> web.StreamResponse:
         note=form.get("note", "").strip()[:MAX_NOTE] or None,
         interpreter=form.get("interpreter") == "yes",
         protected=form.get("protected") == "yes",
+        day_part=DayPart(form["day_part"]) if form.get("day_part") else None,
     )
     try:
         saved, created = await services.desk.register(registration)
@@ -264,4 +265,6 @@ def _register_errors(form: Mapping[str, str], page: Page, offices: set[str]) -> 
         errors["reason"] = page.t("register.missing_reason")
     if form.get("language") not in LANGUAGE_NAMES:
         errors["language"] = page.t("register.bad_language")
+    if form.get("day_part", "") not in ("", *DayPart):
+        errors["day_part"] = page.t("register.bad_wish")
     return errors

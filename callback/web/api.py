@@ -66,7 +66,7 @@ async def list_requests(request: web.Request) -> web.StreamResponse:
     found = await visible_of(services.desk, viewer, query)
     never = await services.desk.never_called(found)
     views = [_view(request, r, never_called=r.id in never) for r in found[: asked.limit]]
-    return _answer(RequestList(requests=views, total=len(views), truncated=len(found) > asked.limit))
+    return answer(RequestList(requests=views, total=len(views), truncated=len(found) > asked.limit))
 
 
 async def get_request(request: web.Request) -> web.StreamResponse:
@@ -86,7 +86,7 @@ async def register(request: web.Request) -> web.StreamResponse:
             body.office_no, body.phone, registered_by=viewer.actor, reason=body.reason, urgency=body.urgency,
             language=body.language, note=body.note or None,
             interpreter=body.interpreter or body.interpreter_at is not None, interpreter_at=body.interpreter_at,
-            protected=body.protected,
+            protected=body.protected, day_part=body.day_part,
             origin=Origin.CONTACT_CENTRE if viewer.role is Role.CONTACT_CENTRE else Origin.API,
         )
     )  # fmt: skip
@@ -163,7 +163,7 @@ async def acknowledge(request: web.Request) -> web.StreamResponse:
 
 async def status(request: web.Request) -> web.StreamResponse:
     """GET /status"""
-    return _answer(await collect(request.config_dict[SERVICES], viewer_of(request)))
+    return answer(await collect(request.config_dict[SERVICES], viewer_of(request)))
 
 
 async def reload(request: web.Request) -> web.StreamResponse:
@@ -177,7 +177,7 @@ async def reload(request: web.Request) -> web.StreamResponse:
             422, "bad_configuration", "the configuration in the folder has errors; the one in force stays",
             errors=[asdict(problem) for problem in error.problems],
         ) from None  # fmt: skip
-    return _answer(ReloadView.model_validate(asdict(made)))
+    return answer(ReloadView.model_validate(asdict(made)))
 
 
 async def openapi(request: web.Request) -> web.StreamResponse:
@@ -229,7 +229,7 @@ async def liftable(request: web.Request) -> CallbackRequest:
 async def told(request: web.Request, shown: CallbackRequest, status: int = 200) -> web.Response:
     """As much of a request as the viewer may see."""
     never_called = bool(await _desk(request).never_called([shown]))
-    return _answer(_view(request, shown, never_called=never_called), status)
+    return answer(_view(request, shown, never_called=never_called), status)
 
 
 def already_listed(request: CallbackRequest) -> ApiError:
@@ -308,5 +308,5 @@ async def body_of(request: web.Request, model: type[B], *, may_be_empty: bool = 
     return model.model_validate(sent)
 
 
-def _answer(view: BaseModel, status: int = 200) -> web.Response:
+def answer(view: BaseModel, status: int = 200) -> web.Response:
     return web.Response(text=view.model_dump_json(), status=status, content_type="application/json")

@@ -19,9 +19,12 @@ from aiohttp.typedefs import Handler
 
 from callback.web import (
     api,
+    api_offices,
     api_serving,
     auth,
     colleagues,
+    metrics,
+    offices,
     pages,
     phone,
     prompt_list,
@@ -75,10 +78,13 @@ def build_app(services: Services) -> web.Application:
     search.add_routes(app)
     add_action_routes(app)
     serving.add_routes(app)
+    offices.add_routes(app)
     status.add_routes(app)
     prompt_list.add_routes(app)
     api.add_routes(app)
     api_serving.add_routes(app)
+    api_offices.add_routes(app)
+    metrics.add_routes(app)
     prompts.add_routes(app)
     app.router.add_static("/static/", _HERE / "static", name="static")
     if services.exchange is not None:

@@ -23,9 +23,9 @@ LOGIN_COOKIE = "tast1_login"
 """Holds the CSRF token of the login form, where there is no session to hold it (double submit)."""
 FRAGMENT_HEADER = "X-Tast1-Fragment"
 
-_PUBLIC = ("/login", "/healthz", "/static/", "/prompts/", "/api/v1/openapi.json", "/phone")
+_PUBLIC = ("/login", "/healthz", "/metrics", "/static/", "/prompts/", "/api/v1/openapi.json", "/phone")
 """`/phone` is the simulated telephone network: it stands for the world outside, which does not log in, and
-is served only while the simulated line runs. A PBX fetches prompts without a login."""
+is served only while the simulated line runs. A PBX fetches prompts without a login. `/metrics` looks for itself."""
 
 
 @web.middleware
@@ -83,7 +83,7 @@ async def _take_cookie(request: web.Request) -> None:
 
 
 def _to_login(request: web.Request) -> web.StreamResponse:
-    if request.headers.get(FRAGMENT_HEADER):
+    if request.headers.get(FRAGMENT_HEADER) or request.headers.get("Accept") == "text/event-stream":
         return web.Response(status=401)
     location = "/login"
     if request.method == "GET" and request.path not in ("/", "/requests"):

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from aiohttp import web
 
 from callback.access import Access
+from callback.board import Board
 from callback.desk import Desk
 from callback.notices import ChannelStatus
 from callback.request import CallAttempt, CallbackRequest
@@ -97,6 +98,11 @@ class Services:
     """Present when the simulated line runs; then /phone is served."""
     call_phase: Callable[[str], str | None]
     """Attempt id -> where its call is just now (a node of the `callback_call` machine)."""
+    board: Board
+    calls_up: Callable[[], int]
+    """How many calls the line carries for us."""
+    metrics_token: str | None
+    """With it, /metrics is open to other machines."""
     waits: Callable[[str], bool]
     """Request id -> whether the person waits on the line just now."""
     started_at: datetime

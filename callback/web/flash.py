@@ -28,6 +28,9 @@ GOOD = frozenset(
         "number_kept_away",
         "protected",
         "unprotected",
+        "office_confirmed",
+        "office_said",
+        "office_unsaid",
     }
 )
 _PLAIN = (GOOD - {"reassigned"}) | {

@@ -72,6 +72,9 @@ class RegisterBody(Body):
         description="In which the caller wants to be met",
         json_schema_extra={"enum": [*LANGUAGE_NAMES]},
     )
+    day_part: DayPart | None = Field(
+        default=None, description="When in the day they wish to be rung; left out: no wish"
+    )
     note: Note | None = None
     interpreter: bool = Field(default=False, description="They need an interpreter")
     interpreter_at: AwareDatetime | None = Field(
@@ -302,7 +305,7 @@ class RefusalView(Answer):
 
 
 class ChannelView(Answer):
-    name: str = Field(description="`sms` or `email`; only what is configured")
+    name: str = Field(description="`sms`, `email` or `webhook`; only what is configured")
     up: bool = Field(description="Whether the last message went out, or none was tried yet")
     since: datetime
     why: str = Field(description="A short word for why it is down, such as `http_503`")

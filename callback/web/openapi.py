@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from callback.office_view import OfficeFactsList, OfficeOnCallDetailView, OfficeOnCallList
 from callback.web.models import (
     AcknowledgeBody,
     CallBody,
@@ -98,13 +100,25 @@ _OPERATIONS = (
         "post", "/reload", "Take the changed configuration into use",
         {200: ("What has changed", ReloadView)}, (401, 403, 422, 503),
     ),
+    _Operation(
+        "get", "/offices", "What is shown of the offices: hours, who is on duty, confirmation, message",
+        {200: ("The offices the token may see", OfficeFactsList)}, (401, 503),
+    ),
+    _Operation(
+        "get", "/oncall", "Who is on duty on the on-call lines, and who comes next",
+        {200: ("The offices the token may see", OfficeOnCallList)}, (401, 503),
+    ),
+    _Operation(
+        "get", "/oncall/{office_no}", "The same of one office, with the gaps in the next 28 days",
+        {200: ("The office", OfficeOnCallDetailView)}, (401, 404, 503),
+    ),
     _Operation("get", "/status", "Whether everything works", {200: ("The status", StatusView)}, (401,)),
 )  # fmt: skip
 
 _REFUSALS = {
     401: "No token, or one that is not in use",
     403: "The token may not do this",
-    404: "There is no such request, or the token may not see it",
+    404: "There is no such request or office, or the token may not see it",
     409: "Not possible now; when a colleague has it, details.held_by is their name",
     422: "Something that was sent is wrong; details say where",
     503: "The store or the line does not work now; nothing was changed",
@@ -143,9 +157,9 @@ def _operation(op: _Operation) -> dict[str, Any]:
     told = {str(code): _content(text, model) for code, (text, model) in op.answers.items()}
     refused = {str(code): _content(_REFUSALS[code], ErrorView) for code in op.refusals}
     operation: dict[str, Any] = {"summary": op.summary, "responses": told | refused}
-    if "{id}" in op.path:
+    if names := re.findall(r"{(\w+)}", op.path):
         operation["parameters"] = [
-            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
         ]
     if op.query is not None:
         properties = op.query.model_json_schema(ref_template=_REF)["properties"]

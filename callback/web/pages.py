@@ -19,6 +19,7 @@ from callback.request import (
     URGENT_REASONS,
     CallbackRequest,
     CallResult,
+    DayPart,
     Reason,
     RequestState,
     Urgency,
@@ -206,8 +207,9 @@ def register_context(
         "urgent_reasons": [reason for reason in Reason if reason in URGENT_REASONS],
         "ordinary_reasons": [r for r in Reason if r not in URGENT_REASONS and r is not Reason.UNSPECIFIED],
         "languages": LANGUAGE_NAMES,
+        "day_parts": list(DayPart),
         "errors": errors or {},
-        "form": form or {},
+        "form": form or {"office_no": request.query.get("office", "")},
         "promise": None,
         "urgent": Urgency.URGENT,
     }

@@ -6,7 +6,6 @@ Never shows a number, a name of a caller, or the text of an exception.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import asdict
 from datetime import datetime
 
@@ -35,7 +34,7 @@ from config.load import ConfigError
 from config.model import Office
 from ivr.library import Problem, ProblemKind
 from ivr.menu_drawing import draw_menu
-from scheduler.calendar import NeverOpen, OfficeCalendar
+from scheduler.calendar import OfficeCalendar
 
 
 async def collect(services: Services, viewer: Viewer) -> StatusView:
@@ -111,14 +110,10 @@ def _hours(services: Services, viewer: Viewer) -> list[HoursView]:
 
 
 def _hours_of(office: Office, calendar: OfficeCalendar, now: datetime) -> HoursView:
-    closes_at = calendar.closes_at(now)
-    opens_at = None
-    if closes_at is None:
-        with contextlib.suppress(NeverOpen):
-            opens_at = calendar.next_opening(now)
-    drop_in_from, drop_in_until = calendar.next_drop_in(now) or (None, None)
+    hours = calendar.hours_at(now)
+    drop_in_from, drop_in_until = hours.drop_in or (None, None)
     return HoursView(
-        office_no=office.office_no, name=office.name, open=closes_at is not None, closes_at=closes_at, opens_at=opens_at,
+        office_no=office.office_no, name=office.name, open=hours.open, closes_at=hours.closes_at, opens_at=hours.opens_at,
         drop_in_from=drop_in_from, drop_in_until=drop_in_until,
     )  # fmt: skip
 

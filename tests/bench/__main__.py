@@ -37,6 +37,8 @@ from tests.bench.scale_bench import (
 from tests.bench.start_bench import start_times
 from tests.bench.step_bench import Steps, menu_steps
 from tests.bench.store_bench import register_latency
+from tests.bench.watch_bench import BROWSERS, watched
+from tests.bench.watch_bench import OFFICES as WATCHED
 
 _SCRATCH = Path("var")
 """On the checkout's own disk: what is durable there is durable on the disk, and not in memory."""
@@ -125,6 +127,19 @@ async def _measure_rivals(directory: Path) -> list[Row]:
     ]
 
 
+async def _measure_watch(directory: Path) -> list[Row]:
+    _say(f"watch: the table of {WATCHED} offices in {BROWSERS} browsers")
+    seen = await watched(directory)
+    return [
+        Row(f"the page of {WATCHED} offices, median", median(seen.page_ms), "ms", most=50),
+        Row(f"a change is in all of {BROWSERS} browsers, median", median(seen.told_ms), "ms"),
+        Row("  the slowest", max(seen.told_ms), "ms", most=1000),
+        Row("  CPU of the service for it, all browsers together", 1000 * seen.cpu_change, "ms"),
+        Row("CPU that the browsers add while nothing happens", 100 * seen.cpu_idle, "%", most=5),
+        Row("memory that they add", seen.memory - seen.memory_before, "MB", most=50),
+    ]
+
+
 async def _measure_calls(directory: Path, rate: float) -> list[Row]:
     _say("register: 1,000 requests through the store, 100 a second")
     registering = await asyncio.to_thread(register_latency, 1000, CALL_RATE, directory)
@@ -198,7 +213,12 @@ def _say(text: str) -> None:
     print(f"... {text}", file=sys.stderr, flush=True)
 
 
-_PARTS = {"scale": _measure_scale, "growth": _measure_growth, "rivals": _measure_rivals}
+_PARTS = {
+    "scale": _measure_scale,
+    "growth": _measure_growth,
+    "rivals": _measure_rivals,
+    "watch": _measure_watch,
+}
 
 
 def main() -> int:

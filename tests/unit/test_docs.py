@@ -29,7 +29,7 @@ from callback.request import (
     RequestState,
 )
 from callback.turn import PassedOver
-from callback.web import api, api_serving
+from callback.web import api, api_offices, api_serving
 from callback.web.errors import _STATUS
 from callback.web.models import (
     AcknowledgeBody,
@@ -307,6 +307,7 @@ def routes() -> set[str]:
     app = web.Application()
     api.add_routes(app)
     api_serving.add_routes(app)
+    api_offices.add_routes(app)
     found = set()
     for route in app.router.routes():
         assert route.resource is not None

@@ -1,0 +1,120 @@
+"""GET /metrics, for a Prometheus: how much is waiting, and whether everything works.
+
+Labels are office numbers and names of lines of ours: never a telephone number, a person or a note. It is open to programs on
+this machine, and to others only with the token in TAST1_METRICS_TOKEN.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from callback.store import StoreError, in_no_hurry
+from callback.web.context import SERVICES, Services
+
+_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_Values = dict[tuple[str, ...], float]
+"""Labels -> value."""
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
+"""A proxy on this machine asks for somebody who is not on it."""
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
+    if not _may_ask(request):
+        raise web.HTTPNotFound
+    registry = CollectorRegistry()
+    registry.register(_Ready([metric async for metric in _collect(request.config_dict[SERVICES])]))
+    return web.Response(text=generate_latest(registry).decode(), headers={"Content-Type": _TEXT})
+
+
+async def _collect(services: Services) -> AsyncIterator[Metric]:
+    now, ok = services.clock.now(), True
+    try:
+        for metric in await _requests(services):
+            yield metric
+        yield await _coverage(services)
+    except StoreError:
+        ok = False
+    yield _gauge("store_up", "Whether the list can be read.", {(): int(ok)})
+    lines: _Values = {
+        (status.name,): int(status.up) for status in (source.status() for source in services.lines)
+    }
+    yield _gauge("line_up", "Whether the line works.", lines, "line")
+    yield _gauge("calls_up", "Calls that the service carries now.", {(): services.calls_up()})
+    swept = services.heartbeat.last_sweep
+    age = (now - (swept or services.started_at)).total_seconds()
+    yield _gauge("sweep_age_seconds", "Since the list was last looked through.", {(): age})
+    # Consult calls: their counts belong here, `_gauge("consult_calls", ..., {(office_no, outcome): n}, "office", "outcome")`.
+
+
+async def _requests(services: Services) -> list[Metric]:
+    with in_no_hurry():
+        found = await services.desk.store.open_counts(services.clock.now())
+    counts = {count.office_no: count for count in found}
+    offices = {office.office_no for office in services.config.offices} | counts.keys()
+    kinds = {
+        "waiting": "Open requests that the office serves.",
+        "late": "Open requests whose last workable moment has passed.",
+        "urgent": "Open requests that are urgent.",
+    }
+    return [
+        _gauge(
+            f"requests_{kind}",
+            what,
+            {(no,): getattr(counts[no], kind) if no in counts else 0 for no in sorted(offices)},
+            "office",
+        )
+        for kind, what in kinds.items()
+    ]
+
+
+async def _coverage(services: Services) -> Metric:
+    """On-call coverage: whether somebody is on duty now. The share of the coming weeks belongs beside it."""
+    table = await services.board.read()
+    covered: _Values = {
+        (one.office.office_no, duty.line.id): int(bool(duty.people))
+        for one in table.shown
+        for duty in one.duties
+    }
+    return _gauge(
+        "oncall_covered", "Whether somebody who can be rung is on duty now.", covered, "office", "line"
+    )
+
+
+def _gauge(name: str, what: str, values: _Values, *labels: str) -> Metric:
+    family = GaugeMetricFamily(f"tast1_{name}", what, labels=labels)
+    for of, value in values.items():
+        family.add_metric(of, value)
+    return family
+
+
+class _Ready(Collector):
+    """What was collected before: the registry cannot wait."""
+
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> list[Metric]:
+        return self._found
+
+
+def _may_ask(request: web.Request) -> bool:
+    token = request.config_dict[SERVICES].metrics_token
+    if token is not None:
+        scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and secrets.compare_digest(sent.strip().encode(), token.encode())
+    try:
+        here = ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        here = False
+    return here and not any(name in request.headers for name in _FORWARDED)
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_get("/metrics", metrics, name="metrics")
