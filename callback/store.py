@@ -19,6 +19,7 @@ from typing import Protocol
 
 from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
+from callback.shifts import ShiftStore
 
 
 class StoreError(CallbackError):
@@ -180,7 +181,7 @@ def in_no_hurry() -> Iterator[None]:
         IN_NO_HURRY.reset(token)
 
 
-class Store(Protocol):
+class Store(ShiftStore, Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
 

@@ -32,6 +32,7 @@ from callback.store import (
     StoreUnavailable,
 )
 from callback.store_memory_notices import MemoryNotices
+from callback.store_memory_roster import MemoryRoster
 from callback.store_notices import notice_from, notice_row
 from callback.store_rows import (
     FIRST_HASH,
@@ -56,7 +57,7 @@ from callback.turn import list_order
 from scheduler.clock import aware_utc
 
 
-class MemoryStore(MemoryNotices):
+class MemoryStore(MemoryNotices, MemoryRoster):
     """See callback.store.Store. What is written is kept from open to open."""
 
     def __init__(self) -> None:

@@ -15,6 +15,7 @@ class MemoryNotices(ABC):
     """See callback.store.Store."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._notices: dict[str, Notice] = {}
 
     @abstractmethod
