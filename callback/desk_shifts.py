@@ -5,6 +5,7 @@ Each is worked out on the roster as it is, and saved with a line of the history;
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -24,12 +25,18 @@ log = structlog.get_logger(__name__)
 
 LONGEST = timedelta(days=31)
 """Of one shift: more is a slip of the pen, or belongs into the line's standing order."""
+_RENEWED = "address_renewed"
+_WHOLE_HISTORY = 1_000_000
 KEPT = timedelta(days=400)
 """So long after its end a shift can be looked up."""
 
 
 class RosterRefused(DeskError):
-    """The roster cannot be changed so; nothing was changed."""
+    """The roster cannot be changed so; nothing was changed. `code`: for the pages, which say it in their language."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class DeskShifts(DeskRoster):
@@ -78,9 +85,11 @@ class DeskShifts(DeskRoster):
             try:
                 pair = swapped(shifts, _one(shifts, first_id), _one(shifts, second_id))
             except ValueError as error:
-                raise RosterRefused(str(error)) from error
+                raise RosterRefused("swap_same", str(error)) from error
             if any(shift.ends_at <= self.clock.now() for shift in pair):
-                raise RosterRefused("one of the two shifts is over; swap shifts that are still to come")
+                raise RosterRefused(
+                    "swap_over", "one of the two shifts is over; swap shifts that are still to come"
+                )
             put = tuple(replace(one, changed_by=actor, changed_at=self.clock.now()) for one in pair)
             details = {"first": _told(put[0]), "second": _told(put[1])}
             return RosterChange(seen, self._line_of(line, actor, "swapped", details), put)
@@ -123,6 +132,18 @@ class DeskShifts(DeskRoster):
         await self._change_roster(line, change)
         return counts
 
+    async def export_key(self, line: OnCallLine) -> str:
+        """What opens the address of a line's calendar. It is another after `renew_export_key`."""
+        secret = await self.store.secret("roster_addresses")
+        history = await self.store.roster_history(line.id, _WHOLE_HISTORY)
+        renewed = sum(entry.event == _RENEWED for entry in history)
+        return hmac.new(secret.encode(), f"{line.id} {renewed}".encode(), "sha256").hexdigest()[:40]
+
+    async def renew_export_key(self, line: OnCallLine, actor: str) -> None:
+        """The address that was given out opens nothing from now on."""
+        entry = self._line_of(line, actor, _RENEWED, {})
+        await self._change_roster(line, lambda _, seen: RosterChange(seen, entry))
+
     async def forget_shifts(self) -> None:
         await self.store.forget_shifts_before(self.clock.now() - KEPT)
 
@@ -158,18 +179,19 @@ class DeskShifts(DeskRoster):
 
     def _check(self, line: OnCallLine, planned: Planned, kind: ShiftKind) -> None:
         if planned.ends_at <= planned.begins_at:
-            raise RosterRefused("it ends before it begins; write a later end")
+            raise RosterRefused("ends_first", "it ends before it begins; write a later end")
         if planned.ends_at - planned.begins_at > LONGEST:
-            raise RosterRefused(f"it is longer than {LONGEST.days} days; write several shifts")
+            raise RosterRefused("too_long", f"it is longer than {LONGEST.days} days; write several shifts")
         if planned.ends_at <= self.clock.now():
-            raise RosterRefused("it is over already; write a time to come")
+            raise RosterRefused("over", "it is over already; write a time to come")
         if not planned.people and kind is ShiftKind.SHIFT:
-            raise RosterRefused("nobody is named; name somebody, or write an override of nobody")
+            raise RosterRefused("nobody", "nobody is named; name somebody, or write an override of nobody")
         known = {person.id for person in self.staff_of(line)}
         strangers = [one for one in planned.people if one not in known]
         if strangers:
             raise RosterRefused(
-                f"no {', '.join(strangers)} at office {line.office_no}; known: {', '.join(sorted(known))}"
+                "stranger",
+                f"no {', '.join(strangers)} at office {line.office_no}; known: {', '.join(sorted(known))}",
             )
 
     def _new(
@@ -188,7 +210,7 @@ class DeskShifts(DeskRoster):
 def _one(shifts: Sequence[DutyShift], shift_id: str) -> DutyShift:
     found = next((shift for shift in shifts if shift.id == shift_id), None)
     if found is None:
-        raise RosterRefused("this shift is not there any more: somebody removed it meanwhile")
+        raise RosterRefused("gone", "this shift is not there any more: somebody removed it meanwhile")
     return found
 
 

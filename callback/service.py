@@ -27,6 +27,7 @@ from callback.access import Access
 from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
+from callback.feeds import Feeds
 from callback.notices import Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
@@ -36,6 +37,7 @@ from callback.web.app import build_app, make_runner
 from callback.web.context import PhoneExchange, Services
 from config.model import Config, LineName, Secrets
 from hardware.asterisk.line import AsteriskLine
+from hardware.calendar_http import fetch_calendar
 from hardware.line import Line
 from hardware.simulated.line import SimulatedLine
 from ivr.library import PromptLibrary
@@ -104,6 +106,7 @@ async def running(
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
         notices = Notices(desk, channels_of(secrets))
+        feeds = Feeds(desk, fetch_calendar)
         alarm = Alarm(_sweeper(dispatch, store, clock, notices), clock)
         runner.on_callback_ended = alarm.wake_soon
         runner.on_caller_gone = lambda: alarm.wake_soon() if dispatch.somebody_is_free else None
@@ -126,12 +129,15 @@ async def running(
             waits=runner.waits,
             started_at=started_at,
             version=version("tast1"),
+            feeds=feeds.status,
         )
         url = await _serve_web(stack, services)
         await runner.start()
         stack.push_async_callback(runner.stop)
         await notices.start()
         stack.push_async_callback(notices.stop)
+        await feeds.start()
+        stack.push_async_callback(feeds.stop)
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)

@@ -38,7 +38,8 @@ class RosterEntry:
     actor: str
     """Id of a person, `command_line` or `service`."""
     event: str
-    """`shift_added`, `shift_changed`, `shift_removed`, `override_added`, `swapped`, `imported`, `feed_read`, `gap_warned`."""
+    """`shift_added`, `shift_changed`, `shift_removed`, `override_added`, `swapped`, `imported`, `feed_read`, `gap_warned`,
+    `address_renewed`."""
     details: Mapping[str, object] = field(default_factory=dict)
     """JSON: ids of staff and times; never a caller."""
 

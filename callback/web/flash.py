@@ -28,6 +28,11 @@ GOOD = frozenset(
         "number_kept_away",
         "protected",
         "unprotected",
+        "roster_saved",
+        "roster_removed",
+        "roster_swapped",
+        "roster_imported",
+        "address_renewed",
     }
 )
 _PLAIN = (GOOD - {"reassigned"}) | {

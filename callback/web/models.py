@@ -275,6 +275,19 @@ class UnservedView(Answer):
     count: int = Field(description="Open requests that nobody of the office may take")
 
 
+class CoverageView(Answer):
+    office_no: str
+    line: str
+    name: str
+    percent: int = Field(description="Of the next four weeks, rounded down")
+    gaps: int = Field(description="How many times to come in which nobody can be reached")
+    first_gap_at: datetime | None
+    calendar_error: str | None = Field(
+        description="Why its calendar cannot be read, null when it can or there is none"
+    )
+    calendar_since: datetime | None
+
+
 class HoursView(Answer):
     office_no: str
     name: str
@@ -326,6 +339,9 @@ class StatusView(Answer):
     open_requests: list[OfficeView] = Field(description="The offices whose list the token may see")
     unserved: list[UnservedView] = Field(
         description="Where nobody may take a request: everybody is disqualified, or nobody sees protected persons"
+    )
+    oncall: list[CoverageView] = Field(
+        description="The on-call lines of the offices whose list the token may see"
     )
     offices: list[HoursView] = Field(description="The hours of the offices the token may register for")
     prompts: PromptsView
