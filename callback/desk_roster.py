@@ -147,11 +147,14 @@ class DeskRoster(DeskBase):
         news = await self.store.roster_since(newest)
         if not news.versions:
             return
+        shifts: dict[str, list[DutyShift]] = {}
+        for shift in news.shifts:
+            shifts.setdefault(shift.line_id, []).append(shift)
         for line_id, version in news.versions.items():
             if version < self._roster_versions.get(line_id, 0):
                 continue  # two looked at the same time, and the other saw more
             self._roster_versions[line_id] = version
-            self._shifts[line_id] = [shift for shift in news.shifts if shift.line_id == line_id]
+            self._shifts[line_id] = shifts.get(line_id, [])
             self._rosters.pop(line_id, None)
             self._coverages.pop(line_id, None)
 

@@ -351,13 +351,14 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        """Lines, channels, store and sweep, and somebody for every request."""
+        """Lines, channels, store and sweep, somebody for every request, and somebody at all on every on-call line."""
         return (
             self.store.ok
             and all(line.up for line in self.lines)
             and all(channel.up for channel in self.channels)
             and self.last_sweep_error is None
             and not self.unserved
+            and all(line.percent > 0 for line in self.oncall)
         )
 
 
