@@ -39,6 +39,7 @@ from hardware.line import (
     Prompt,
 )
 from ivr.menu_drawing import draw_menu
+from ivr.names import own_prompts
 from ivr.prompts import MUSIC, Catalogue
 from ivr.runner import Runner
 from scheduler.clock import ManualClock
@@ -251,7 +252,7 @@ async def try_menu(
     office = office_of(config, office_no)
     store = MemoryStore()
     desk = Desk(store, config, ManualClock(at))
-    line = TerminalLine(keys, Catalogue.load().with_own(config.prompts), at)
+    line = TerminalLine(keys, Catalogue.load().with_own(own_prompts(config)), at)
     runner = Runner(line, "terminal", desk)
     await store.open()
     told = _setting(desk, office, at, caller)
@@ -287,5 +288,7 @@ def draw_command(config: Config, office_no: str) -> str:
     """The menu of an office as SVG."""
     office = office_of(config, office_no)
     return draw_menu(
-        config.menu_of(office), Catalogue.load().with_own(config.prompts), f"{office.name}: {office.menu}"
+        config.menu_of(office),
+        Catalogue.load().with_own(own_prompts(config)),
+        f"{office.name}: {office.menu}",
     )

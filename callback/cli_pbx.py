@@ -24,7 +24,7 @@ def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParamete
             PbxOffice(
                 office.office_no,
                 office.public_number,
-                tuple(line.number for line in config.lines_of(office.office_no)),
+                tuple(line.number for line in config.lines_of(office.office_no) if line.number),
                 office.fallback_number,
                 tuple(p.extension for p in config.caseworkers(office.office_no) if p.extension),
             )

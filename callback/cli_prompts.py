@@ -23,6 +23,7 @@ from config.load import load
 from config.model import LineName
 from ivr.library import PromptLibrary
 from ivr.listing import LONGEST, shown
+from ivr.names import own_prompts
 from ivr.prompts import Catalogue
 
 _TAG = re.compile(r"[a-z]{2,3}(\.slow)?")
@@ -58,7 +59,7 @@ def _render(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     config = load(options.config, os.environ, line=LineName.SIMULATED, menus=False)
-    print(export_command(Catalogue.load().with_own(config.prompts), options.folder))
+    print(export_command(Catalogue.load().with_own(own_prompts(config)), options.folder))
     return 0
 
 
@@ -71,7 +72,7 @@ def _with_prompts(
     config = load(options.config, os.environ, line=LineName.SIMULATED, menus=False)
     tags = prompt_tags(config) if options.language is None else [options.language]
     library = prompt_library(options.data)
-    library.use_own(config.prompts)
+    library.use_own(own_prompts(config))
     code, text = work(library, tags)
     print(text)
     return code

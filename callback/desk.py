@@ -30,6 +30,7 @@ from callback.desk_base import (
     with_attempt,
 )
 from callback.desk_colleagues import DeskColleagues
+from callback.desk_consult import DeskConsult
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
@@ -109,7 +110,7 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskShifts, DeskSweep):
+class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskShifts, DeskSweep):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering

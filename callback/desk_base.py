@@ -99,11 +99,10 @@ class DeskBase:
         self.config = config
         self._people = {person.id: person for person in config.people}
         self._calendars = {office.office_no: OfficeCalendar(office) for office in config.offices}
-        self._on_call = {office.office_no: config.on_call(office) for office in config.offices}
         self._own_numbers = {
             config.settings.oncall.number,
             *(office.public_number for office in config.offices),
-            *(line.number for line in config.on_call_lines),
+            *(line.number for line in config.on_call_lines if line.number),
         }
 
     # -- lookups
@@ -121,10 +120,6 @@ class DeskBase:
         """False also for an office that is none."""
         calendar = self._calendars.get(office_no)
         return calendar is not None and calendar.is_open(self.clock.now())
-
-    def on_call(self, office_no: str) -> Person | None:
-        """Who of the office carries its on-call telephone."""
-        return self._on_call.get(office_no)
 
     def person(self, person_id: str) -> Person:
         person = self._people.get(person_id)
@@ -234,14 +229,16 @@ class DeskBase:
         self,
         request_id: str,
         change: Callable[[CallbackRequest], Awaitable[CallbackRequest]],
+        request: CallbackRequest | None = None,
     ) -> CallbackRequest:
+        """`request`: as it was read just now; else it is read."""
         for attempt in range(TRIES):
-            request = await self.get(request_id)
             try:
-                return await change(request)
+                return await change(request or await self.get(request_id))
             except StaleRequest:
                 if attempt == TRIES - 1:
                     raise
+                request = None
         raise AssertionError("unreachable")
 
     async def _retrying_open(
@@ -260,7 +257,7 @@ class DeskBase:
         request = await self.store.get_by_attempt(attempt_id)
         if request is None:
             raise UnknownRequest(f"no attempt {attempt_id!r}")
-        return await self._retrying(request.id, change)
+        return await self._retrying(request.id, change, request)
 
     def _entry(
         self, after: CallbackRequest, actor: str, event: str, before: RequestState | None, **details: Any

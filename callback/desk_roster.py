@@ -16,10 +16,10 @@ from callback.shifts import RosterEntry
 from callback.store import Store
 from config.model import Config, Person
 from config.oncall import OnCallLine
-from scheduler.calendar import OfficeCalendar
+from scheduler.calendar import NeverOpen, OfficeCalendar
 from scheduler.clock import Clock, from_local, to_local
 from scheduler.coverage import AHEAD, Coverage, coverage, line_calendar, wanted
-from scheduler.roster import DutyShift, Roster, Stretch
+from scheduler.roster import Duty, DutyShift, Roster, Stretch
 
 _AT_ONCE = 10
 """Lines whose coverage is worked out before others get their turn."""
@@ -40,6 +40,12 @@ class OnDuty:
     leader: Person | None
     until: datetime | None = None
     then: tuple[Person, ...] = ()
+
+    @property
+    def in_order(self) -> tuple[Person, ...]:
+        """Everybody who may be rung, each once: those on duty, the substitute, the leader."""
+        others = (one for one in (self.substitute, self.leader) if one is not None)
+        return tuple({person.id: person for person in (*self.people, *others)}.values())
 
 
 class DeskRoster(DeskBase):
@@ -70,7 +76,7 @@ class DeskRoster(DeskBase):
 
     def line_calendar(self, line: OnCallLine) -> OfficeCalendar:
         """When the line is meant to be answered."""
-        return self._line_calendars[line.id]
+        return self._line_calendars.get(line.id) or line_calendar(line, self._calendars[line.office_no])
 
     async def duty(self, line: OnCallLine, at: datetime | None = None) -> OnDuty:
         """Who is on duty at an instant, now where none is given. Who has no number that can be rung is left out."""
@@ -126,6 +132,10 @@ class DeskRoster(DeskBase):
         """Who changed what, the newest first."""
         return await self.store.roster_history(line.id, limit)
 
+    def line_is_open(self, line: OnCallLine, at: datetime) -> bool:
+        """Whether somebody is to answer it then."""
+        return line.office_no in self._calendars and self.line_calendar(line).is_open(at)
+
     def telephones_of(self, line: OnCallLine, person: Person) -> tuple[str, ...]:
         """Where somebody on duty is rung, in order: the line's own telephone, which they carry; else their mobile, then
         their extension."""
@@ -166,6 +176,8 @@ class DeskRoster(DeskBase):
 
     def _duty(self, line: OnCallLine, at: datetime) -> OnDuty:
         duty = self._roster(line).at(at)
+        if not self.line_is_open(line, at) and not self._has_shift(line, at):
+            duty = self._closed(line, duty, at)
         return OnDuty(
             line,
             self._reachable(line, duty.people),
@@ -174,6 +186,21 @@ class DeskRoster(DeskBase):
             duty.until,
             self._reachable(line, duty.then),
         )
+
+    def _has_shift(self, line: OnCallLine, at: datetime) -> bool:
+        return any(shift.begins_at <= at < shift.ends_at for shift in self._shifts.get(line.id, ()))
+
+    def _closed(self, line: OnCallLine, duty: Duty, at: datetime) -> Duty:
+        """The standing order is on duty while the line is meant to be answered; a shift is at any time."""
+        if line.office_no not in self._calendars:
+            return Duty(())
+        try:
+            opens = self.line_calendar(line).next_opening(at)
+        except NeverOpen:
+            return Duty((), duty.until, duty.then)
+        if duty.until is not None and duty.until <= opens:
+            return Duty((), duty.until, duty.then)
+        return Duty((), opens, self._roster(line).at(opens).people)
 
     def _coverage(self, line: OnCallLine, begins_at: datetime, days: timedelta) -> Coverage:
         """Of a whole day it is the same all day long: worked out once."""

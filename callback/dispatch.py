@@ -15,6 +15,7 @@ import structlog
 from callback.desk import Desk, DeskError
 from callback.desk_base import together
 from callback.desk_offer import Offer
+from callback.desk_roster import OnDuty
 from callback.desk_wishes import IDLE
 from callback.request import (
     FREE_OUTCOMES,
@@ -136,6 +137,7 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
+        await self._desk.end_lost_consults(self._runner.calls())
         await self.offer()
         await self._alert()
 
@@ -217,30 +219,44 @@ class Dispatch:
         query = RequestQuery(
             states=IDLE, urgency=Urgency.URGENT, due_before=self._desk.clock.now(), limit=_MOST_AT_ONCE
         )
+        duties: dict[str, OnDuty | None] = {}
         while page := await self._desk.find(query):
-            never = await self._desk.never_called(page)
-            for request in page:
+            theirs = [(request, to) for request in page if (to := await self._to_alert(request, duties))]
+            never = await self._desk.never_called(request for request, _ in theirs)
+            for request, to in theirs:
                 if self._desk.passed_over(request, never_called=request.id in never) in FOR_SOME:
-                    await self._alert_for(request)
+                    await self._alert_for(request, *to)
             query = replace(query, after=page[-1])
 
-    async def _alert_for(self, request: CallbackRequest) -> None:
-        config, now = self._desk.config, self._desk.clock.now()
-        office = config.office(request.served_by)
-        person = self._desk.on_call(request.served_by)
-        if office is None or person is None or not may_serve(request, person):
-            return
+    async def _to_alert(
+        self, request: CallbackRequest, duties: dict[str, OnDuty | None]
+    ) -> tuple[Person, str] | None:
+        """Who is to be rung for it now, and where, if it can be rung: the next of those on duty, the substitute and the
+        leader, whoever was not rung for it or longest ago. `duties`: by office, looked up once in a sweep."""
+        duty = duties.get(request.served_by)
+        if request.served_by not in duties:
+            lines = self._desk.config.lines_of(request.served_by)
+            duty = duties[request.served_by] = await self._desk.duty(lines[0]) if lines else None
+        people = [] if duty is None else [p for p in duty.in_order if may_serve(request, p)]
+        if duty is None or not people:
+            return None
+        now = self._desk.clock.now()
+        rung = {a.caseworker: a.ended_at for a in request.attempts if a.ended_at}
+        last = [rung[person.id] for person in people if person.id in rung]
+        if last and now - max(last) < self._desk.config.settings.calls.alert_every:
+            return None
+        person = min(people, key=lambda one: (one.id in rung, rung.get(one.id, now)))
+        return person, self._desk.telephones_of(duty.line, person)[0]
+
+    async def _alert_for(self, request: CallbackRequest, person: Person, telephone: str) -> None:
         if self._runner.is_on_the_line(request.id):
             return
-        rung = [a.ended_at for a in request.attempts if a.caseworker == person.id and a.ended_at]
-        if rung and now - max(rung) < config.settings.calls.alert_every:
-            return
         try:
-            await self.ring(request.id, person.id, office.fallback_number)
+            await self.ring(request.id, person.id, telephone)
         except (CallbackError, LineError) as error:  # busy, or somebody was faster: the next sweep looks
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
         else:
-            log.info("on_call_rung", request_id=request.id, office=office.office_no)
+            log.info("on_call_rung", request_id=request.id, office=request.served_by)
 
 
 async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offered:

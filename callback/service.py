@@ -42,6 +42,7 @@ from hardware.line import Line
 from hardware.simulated.line import SimulatedLine
 from ivr.library import PromptLibrary
 from ivr.listing import tags_of
+from ivr.names import own_prompts
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from ivr.voice import Voice, VoiceUnavailable
@@ -101,7 +102,7 @@ async def running(
         library = prompt_library(data)
         line = line or _line(config, secrets, clock, library)
         desk = Desk(store, config, clock)
-        runner = Runner(line, config.settings.service.line.value, desk)
+        runner = Runner(line, config.settings.service.line.value, desk, secrets.oncall_pin)
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
@@ -205,7 +206,7 @@ def _warmer(stack: AsyncExitStack, library: PromptLibrary) -> Callable[[Config],
     tasks: set[asyncio.Task[None]] = set()
 
     def warm(config: Config) -> None:
-        library.use_own(config.prompts)
+        library.use_own(own_prompts(config))
         task = asyncio.create_task(library.warm(prompt_tags(config)))
         tasks.add(task)
         task.add_done_callback(tasks.discard)

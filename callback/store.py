@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
+from callback.consult import ConsultStore
 from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
 from callback.shifts import ShiftStore
@@ -181,7 +182,7 @@ def in_no_hurry() -> Iterator[None]:
         IN_NO_HURRY.reset(token)
 
 
-class Store(ShiftStore, Protocol):
+class Store(ShiftStore, ConsultStore, Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
 

@@ -49,7 +49,15 @@ from callback.store_rows import (
     request_from,
     to_text,
 )
-from callback.store_schema import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, RESTRICTED, SERVED_BY, Database
+from callback.store_schema import (
+    CLOCK_IS_FIXED,
+    HELD_REQUEST,
+    IS_OPEN,
+    ON_DUTY_NOW,
+    RESTRICTED,
+    SERVED_BY,
+    Database,
+)
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
@@ -74,6 +82,7 @@ _HELD = frozenset({RequestState.CLAIMED, RequestState.CALLING, RequestState.RESU
 _ORDER = " ORDER BY urgency DESC, last_workable_at, registered_at, id"
 _AFTER = "(urgency < ? OR (urgency = ? AND (last_workable_at, registered_at, id) > (?, ?, ?)))"
 OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
+    UNION SELECT person_id FROM duty_leg WHERE ended_at IS NULL
     UNION SELECT claimed_by FROM request WHERE state = 'result_due' AND {HELD_REQUEST} AND claimed_by IS NOT NULL"""
 OFFICES_DUE = f"""SELECT office.value FROM json_each(?) AS office WHERE EXISTS (
     SELECT 1 FROM request WHERE {SERVED_BY} = office.value AND {IS_OPEN} AND next_attempt_at <= ?
@@ -192,7 +201,7 @@ def _write_attempt(conn: sqlite3.Connection, attempt: CallAttempt, row: Row) -> 
     try:
         written = conn.execute(_UPSERT_ATTEMPT, row).rowcount
     except sqlite3.IntegrityError as error:
-        if "attempt." not in str(error):
+        if "attempt." not in str(error) and ON_DUTY_NOW not in str(error):
             raise
         live = "SELECT 1 FROM attempt WHERE ended_at IS NULL AND phone = ? AND id != ?"
         if conn.execute(live, (attempt.phone, attempt.id)).fetchone():

@@ -31,6 +31,7 @@ from callback.store import (
     StoreError,
     StoreUnavailable,
 )
+from callback.store_memory_consults import MemoryConsults
 from callback.store_memory_notices import MemoryNotices
 from callback.store_memory_roster import MemoryRoster
 from callback.store_notices import notice_from, notice_row
@@ -57,7 +58,7 @@ from callback.turn import list_order
 from scheduler.clock import aware_utc
 
 
-class MemoryStore(MemoryNotices, MemoryRoster):
+class MemoryStore(MemoryNotices, MemoryConsults, MemoryRoster):
     """See callback.store.Store. What is written is kept from open to open."""
 
     def __init__(self) -> None:
@@ -167,7 +168,7 @@ class MemoryStore(MemoryNotices, MemoryRoster):
             live = [a for a in self._attempts.values() if a.ended_at is None and a.id != attempt.id]
             if attempt.phone is not None and any(a.phone == attempt.phone for a in live):
                 raise NumberInCall
-            if any(a.caseworker == attempt.caseworker for a in live):
+            if any(a.caseworker == attempt.caseworker for a in live) or self._is_rung(attempt.caseworker):
                 raise CaseworkerInCall
         self._attempts[attempt.id] = attempt
 
@@ -263,7 +264,11 @@ class MemoryStore(MemoryNotices, MemoryRoster):
         self._check_open()
         owing = (r.claimed_by for r in self._requests.values() if r.state is RequestState.RESULT_DUE)
         live = (a.caseworker for a in self._attempts.values() if a.ended_at is None)
-        return frozenset((*live, *(person for person in owing if person is not None)))
+        rung = (leg.person_id for leg in self._live())
+        return frozenset((*live, *rung, *(person for person in owing if person is not None)))
+
+    def _is_in_attempt(self, person_id: str) -> bool:
+        return any(a.caseworker == person_id for a in self._attempts.values() if a.ended_at is None)
 
     async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
         since = aware_utc(since)

@@ -14,13 +14,22 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from callback.store import StoreUnavailable
-from callback.store_migrations import CLOCK_IS_FIXED, HELD_REQUEST, IS_OPEN, MIGRATIONS, RESTRICTED, SERVED_BY
+from callback.store_migrations import (
+    CLOCK_IS_FIXED,
+    HELD_REQUEST,
+    IS_OPEN,
+    MIGRATIONS,
+    ON_DUTY_NOW,
+    RESTRICTED,
+    SERVED_BY,
+)
 
 __all__ = [
     "CLOCK_IS_FIXED",
     "HELD_REQUEST",
     "IS_OPEN",
     "MIGRATIONS",
+    "ON_DUTY_NOW",
     "RESTRICTED",
     "SERVED_BY",
     "Database",

@@ -33,6 +33,7 @@ from callback.store import (
     StoreUnavailable,
 )
 from callback.store_checkpoint import Checkpointer, carry
+from callback.store_consults import SqliteConsults
 from callback.store_roster import SqliteRoster
 from callback.store_rows import (
     SESSION_COLUMNS,
@@ -55,7 +56,7 @@ from callback.store_worker import Worker
 T = TypeVar("T")
 
 
-class SqliteStore(SqliteRoster):
+class SqliteStore(SqliteConsults, SqliteRoster):
     """See callback.store.Store. `busy_timeout` is how long a write waits while another program holds the
     file before it raises StoreUnavailable."""
 

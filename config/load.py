@@ -142,6 +142,7 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
         sms_token=environ.get(rules_notices.SMS_TOKEN) or None,
         twilio_token=environ.get(rules_notices.TWILIO_TOKEN) or None,
         smtp_password=environ.get(rules_notices.SMTP_PASSWORD) or None,
+        oncall_pin=environ.get(rules_service.ONCALL_PIN) or None,
         demo_password=environ.get(rules_service.DEMO_PASSWORD) or None,
     )
 
@@ -224,7 +225,7 @@ def _answered(draft: Draft) -> dict[str, str]:
         for office in draft.offices or ()
         for key in rules_office.ANSWERED
         if key in office
-    } | {str(line.get("number")): str(line.get("name")) for line in draft.lines or ()}
+    } | {str(line.get("number")): str(line.get("name")) for line in draft.lines or () if "number" in line}
 
 
 def _read_settings(path: Path, overrides: Table, draft: Draft) -> Settings | None:

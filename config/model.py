@@ -325,7 +325,7 @@ class Config(Model):
 
     @property
     def on_call_lines(self) -> tuple[OnCallLine, ...]:
-        """All on-call lines: those of oncall.toml, and of each office that has an oncall_number and none there: one, of
+        """All on-call lines: those of oncall.toml, and of each office that has none there one, of
         whoever carries its fallback_number."""
         return tuple(line for lines in self._index().lines.values() for line in lines)
 
@@ -404,11 +404,11 @@ class _Index:
 
 
 def _only_line(office: Office, people: list[Person]) -> tuple[OnCallLine, ...]:
-    """Of an office that says no more of its on-call telephone than its number."""
-    if office.oncall_number is None:
-        return ()
+    """Of an office that says no more of its on-call telephone than its numbers."""
     carries = [p.id for p in people if office.fallback_number in (p.mobile, p.extension)]
     leaders = [p.id for p in people if p.role is Role.LEADER and p.has_telephone]
+    if office.oncall_number is None and not carries:
+        return ()
     return (
         OnCallLine(
             id=f"vakt-{office.office_no}",
@@ -459,5 +459,7 @@ class Secrets(BaseModel):
     """TAST1_TWILIO_TOKEN"""
     smtp_password: str | None = Field(default=None, repr=False)
     """TAST1_SMTP_PASSWORD"""
+    oncall_pin: str | None = Field(default=None, repr=False)
+    """TAST1_ONCALL_PIN: with it the contact centre can ring the on-call lines from any number."""
     demo_password: str | None = Field(default=None, repr=False)
     """TAST1_DEMO_PASSWORD: gives every person without a password this one; loopback only."""

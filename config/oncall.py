@@ -37,8 +37,8 @@ class OnCallLine(Model):
     name: str = "Vakttelefonen"
     """On the pages, where an office has several."""
     group: TargetGroup = TargetGroup.EVERYBODY
-    number: str
-    """E.164; the contact centre rings it."""
+    number: str | None = None
+    """E.164; the contact centre rings it. None: it is reached by the number for all offices, and from the callers' menu."""
     hours: WeekHours | None = None
     """When somebody is to answer it; None: the office's phone hours."""
     people: tuple[str, ...] = ()
@@ -69,8 +69,6 @@ class OnCallSettings(Model):
     """PJSIP endpoints of which every caller may."""
     longest: Duration = timedelta(seconds=60)
     """So long until a person answers, or the promise is made."""
-    promise: Duration = timedelta(hours=2)
-    """Whoever could not be put through is rung within so long."""
     duty_check: bool = True
     """Before each shift, who is on duty is rung to confirm it."""
     duty_check_before: Duration = timedelta(minutes=15)

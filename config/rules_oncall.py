@@ -169,7 +169,7 @@ def _settings_problems(draft: Draft) -> _Found:
     for count, trunk in enumerate(oncall.trunks, start=1):
         if _ENDPOINT.fullmatch(trunk) is None:
             yield f"trunks[{count}]", "not the name of a PJSIP endpoint: letters, digits, . _ ~ - only"
-    for name in ("longest", "promise", "duty_check_before"):
+    for name in ("longest", "duty_check_before"):
         if getattr(oncall, name) == timedelta(0):
             yield name, "must be longer than 0s"
     if not any(oncall.contact_centre_hours.on(weekday) for weekday in range(7)):

@@ -25,6 +25,7 @@ from config.model import (
 from config.problems import ENVIRONMENT, SETTINGS_FILE, Draft
 
 AMI_SECRET = "TAST1_AMI_SECRET"  # noqa: S105 - the variable's name
+ONCALL_PIN = "TAST1_ONCALL_PIN"
 FASTAGI_TOKEN = "TAST1_FASTAGI_TOKEN"  # noqa: S105 - the variable's name
 DEMO_PASSWORD = "TAST1_DEMO_PASSWORD"  # noqa: S105 - the variable's name
 LOCAL_PBX_SECRET = "local-pbx"  # noqa: S105 - published, see below
@@ -181,6 +182,8 @@ def check_secrets(draft: Draft, environ: Mapping[str, str]) -> None:
         draft.add(ENVIRONMENT, AMI_SECRET, "plain characters only (no line breaks, no letters outside a-z)")
     if environ.get(FASTAGI_TOKEN) and _WORD.fullmatch(environ[FASTAGI_TOKEN]) is None:
         draft.add(ENVIRONMENT, FASTAGI_TOKEN, "letters a-z, digits, dot, hyphen and underscore only")
+    if environ.get(ONCALL_PIN) and re.fullmatch(r"[0-9]{6,12}", environ[ONCALL_PIN]) is None:
+        draft.add(ENVIRONMENT, ONCALL_PIN, "6 to 12 digits, for it is keyed in on a telephone")
     if environ.get(DEMO_PASSWORD) and service is not None and not is_loopback(service.host):
         message = f"must not be set when others can reach the service (service.host is {service.host})"
         draft.add(ENVIRONMENT, DEMO_PASSWORD, message)

@@ -268,7 +268,8 @@ class Line(Protocol):
 
     async def last_words(self, leg: str) -> LegEnded | None:
         """How a leg that is gone from the exchange ended, where the exchange kept it for us while the
-        service was away (for a `Dial`: the peer's end); None if it did not."""
+        service was away (of who dialled: how the `Dial` ended, the peer's end; of one of several peers: its own); None if
+        it did not."""
 
     def status(self) -> LineStatus: ...
 

@@ -27,6 +27,7 @@ from hardware.line import (
     Screen,
 )
 from ivr import intake
+from ivr.consult_state import ConsultState
 from ivr.intake import PERSON_RING
 from ivr.intake_state import IntakeState, OfficeFacts, peer_of
 from ivr.machine import (
@@ -98,7 +99,7 @@ class ArrivalState:
         return None if self.missed is None else f"{self.missed.call_id}{self.at}"
 
 
-Step = tuple[ArrivalState | IntakeState | WaitingState, tuple[Command, ...]]
+Step = tuple[ArrivalState | IntakeState | WaitingState | ConsultState, tuple[Command, ...]]
 
 
 def begin(offered: CallOffered, office: OfficeFacts, menu: Menu) -> ArrivalState:

@@ -11,6 +11,7 @@ import structlog
 from callback.desk import Desk, Registration, TooManyRegistrations
 from callback.desk_return import Returning
 from callback.numbers import NumberRefused as NumberRefusedError
+from callback.numbers import Refusal
 from callback.request import AttemptOutcome, CallbackRequest, DayPart, NumberSource, Reason, Urgency
 from callback.request import IllegalTransition as IllegalChange
 from callback.store import (
@@ -20,6 +21,8 @@ from callback.store import (
 )
 from callback.turn import OnTheLine
 from ivr.callback_call import legs_of
+from ivr.consult_port import ConsultCommand
+from ivr.consult_work import ConsultWork
 from ivr.machine import (
     AskTurn,
     AskWhether,
@@ -69,12 +72,18 @@ MOST_TELEPHONES = 3
 class DeskWork:
     """One for all calls of a line. Every act can be repeated."""
 
-    def __init__(self, desk: Desk, on_the_line: Callable[[], OnTheLine]) -> None:
+    def __init__(self, desk: Desk, on_the_line: Callable[[], OnTheLine], pin: str | None = None) -> None:
         self._desk = desk
         self._on_the_line = on_the_line
+        self._consult = ConsultWork(desk, pin)
 
     async def perform(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
         """The answer, if the command has one. Raises StoreUnavailable and StaleRequest: then try again."""
+        if isinstance(command, ConsultCommand):
+            return await self._consult.perform(call_id, command)
+        return await self._perform_of_caller(call_id, command)
+
+    async def _perform_of_caller(self, call_id: str, command: DeskCommand) -> DeskEvent | None:
         desk = self._desk
         match command:
             case Register():
@@ -170,6 +179,9 @@ class DeskWork:
             phone = await self._desk.checked_number(asked.digits)
         except NumberRefusedError as refused:
             return NumberRefused(refused.why)
+        if asked.trusted:
+            never = await self._desk.is_never_called(phone)
+            return NumberRefused(Refusal.ASKED_NOT_TO_BE_CALLED) if never else NumberAccepted(phone)
         refusal = await self._desk.may_key(asked.caller, phone)
         return NumberAccepted(phone) if refusal is None else NumberRefused(refusal)
 

@@ -42,6 +42,7 @@ from hardware.line import (
     Prompt,
     Screen,
 )
+from ivr.consult_state import Step, from_menu
 from ivr.intake_state import NATIONAL_DIGITS, IntakeState, Node, OfficeFacts, to_come, with_keys
 from ivr.intake_words import closed, info, language_items, promise, readback, spoken, status_items
 from ivr.machine import (
@@ -63,7 +64,7 @@ from ivr.machine import (
     Updated,
 )
 from ivr.waiting_state import Node as Waiting
-from ivr.waiting_state import Step, WaitingState
+from ivr.waiting_state import WaitingState
 
 REFERENCE_DIGITS = 6
 PATIENCE = 2
@@ -114,6 +115,11 @@ def come_to(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
     return _go(state, name, now, *before)
 
 
+def gone(state: IntakeState, event: LegEnded, now: datetime) -> Step:
+    """They hung up while another machine had the call."""
+    return _ended(state, event, now)
+
+
 def step(state: IntakeState, event: Event, now: datetime) -> Step:
     """Raises IllegalTransition for an event this node does not know; the state is then unchanged."""
     handler = _TABLE.get((state.node, type(event)))
@@ -146,8 +152,8 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
                 pass
             case WaitNode() if state.waited:
                 pass
-            case OnCallNode() if not (state.office.open and state.office.person):
-                state = _saying(state, "intake.nobody_now")
+            case OnCallNode() if state.office.on_call is None:
+                state = state if state.urgent else _saying(state, "intake.nobody_now")
             case _:
                 return _enter(state, node, now)
         name = node.next
@@ -187,8 +193,12 @@ def _enter_withdraw(state: IntakeState, node: WithdrawNode, now: datetime) -> St
     return _update(state, Update(state.request_id or "", withdraw=True))
 
 
-def _enter_transfer(state: IntakeState, node: TransferNode | OnCallNode, now: datetime) -> Step:
+def _enter_transfer(state: IntakeState, node: TransferNode, now: datetime) -> Step:
     return _play(_saying(replace(state, wants_person=True), *node.say), Node.TRANSFERRING)
+
+
+def _enter_on_call(state: IntakeState, node: OnCallNode, now: datetime) -> Step:
+    return from_menu(state, now)
 
 
 def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step:
@@ -625,14 +635,13 @@ def _play(state: IntakeState, node: Node) -> Step:
 
 def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
     node = state.menu.node[state.at]
-    to = node.to if isinstance(node, TransferNode) else state.office.person
-    assert to is not None, "an on_call node without a person is passed by"
+    assert isinstance(node, TransferNode)
     screen = None
-    if not isinstance(node, TransferNode) or node.accept:
+    if node.accept:
         urgent = ("whisper.urgent",) if state.urgent else ()
         language = state.office.languages[0]
         screen = Screen(tuple(f"{language}/{i}" for i in ("whisper.transfer", *urgent, "whisper.accept")))
-    dial = Dial(state.leg, state.peer, to, PERSON_RING, state.office.public_number, screen)
+    dial = Dial(state.leg, state.peer, node.to, PERSON_RING, state.office.public_number, screen)
     return replace(state, node=Node.DIALLING), (dial,)
 
 
@@ -652,7 +661,7 @@ def _dialled(state: IntakeState, event: LegEnded, now: datetime) -> Step:
     if state.answered_by_person:
         return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
     node = state.menu.node[state.at]
-    assert isinstance(node, TransferNode | OnCallNode)
+    assert isinstance(node, TransferNode)
     return _go(state, node.next, now, "intake.nobody_now")
 
 
@@ -694,7 +703,7 @@ _ENTER: dict[type, Callable[..., Step]] = {
     WithdrawNode: _enter_withdraw,
     StatusNode: _enter_status,
     TransferNode: _enter_transfer,
-    OnCallNode: _enter_transfer,
+    OnCallNode: _enter_on_call,
     GoodbyeNode: _enter_goodbye,
 }
 _N = Node

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from config.menu import Menu
 from config.model import VoiceSpeed
+from ivr.consult_port import Choice
 from ivr.machine import Found
 from ivr.prompts import spoken_tag
 
@@ -58,8 +59,8 @@ class OfficeFacts:
     drop_in: tuple[datetime, datetime] | None
     """The hours one can come without an appointment that run or come next."""
     public_number: str
-    person: str | None
-    """The number of whoever is on call; None: nobody to ring."""
+    on_call: Choice | None
+    """The line of whoever is on duty; None: nobody answers it now."""
     speed: VoiceSpeed = VoiceSpeed.NORMAL
     emergency: str = "intake.emergency_numbers"
     """The prompt that says whom to ring when nobody here can help in time."""

@@ -14,6 +14,7 @@ from enum import StrEnum
 from callback.numbers import Refusal
 from hardware.line import CallOffered, LegEvent
 from hardware.line import Command as LineCommand
+from ivr.consult_port import ConsultCommand, ConsultEvent
 
 
 class IllegalTransition(Exception):
@@ -45,6 +46,8 @@ class CheckNumber:
     digits: str
     caller: str | None = None
     """Who keyed it in; None: withheld."""
+    trusted: bool = False
+    """The contact centre keyed it in: it is not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ DeskCommand = (
     | NeverCall
     | AskWhether
     | EndAttempt
+    | ConsultCommand
 )
 
 
@@ -355,6 +359,7 @@ DeskEvent = (
     | AttemptEnded
     | GoesOn
     | IsOver
+    | ConsultEvent
 )
 
 Command = LineCommand | DeskCommand

@@ -30,6 +30,7 @@ from hardware.line import (
     Abandon,
     CallOffered,
     Dial,
+    Kept,
     LegEnded,
     LegEvent,
     LegOutcome,
@@ -40,9 +41,12 @@ from hardware.line import (
     LineRestored,
     Originate,
 )
-from ivr import arrival, callback_call, intake, waiting
+from ivr import arrival, callback_call, consult, intake, waiting
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
+from ivr.consult_port import Choice
+from ivr.consult_state import ConsultState
+from ivr.consult_work import choice
 from ivr.desk_work import DeskWork
 from ivr.intake_state import IntakeState, Node, OfficeFacts
 from ivr.machine import (
@@ -57,9 +61,10 @@ from ivr.waiting_state import WaitingState
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-State = ArrivalState | IntakeState | WaitingState | CallbackState
+State = ArrivalState | ConsultState | IntakeState | WaitingState | CallbackState
 _MACHINES: dict[type, ModuleType] = {
     ArrivalState: arrival,
+    ConsultState: consult,
     IntakeState: intake,
     WaitingState: waiting,
     CallbackState: callback_call,
@@ -87,11 +92,13 @@ class _Call:
 class Runner:
     """Runs every call of one line."""
 
-    def __init__(self, line: Line, line_name: str, desk: Desk) -> None:
+    def __init__(self, line: Line, line_name: str, desk: Desk, pin: str | None = None) -> None:
+        """`pin`: with it the contact centre can ring the on-call lines from any number."""
         self.line = line
         self._name = line_name
         self._desk = desk
-        self._desk_work = DeskWork(desk, self.on_the_line)
+        self._pin = pin
+        self._desk_work = DeskWork(desk, self.on_the_line, pin)
         self._calls: dict[str, _Call] = {}
         self._legs: dict[str, _Call] = {}
         self._chores: set[asyncio.Task[None]] = set()
@@ -138,7 +145,9 @@ class Runner:
         states = [call.state for call in self._calls.values()]
         return OnTheLine(
             frozenset(s.request_id for s in states if isinstance(s, WaitingState) and s.waits),
-            frozenset(s.request_id for s in states if isinstance(s, IntakeState) and s.request_id),
+            frozenset(
+                s.request_id for s in states if isinstance(s, IntakeState | ConsultState) and s.request_id
+            ),
         )
 
     def waits(self, request_id: str) -> bool:
@@ -149,6 +158,10 @@ class Runner:
         """Whether they are in the menu just now, or wait."""
         line = self.on_the_line()
         return request_id in line.waiting | line.in_menu
+
+    def calls(self) -> frozenset[str]:
+        """Ids of the calls that go on."""
+        return frozenset(self._calls)
 
     def phase(self, attempt_id: str) -> str | None:
         """Where the call of an attempt is just now, for the page that shows it."""
@@ -189,16 +202,35 @@ class Runner:
                 )  # a leg whose call is over must not hang in the air
 
     async def _take_call(self, offered: CallOffered) -> None:
-        office = self._desk.config.office_of_number(offered.to)
-        if office is None:
+        config, now = self._desk.config, self._desk.clock.now()
+        office = config.office_of_number(offered.to)
+        state: State | None = self._consult(offered, office)
+        if state is None and office is not None:
+            state = arrival.begin(offered, self._facts(office, now), config.menu_of(office))
+        if state is None:
             log.warning("call_to_unknown_number", leg=offered.leg)
             await self._send(Abandon(offered.leg))
             return
-        facts = self._facts(office, self._desk.clock.now())
-        state = arrival.begin(offered, facts, self._desk.config.menu_of(office))
-        call = self._new_call(office.office_no, (offered.leg,), state)
+        call = self._new_call(office.office_no if office else "", (offered.leg,), state)
         self._run(call)
         call.inbox.put_nowait(offered)
+
+    def _consult(self, offered: CallOffered, office: Office | None) -> ConsultState | None:
+        """A call to an on-call number, or the one for all offices. None: it meets the menu."""
+        desk, settings = self._desk, self._desk.config.settings
+        line = desk.config.line_of_number(offered.to)
+        if line is None and offered.to != settings.oncall.number:
+            return None
+        asked = None if line is None or office is None else choice(office, line)
+        wait, known = settings.calls.menu_wait, desk.may_consult(offered.caller, offered.trunk)
+        if known:
+            return consult.offered(offered, asked, wait)
+        if self._pin is None and office is not None:
+            return None
+        menu = (
+            None if office is None else (self._facts(office, desk.clock.now()), desk.config.menu_of(office))
+        )
+        return consult.offered(offered, asked, wait, menu, asks_pin=True)
 
     def _facts(self, office: Office, now: datetime) -> OfficeFacts:
         calendar = self._desk.calendar(office.office_no)
@@ -210,22 +242,31 @@ class Runner:
             opens_at=calendar.next_opening(now),
             drop_in=calendar.next_drop_in(now),
             public_number=office.public_number,
-            person=office.fallback_number,
+            on_call=self._on_call(office, now),
             speed=office.voice_speed,
             emergency=office.emergency_prompt,
         )
 
+    def _on_call(self, office: Office, now: datetime) -> Choice | None:
+        """The line for whoever asks for none of them, while somebody is to answer it."""
+        lines = self._desk.config.lines_of(office.office_no)
+        return choice(office, lines[0]) if lines and self._desk.line_is_open(lines[0], now) else None
+
     async def _reconcile(self, gone: Iterable[_Call]) -> None:
         """End what the exchange no longer carries. Its last words, where they were kept, are about the other
-        party of a `Dial`."""
+        party of a `Dial`; of several each has its own."""
         for call in gone:
             leg, *peers = call.record.legs
             try:
                 words = await self.line.last_words(leg)
+                ends = [end for peer in peers if (end := await self.line.last_words(peer))]
             except LineError:
                 return  # lost again: the next LineRestored comes with a new list
             if words is not None and peers:
-                call.inbox.put_nowait(replace(words, leg=peers[-1]))
+                if peers[-1] not in {end.leg for end in ends}:
+                    ends.append(replace(words, leg=peers[-1]))
+                for end in ends:
+                    call.inbox.put_nowait(end)
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
         self.on_callback_ended()  # nobody could be rung for a while
 
@@ -267,6 +308,8 @@ class Runner:
                     self.on_caller_gone()
 
     async def _advance(self, call: _Call, event: Event) -> None:
+        if isinstance(event, Kept):
+            self._change_leg(call, event.leg)
         events: list[Event] = [event]
         line_commands: list[Command] = []
         while events:
@@ -281,7 +324,8 @@ class Runner:
                 else:
                     line_commands.append(command)
                     if isinstance(command, Dial):
-                        self._add_leg(call, command.peer)
+                        for peer in command.peers:
+                            self._add_leg(call, peer)
                     elif isinstance(command, Originate):
                         self._change_leg(call, command.leg)
             call.state = state
@@ -295,9 +339,9 @@ class Runner:
 
     def _change_leg(self, call: _Call, leg: str) -> None:
         """The call goes on with this leg instead of its first."""
-        if leg not in call.record.legs:
-            call.record = replace(call.record, legs=(leg, *call.record.legs))
-            self._legs[leg] = call
+        others = (other for other in call.record.legs if other != leg)
+        call.record = replace(call.record, legs=(leg, *others))
+        self._legs[leg] = call
 
     async def _persist(self, call: _Call) -> None:
         store = self._desk.store
@@ -318,8 +362,9 @@ class Runner:
                 await self.line.send(command)  # type: ignore[arg-type]  # only line commands come here
             except LineError as error:
                 log.warning("line_refused", call=call.record.id, type=type(command).__name__, why=str(error))
-                leg = command.peer if isinstance(command, Dial) else call.record.legs[0]
-                call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
+                legs = command.peers if isinstance(command, Dial) else call.record.legs[:1]
+                for leg in legs:
+                    call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
                 return
 
     async def _send(self, command: Abandon) -> None:

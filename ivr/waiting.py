@@ -25,6 +25,7 @@ from hardware.line import (
 )
 from ivr import intake
 from ivr.callback_call import NOBODY_THERE
+from ivr.consult_state import Step
 from ivr.intake import PERSON_RING
 from ivr.intake_state import Node as Menu
 from ivr.intake_words import spoken
@@ -47,7 +48,7 @@ from ivr.machine import (
 )
 from ivr.phrases import about_items, place_items, wait_items
 from ivr.prompts import MUSIC
-from ivr.waiting_state import Node, Step, WaitingState
+from ivr.waiting_state import Node, WaitingState
 
 EVERY = timedelta(minutes=1)
 """They hear where they stand so often; music in between."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ivr.intake_state import IntakeState, peer_of
-from ivr.machine import Command, ItsTurn
+from ivr.machine import ItsTurn
 
 
 class Node(StrEnum):
@@ -78,7 +78,3 @@ class WaitingState:
     def attempt_id(self) -> str | None:
         """Of the colleague who is rung; None before the first."""
         return None if self.turn is None else f"{self.turn.call_id}w{self.tries}"
-
-
-Step = tuple[IntakeState | WaitingState, tuple[Command, ...]]
-"""Of a caller in the menu, who may come to wait, and of one who waits and goes on in the menu."""

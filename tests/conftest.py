@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests import own_network
+from tests.speech import SPEECH
 
 # The same examples at every run, so that a failure is the doing of a change; look for new ones with
 # `--hypothesis-profile=explore`.
@@ -22,9 +23,8 @@ PBXS = 3
 
 
 @pytest.fixture(scope="session")
-def speech_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where prompts that the voice has made are kept for all tests of the session: making all takes a minute."""
-    return tmp_path_factory.mktemp("speech")
+def speech_cache() -> Path:
+    return SPEECH
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects

@@ -44,7 +44,7 @@ class MenuPath:
 PATHS: dict[str, tuple[MenuPath, ...]] = {
     "menu.toml": (
         MenuPath("own number", ("1", "2"), 2),
-        MenuPath("urgent", ("1", "1", "2"), 3),
+        MenuPath("urgent", ("1", "1", "2", SILENCE), 3),
         MenuPath("silent caller", (SILENCE,) * 4, 0),
         MenuPath("language first", ("2", "2", "1", "2"), 4, foreign=True),
         MenuPath("language first, then silent", ("2", "2", "1", SILENCE, SILENCE), 3, foreign=True),

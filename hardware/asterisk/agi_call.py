@@ -162,6 +162,7 @@ class AgiCall:
         self._over = True
         cause = outcomes.NORMAL_CLEARING if outcome is LegOutcome.ENDED else None
         self._setup.emit(LegEnded(self._leg.id, outcome, cause, self._leg.answered))
+        self._setup.go_on(self._leg)
 
     # ---- answer and prompts ------------------------------------------------------------------------------------
 

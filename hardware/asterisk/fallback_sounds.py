@@ -7,6 +7,7 @@ must never overwrite a recording an office has made.
 from __future__ import annotations
 
 import enum
+import functools
 import io
 import math
 import os
@@ -74,6 +75,7 @@ def write_sounds(directory: Path, render: Render) -> list[Path]:
     return written
 
 
+@functools.cache
 def tone_render(language: str, text: str) -> bytes:
     """A melody of its own for each text, where no speech is available: an audible sign, and never silence."""
     seed = zlib.crc32(f"{language}:{text}".encode())

@@ -76,8 +76,9 @@ class HangUps:
             await asyncio.sleep(_WATCH_SCREEN_EVERY)
             if leg.dialling is not dialling or dialling.joined:
                 return
-            if dialling.channel is not None and await self._has_hung_up(leg.channel):
-                await self._now(dialling.channel)
+            channel = dialling.channels.get(dialling.peer)
+            if channel is not None and await self._has_hung_up(leg.channel):
+                await self._now(channel)
 
     async def _has_hung_up(self, channel: str) -> bool:
         try:
@@ -90,8 +91,8 @@ class HangUps:
 
     def _end_peer(self, peer: str) -> None:
         if (found := self._table.dialling_of(peer)) is not None:
-            found[1].cancelled = True
-            self._jobs.spawn(self._peer_channel(found[1]))
+            found[1].cancelled.add(peer)
+            self._jobs.spawn(self._peer_channel(peer, found[1]))
 
     async def _channel(self, leg: Leg) -> None:
         """It rings, or a command is running in its session. The channel may not exist yet."""
@@ -100,12 +101,13 @@ class HangUps:
                 return
             await asyncio.sleep(_AGAIN)
 
-    async def _peer_channel(self, dialling: Dialling) -> None:
+    async def _peer_channel(self, peer: str, dialling: Dialling) -> None:
         for _ in range(_TRIES):
-            found = self._table.dialling_of(dialling.peer)
+            found = self._table.dialling_of(peer)
             if found is None or found[1] is not dialling:
                 return
-            if dialling.channel is not None and await self._now(dialling.channel):
+            channel = dialling.channels.get(peer)
+            if channel is not None and await self._now(channel):
                 return
             await asyncio.sleep(_AGAIN)
 

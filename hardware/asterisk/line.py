@@ -21,6 +21,7 @@ from hardware.asterisk.ami_link import AmiLink, BackOff
 from hardware.asterisk.fastagi import AgiSession, FastAgiServer
 from hardware.asterisk.handover import ami_address, check_command, fastagi_token, offer
 from hardware.asterisk.hang_up import HangUps, Jobs
+from hardware.asterisk.kept import KeptPeers
 from hardware.asterisk.leg import CHECK_PREFIX, Leg, channel_of, is_leg_id, leg_of
 from hardware.asterisk.leg_table import LegTable
 from hardware.asterisk.outcomes import DialEnd
@@ -35,6 +36,7 @@ from hardware.line import (
     Dial,
     EventSink,
     Hangup,
+    Kept,
     LegAnswered,
     LegEnded,
     LineError,
@@ -76,11 +78,12 @@ class AsteriskLine:
         self._prompt_base = prompt_url.rstrip("/")
         self._clock = clock
         self._sink: EventSink | None = None
-        self._table = LegTable(self._emit)
+        self._table = LegTable(self._emit, self._part)
         self._held: list[AmiEvent] | None = None
         self._jobs = Jobs()
         self._stopping = False
         self._settled = SettledEnds()
+        self._kept = KeptPeers()
         self._link = AmiLink(
             ami_address(settings, secrets),
             clock,
@@ -92,7 +95,16 @@ class AsteriskLine:
         )
         self._hang_ups = HangUps(self._table, self._link, self._jobs)
         watch = self._hang_ups.watch_screen
-        self._setup = CallSetup(self._url_of, self._destination, self._emit, self._settled, watch)
+        self._setup = CallSetup(
+            self._url_of,
+            self._destination,
+            self._emit,
+            self._settled,
+            self._kept,
+            self._table.end_beside,
+            self._go_on,
+            watch,
+        )
         self._server = FastAgiServer(
             (settings.fastagi_host, settings.fastagi_port),
             settings.fastagi_allow,
@@ -150,7 +162,8 @@ class AsteriskLine:
     def _to_session(self, command: Answer | Prompt | Dial) -> None:
         check_command(command)
         if isinstance(command, Dial):
-            self._destination(command.to)
+            for to in (command.to, *(beside.to for beside in command.also)):
+                self._destination(to)
             _require_caller_id(command.caller_id)
         leg = self._table.get(command.leg)
         if leg is not None and leg.call is not None:
@@ -197,6 +210,9 @@ class AsteriskLine:
         if channel.startswith(CHECK_PREFIX):
             self._jobs.spawn(answer_check(session, self._url_of(CHECK_PROMPT)))
             return
+        if session.script == "kept":
+            self._kept.arrived(leg_of(session.env.get("agi_arg_1", "")), session)
+            return
         leg = self._table.get(leg_of(channel))
         if not channel or session.script not in ("call", "leg") or (leg is not None and leg.call is not None):
             log.warning("agi_unknown_script", script_known=session.script in ("call", "leg"))
@@ -224,6 +240,26 @@ class AsteriskLine:
             leg.adopted = True
             self._jobs.spawn(self._watch(leg))
 
+    def _part(self, leg: Leg, end: DialEnd) -> None:
+        self._jobs.spawn(self._take_peer_of(leg, end))
+
+    async def _take_peer_of(self, leg: Leg, end: DialEnd) -> None:
+        """A leg without a session has ended, and perhaps its peer stays."""
+        if leg.dialling is not None:
+            leg.kept = await self._kept.take(leg.dialling.peer)
+        self._table.close(leg, end)
+        self._go_on(leg)
+
+    def _go_on(self, left: Leg) -> None:
+        if (session := left.kept) is None:
+            return
+        peer = leg_of(session.env.get("agi_arg_1", ""))
+        channel = session.env.get("agi_uniqueid", "")
+        leg = self._table.add(Leg(peer, channel, answered=True, has_channel=True))
+        leg.call = AgiCall(leg, session, self._setup)
+        self._jobs.spawn(self._serve(leg, leg.call))
+        self._emit(Kept(peer))
+
     def _on_ami_event(self, event: AmiEvent) -> None:
         if event.keys.get("UserEvent") == LEG_ENDED_EVENT:
             self._settled.add(event.keys.get("Leg", ""))
@@ -239,10 +275,12 @@ class AsteriskLine:
         """Take a snapshot, tell, and only then what happened meanwhile."""
         self._held = []
         try:
-            adopted = await take_snapshot(client, self._table)
-            self._emit(LineRestored(self._table.alive()))
+            adopted, out = await take_snapshot(client, self._table)
+            self._emit(LineRestored(self._table.alive() - {peer for _, peer, _ in out}))
+            for dialling, peer, end in out:
+                self._table.end_beside(dialling, peer, end)
             for dialler, dialling in self._table.unheard_joins():
-                self._table.joined(dialler, dialling)
+                self._table.joined(dialler, dialling, dialling.peer)
             for leg in adopted:
                 self._jobs.spawn(self._watch(leg))
         finally:

@@ -97,11 +97,14 @@ def failure_code(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class DialEnd:
-    """What the dialplan keeps of a leg's end. `status` is empty when the leg never dialled; `seconds` of talk."""
+    """What the dialplan keeps of a leg's end. `status` is empty when the leg never dialled; `seconds` of talk. `key`: the
+    one that said no in a screen; `sip`: the code of a refusal (both only where it is one of several telephones)."""
 
     status: str
     cause: int | None
     seconds: int
+    key: str = ""
+    sip: int | None = None
 
     @property
     def talked(self) -> bool:
@@ -111,13 +114,13 @@ class DialEnd:
         """As the end of a `Dial` (`answered` = the two talked); of a leg that never dialled: an ordinary hang-up."""
         if not self.status:
             return LegEnded(leg, LegOutcome.ENDED, self.cause)
+        sip = None if self.cause in CLEAR_CAUSES else self.sip
         return LegEnded(
-            leg, dialled(self.status, self.cause), dial_cause(self.status, self.cause), self.talked
+            leg, dialled(self.status, self.cause, sip), dial_cause(self.status, self.cause), self.talked
         )
 
 
 def dial_end(value: str) -> DialEnd:
-    """`ANSWER,16,42` -> DialEnd."""
-    status, _, rest = value.partition(",")
-    cause, _, seconds = rest.partition(",")
-    return DialEnd(status, number(cause), number(seconds) or 0)
+    """`ANSWER,16,42` or `DECLINED,,,2,` -> DialEnd."""
+    status, cause, seconds, key, sip = [*value.split(","), "", "", "", ""][:5]
+    return DialEnd(status, number(cause), number(seconds) or 0, key[:1], number(sip))

@@ -21,19 +21,30 @@ from hardware.asterisk.leg import CHECK_PREFIX
 from hardware.asterisk.pbx_check_call import CHECK_EVENT, CHECK_PROMPT, answer_check
 from hardware.asterisk.pbx_config import AFTER_CONTEXT, INBOUND_CONTEXT, LEG_CONTEXT, RECORD_CONTEXT
 from hardware.asterisk.pbx_screen import SCREEN_CONTEXT
+from hardware.asterisk.pbx_several import BESIDE_CONTEXT, KEPT_CONTEXT
 from hardware.line import LineAuthFailed, LineError, LineRejected
 
 _MODULES: Final = (
     "res_agi",
     "app_read",
+    "app_softhangup",
     "app_dial",
     "app_stack",
     "app_userevent",
+    "func_cut",
     "func_logic",
     "res_http_media_cache",
     "chan_pjsip",
 )
-_CONTEXTS: Final = (INBOUND_CONTEXT, LEG_CONTEXT, SCREEN_CONTEXT, AFTER_CONTEXT, RECORD_CONTEXT)
+_CONTEXTS: Final = (
+    INBOUND_CONTEXT,
+    LEG_CONTEXT,
+    SCREEN_CONTEXT,
+    BESIDE_CONTEXT,
+    KEPT_CONTEXT,
+    AFTER_CONTEXT,
+    RECORD_CONTEXT,
+)
 _CALL_SECONDS: Final = 10.0
 _INCLUDE: Final = (
     "include the output of `tast1 pbx config` in manager.conf and extensions.conf, then reload Asterisk"

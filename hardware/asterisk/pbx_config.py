@@ -17,6 +17,7 @@ from typing import Final
 
 from hardware.asterisk.fallback_sounds import Sound
 from hardware.asterisk.pbx_screen import RESULT_VARIABLE, SCREEN_DIALPLAN, SCREEN_VARIABLE
+from hardware.asterisk.pbx_several import KEPT_CONTEXT, KEPT_VARIABLE, kept_dialplan, several_dialplan
 
 INBOUND_CONTEXT: Final = "tast1-inbound"
 LEG_CONTEXT: Final = "tast1-leg"
@@ -27,7 +28,7 @@ LEG_PREFIX: Final = "tast1-"
 LEG_ENDED_EVENT: Final = "Tast1LegEnded"
 DB_FAMILY: Final = "tast1"
 PEER_VARIABLE: Final = "TAST1_PEER"
-"""Set by the service on a leg that dials: the id of the other leg."""
+"""Set by the service on a leg that dials: the id of the other leg; of several, joined by `&`."""
 DONE_VARIABLE: Final = "TAST1_DONE"
 
 FALLBACK_RING_SECONDS: Final = 60
@@ -200,6 +201,7 @@ def _event_filters(version: tuple[int, int]) -> list[str]:
     by_header += [(name, "DestUniqueid", LEG_PREFIX) for name in LEG_EVENTS_BY_DESTUNIQUEID]
     by_header += [(name, "Context", INBOUND_CONTEXT) for name in LEG_EVENTS_BY_DESTUNIQUEID]
     by_header += [("DTMFEnd", "Uniqueid", LEG_PREFIX), ("DTMFEnd", "Context", INBOUND_CONTEXT)]
+    by_header += [("DTMFEnd", "Context", KEPT_CONTEXT)]
     by_header += [("UserEvent", "UserEvent", "Tast1")]
     if version >= FILTER_SYNTAX_SINCE:
         return [f"eventfilter(action(include),name({name})) =" for name in WHOLE_EVENTS] + [
@@ -228,14 +230,17 @@ def extensions_conf(parameters: PbxParameters) -> str:
         _fallback(parameters),
         _leg(parameters),
         SCREEN_DIALPLAN,
+        several_dialplan(RECORD_CONTEXT, AFTER_CONTEXT),
+        kept_dialplan(_agi(parameters, "kept", f"${{{KEPT_VARIABLE}}}"), AFTER_CONTEXT),
         _after(parameters),
         _record(),
     ]
     return "\n".join(parts)
 
 
-def _agi(parameters: PbxParameters, script: str) -> str:
-    return f"AGI(agi://{parameters.fastagi_host}:{parameters.fastagi_port}/{script}?token={parameters.fastagi_token})"
+def _agi(parameters: PbxParameters, script: str, *arguments: str) -> str:
+    where = f"{parameters.fastagi_host}:{parameters.fastagi_port}"
+    return f"AGI({','.join((f'agi://{where}/{script}?token={parameters.fastagi_token}', *arguments))})"
 
 
 def _sound(parameters: PbxParameters, sound: Sound) -> str:
@@ -346,18 +351,22 @@ exten => h,1,ExecIf($["${{{DONE_VARIABLE}}}" != "1"]?Gosub({RECORD_CONTEXT},s,1)
 def _record() -> str:
     """The service that was with the call at its end has marked it; one that was away finds the end in the database."""
     result = RESULT_VARIABLE
+    leg = "${TAST1_LEG}"
+    rest = f"${{TAST1_CAUSE}},${{ANSWEREDTIME}},${{{result}:9}},${{TAST1_SIP}}"
     return f"""\
-; How a call ended that the service was not with: told at once, and kept in the PBX's database until it is back.
-; Where there was a screen, DIALSTATUS is ANSWER for whoever picked up, and ANSWEREDTIME is there for who was joined.
+; How a call ended that the service was not with, and one of several telephones in any case: told at once, and kept in
+; the PBX's database until the service has read it. Where there was a screen, DIALSTATUS is ANSWER for whoever picked up,
+; and ANSWEREDTIME is there for who was joined.
 [{RECORD_CONTEXT}]
 exten => s,1,Set(TAST1_STATUS=${{DIALSTATUS}})
  same => n,Set(TAST1_CAUSE=${{HANGUPCAUSE}})
+ same => n,ExecIf($["{leg}" = ""]?Set(TAST1_LEG=${{CHANNEL(uniqueid)}}))
  same => n,GotoIf($["${{{SCREEN_VARIABLE}}}" != "1" | "${{DIALSTATUS}}" != "ANSWER" | "${{ANSWEREDTIME}}" != ""]?tell)
  same => n,Set(TAST1_STATUS=${{IF($["${{{result}}}" = ""]?DECLINED:${{{result}:0:8}})}})
  same => n,Set(TAST1_CAUSE=)
- same => n(tell),UserEvent({LEG_ENDED_EVENT},Leg: ${{CHANNEL(uniqueid)}},DialStatus: ${{TAST1_STATUS}},\
-Cause: ${{TAST1_CAUSE}},AnsweredTime: ${{ANSWEREDTIME}})
- same => n,Set(DB({DB_FAMILY}/${{CHANNEL(uniqueid)}})=${{TAST1_STATUS}},${{TAST1_CAUSE}},${{ANSWEREDTIME}})
+ same => n(tell),UserEvent({LEG_ENDED_EVENT},Leg: {leg},DialStatus: ${{TAST1_STATUS}},Cause: ${{TAST1_CAUSE}},\
+AnsweredTime: ${{ANSWEREDTIME}},Key: ${{{result}:9}},Sip: ${{TAST1_SIP}})
+ same => n,Set(DB({DB_FAMILY}/{leg})=${{TAST1_STATUS}},{rest})
  same => n,Set({PEER_VARIABLE}=)
  same => n,Return()
 """

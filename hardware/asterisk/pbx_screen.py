@@ -48,15 +48,19 @@ class ScreenEnd(NamedTuple):
     key: str
 
 
+def screen_asks(screen: Screen, urls: str) -> str:
+    """What the screen of a `Dial` plays and which keys it takes. `urls`: joined by `&`."""
+    silence = "ANSWER" if screen.silence_joins else "NOANSWER"
+    # 0 would mean Asterisk's own default of 10 s.
+    seconds = max(screen.timeout.total_seconds(), 0.001)
+    return f"{screen.refuse}^{silence}^{seconds:g}^{urls}"
+
+
 def screen_option(screen: Screen, channel: str, urls: str) -> str:
     """The options of `Dial` for a screen. `channel`: the Uniqueid of the one who dials; `urls`: joined by `&`.
 
     `r`: they hear ringing to the end of the screen, whatever the network plays before the answer."""
-    silence = "ANSWER" if screen.silence_joins else "NOANSWER"
-    # 0 would mean Asterisk's own default of 10 s.
-    seconds = max(screen.timeout.total_seconds(), 0.001)
-    asked = f"U({SCREEN_CONTEXT}^{channel}^{screen.refuse}^{silence}^{seconds:g}^{urls})"
-    return f"rb({SCREEN_CONTEXT}^before^1){asked}"
+    return f"rb({SCREEN_CONTEXT}^before^1)U({SCREEN_CONTEXT}^{channel}^{screen_asks(screen, urls)})"
 
 
 def screen_end(result: str) -> ScreenEnd:

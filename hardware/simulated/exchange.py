@@ -17,6 +17,7 @@ from hardware.line import (
     Connected,
     Dial,
     DigitsEntered,
+    Kept,
     LegAnswered,
     LegEnded,
     LegOutcome,
@@ -72,22 +73,32 @@ class Exchange(ABC):
             leg.state, leg.answered = LegState.UP, True
             leg.phone.tell("answered")
 
-    def _ring(self, command: Originate | Dial, dialler: Leg | None = None) -> None:
+    def _originate(self, command: Originate) -> None:
         """Ring a telephone as a new leg."""
-        phone = self._phone(command.to) if is_number(command.to) else Telephone(command.to)
-        leg_id = command.peer if isinstance(command, Dial) else command.leg
-        leg = Leg(leg_id, phone, LegState.RINGING, shown=command.caller_id, dialler=dialler)
-        leg.screen = command.screen if isinstance(command, Dial) else None
-        self._legs[leg.id] = leg
-        if dialler is not None:
-            dialler.peer = leg
-            dialler.phone.tell("ringback", to=command.to)
-        if not is_number(command.to):
+        self._ring(self._new_leg(command.leg, command.to, command.caller_id), command.ring_timeout)
+
+    def _dial(self, dialler: Leg, dial: Dial) -> None:
+        """Ring a telephone, or several at the same time."""
+        dialler.phone.tell("ringback", to=dial.to)
+        for peer, to in ((dial.peer, dial.to), *((beside.peer, beside.to) for beside in dial.also)):
+            leg = self._new_leg(peer, to, dial.caller_id)
+            leg.dialler, leg.screen, leg.stays = dialler, dial.screen, dial.keep
+            dialler.peers.append(leg)
+        for leg in tuple(dialler.peers):
+            self._ring(leg, dial.ring_timeout)
+
+    def _new_leg(self, leg_id: str, to: str, shown: str) -> Leg:
+        phone = self._phone(to) if is_number(to) else Telephone(to)
+        leg = self._legs[leg_id] = Leg(leg_id, phone, LegState.RINGING, shown=shown)
+        return leg
+
+    def _ring(self, leg: Leg, ring_timeout: timedelta) -> None:
+        if not is_number(leg.phone.number):
             self._end(leg, LegOutcome.INVALID)
-        elif phone.leg is not None:
+        elif leg.phone.leg is not None:
             self._end(leg, LegOutcome.BUSY)
         else:
-            self._ring_phone(leg, command.ring_timeout)
+            self._ring_phone(leg, ring_timeout)
 
     def _ring_phone(self, leg: Leg, ring_timeout: timedelta) -> None:
         behaviour = leg.phone.next_behaviour()
@@ -124,15 +135,22 @@ class Exchange(ABC):
         dialler.phone.tell("connected", to=leg.phone.number)
         leg.phone.tell("connected", **{"with": leg.shown})
         self._emit(Happening(Connected(dialler.id, leg.id), dialler.id))
+        for other in [peer for peer in dialler.peers if peer is not leg]:
+            self._end_one(other, LegOutcome.CANCELLED)
 
     def _end(self, leg: Leg, outcome: LegOutcome) -> None:
-        """The leg is over; the peer it had goes first."""
+        """The leg is over; the peers it had go first, but for one who stays."""
         if self._legs.get(leg.id) is not leg:
             return
-        if leg.peer is not None:
-            self._end_one(leg.peer, LegOutcome.ENDED if leg.peer.answered else LegOutcome.CANCELLED)
+        kept = [peer for peer in leg.peers if peer.answered and peer.stays and self._attended()]
+        for peer in [peer for peer in leg.peers if peer not in kept]:
+            self._end_one(peer, LegOutcome.ENDED if peer.answered else LegOutcome.CANCELLED)
         self._end_one(leg, outcome)
-        if leg.dialler is not None:
+        for peer in kept:
+            peer.dialler = None
+            peer.phone.tell("peer_ended", outcome=outcome.value)
+            self._emit(Happening(Kept(peer.id), peer.id))
+        if leg.dialler is not None and not leg.dialler.peers:
             leg.dialler.phone.tell("peer_ended", outcome=outcome.value)
             self._fall_back(leg.dialler)
 
@@ -145,7 +163,8 @@ class Exchange(ABC):
         end = LegEnded(leg.id, outcome, CAUSES[outcome], leg.answered)
         words = replace(leg.peer_end, leg=leg.id) if leg.peer_end else end
         if leg.dialler is not None:
-            leg.dialler.peer, leg.dialler.peer_end = None, end
+            leg.dialler.peers.remove(leg)
+            leg.dialler.peer_end = end
         self._emit(Happening(end, leg.dialler.id if leg.dialler else leg.id, words))
 
     def _fall_back(self, leg: Leg) -> None:
@@ -155,7 +174,7 @@ class Exchange(ABC):
 
     def _abandon(self, leg: Leg) -> None:
         """The office's recorded message, then goodbye. This network has no fall-back number to ring."""
-        if leg.peer is not None:
+        if leg.peers:
             return
         if leg.state is LegState.RINGING:
             self._end(leg, LegOutcome.CANCELLED)

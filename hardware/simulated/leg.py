@@ -59,10 +59,12 @@ class Leg:
     shown: str = ""
     """The number the telephone sees: the caller id of a call to it, the number dialled of a call from it."""
     answered: bool = False
-    peer: Leg | None = None
-    """The leg this one rings or talks with, as the dialling side of a `Dial`."""
+    peers: list[Leg] = field(default_factory=list)
+    """The legs this one rings, or the one it talks with, as the dialling side of a `Dial`."""
     dialler: Leg | None = None
     """The dialling side, when this leg is the peer of a `Dial`."""
+    stays: bool = False
+    """Of a peer: it is kept when the dialling side hangs up."""
     screen: Screen | None = None
     """Of a peer, until it is joined."""
     screen_plays: int = 0
@@ -75,11 +77,16 @@ class Leg:
     """How its last `Dial` ended."""
 
     @property
+    def peer(self) -> Leg | None:
+        """The one it talks with, or the first of those it rings."""
+        return self.peers[0] if self.peers else None
+
+    @property
     def in_menu(self) -> bool:
         """Only the service knows what comes next; without it the fall-back takes the leg."""
         if self.state is LegState.RINGING:
             return False
-        return self.peer is None and self.dialler is None
+        return not self.peers and self.dialler is None
 
     def stop_timer(self) -> None:
         if self.timer is not None:

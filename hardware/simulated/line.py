@@ -29,7 +29,6 @@ from hardware.line import (
     Originate,
     Prompt,
     PromptLookup,
-    Screen,
 )
 from hardware.simulated.leg import Happening, Leg, LegState
 from hardware.simulated.outside import Outside
@@ -86,7 +85,7 @@ class SimulatedLine(Outside):
             raise LineUnavailable(self.status().detail)
         if isinstance(command, Originate):
             self._check_new(command.leg)
-            self._ring(command)
+            self._originate(command)
             return
         leg = self._legs.get(command.leg)
         if leg is not None:
@@ -124,9 +123,10 @@ class SimulatedLine(Outside):
                 self._play(leg, command)
             case Dial():
                 self._check_free(leg)
-                self._check_new(command.peer)
-                _check_screen(command.screen)
-                self._ring(command, leg)
+                for peer in command.peers:
+                    self._check_new(peer)
+                _check_dial(command)
+                self._dial(leg, command)
             case Hangup():
                 self._end(leg, LegOutcome.ENDED if leg.answered else LegOutcome.CANCELLED)
             case Abandon():
@@ -186,6 +186,10 @@ class SimulatedLine(Outside):
         self._sink(item.event if isinstance(item, Happening) else item)
 
 
-def _check_screen(screen: Screen | None) -> None:
-    if screen is not None and not set(screen.refuse) <= set("023456789*"):
+def _check_dial(dial: Dial) -> None:
+    if dial.screen is not None and not set(dial.screen.refuse) <= set("023456789*"):
         raise LineRejected("keys that say no are 0, 2 to 9 and *")
+    if dial.also and dial.screen is None:
+        raise LineRejected("several telephones need a screen")
+    if len(set(dial.peers)) < len(dial.peers):
+        raise LineRejected("each telephone needs an id of its own")

@@ -216,8 +216,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=CALL_RATE, help="calls a second (default: %(default)g)")
     parser.add_argument("--only", choices=[*_PARTS, "calls"], help="this part alone; `calls` needs the PBX")
     options = parser.parse_args()
-    # Not one line for each of a million changes.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    # Not one line for each of a million changes; the rest as `callback.logs` has it.
+    errors = structlog.make_filtering_bound_logger(logging.ERROR)
+    structlog.configure(wrapper_class=errors, cache_logger_on_first_use=True)
     _SCRATCH.mkdir(exist_ok=True)
     rows: list[Row] = []
     for name in (options.only,) if options.only else (*_PARTS, "calls"):

@@ -16,6 +16,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from hardware.line import (
     Answer,
+    Beside,
     CallOffered,
     Connected,
     Dial,
@@ -40,6 +41,7 @@ RUNG = "+4740023456"
 """A telephone in the outside that we ring."""
 STAFF = "201"
 """An extension."""
+SECOND_STAFF = "202"
 GREETING = "nb/intake.greeting"
 GOODBYE = "nb/intake.goodbye"
 
@@ -56,6 +58,8 @@ class LineRig(ABC, Generic[H]):
     """Opens with the line started and up; `events` holds everything the sink was given, in order."""
 
     name: ClassVar[str]
+    trunk: ClassVar[str | None] = None
+    """Where calls from outside come in, in the exchange's own word."""
     patience: ClassVar[float] = 5.0
     """Seconds to wait for something that must happen."""
     silence: ClassVar[timedelta] = timedelta(seconds=0.2)
@@ -137,6 +141,10 @@ class LineRig(ABC, Generic[H]):
         """Whether the telephone heard this item (at least its beginning). May end the call to find out."""
 
     @abstractmethod
+    async def hear_each_other(self, one: Handle[H], other: Handle[H]) -> None:
+        """Wait until each of the two hears the other speak."""
+
+    @abstractmethod
     async def lose(self) -> None:
         """Cut the contact between the line and its exchange; calls go on."""
 
@@ -215,16 +223,29 @@ class LineRig(ABC, Generic[H]):
         to: str = RUNG,
         ring_timeout: timedelta | None = None,
         screen: Screen | None = None,
+        *,
+        keep: bool = False,
     ) -> str:
         """From this leg, ring a telephone; the peer's id."""
         peer = self.new_leg()
-        await self.line.send(Dial(leg, peer, to, ring_timeout or self.ring_timeout, OURS, screen))
+        ring = ring_timeout or self.ring_timeout
+        await self.line.send(Dial(leg, peer, to, ring, OURS, screen, keep=keep))
         return peer
 
-    async def talking(self) -> tuple[Handle[H], str, Handle[H], str]:
+    async def dial_all(
+        self, leg: str, *numbers: str, ring_timeout: timedelta | None = None, keep: bool = False
+    ) -> list[str]:
+        """From this leg, ring these telephones at the same time, each with a screen; their ids, in this order."""
+        peer, *others = (self.new_leg() for _ in numbers)
+        also = tuple(Beside(other, to) for other, to in zip(others, numbers[1:], strict=True))
+        ring = ring_timeout or self.ring_timeout
+        await self.line.send(Dial(leg, peer, numbers[0], ring, OURS, self.screen(), also, keep))
+        return [peer, *others]
+
+    async def talking(self, *, keep: bool = False) -> tuple[Handle[H], str, Handle[H], str]:
         """A caller (and our leg) joined with the telephone RUNG (and its leg)."""
         caller, leg = await self.caller_up()
-        peer = await self.dial(leg)
+        peer = await self.dial(leg, keep=keep)
         rung = await self.expect_ring(RUNG)
         await self.answer(rung)
         await self.event(Connected, leg)

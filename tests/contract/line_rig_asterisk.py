@@ -24,14 +24,16 @@ from hardware.asterisk.local_pbx_config import TRUNK_ENDPOINT
 from hardware.line import LineRestored
 from ivr.sound import wav_duration
 from scheduler.clock import SystemClock
-from tests.contract.line_rig import CALLER, RUNG, STAFF, Handle, LineRig
+from tests.contract.line_rig import CALLER, RUNG, SECOND_STAFF, STAFF, Handle, LineRig
 from tests.e2e import sip_exchange
-from tests.e2e.audio import heard
+from tests.e2e.audio import heard, tone_seconds
 from tests.e2e.phones import OFFICE_PHONES, PUBLIC_NETWORK, Call, Phones
 from tests.e2e.waiting import until, until_answered
 
 _ROOT: Final = Path(__file__).resolve().parents[2] / ".pbx" / "root"
 _AMI_PORT: Final = 5038
+_HEARS: Final = 0.5
+"""Seconds."""
 
 
 class Wire:
@@ -80,6 +82,7 @@ class AsteriskRig(LineRig[Call]):
     """A handle's call is the softphone's."""
 
     name = "asterisk"
+    trunk = TRUNK_ENDPOINT
     patience = 30.0
     silence = timedelta(seconds=2)
     ring_timeout = timedelta(seconds=20)
@@ -97,6 +100,7 @@ class AsteriskRig(LineRig[Call]):
         self._office = await self._stack.enter_async_context(Phones(OFFICE_PHONES, folder))
         await self._public.phone(RUNG)
         await self._office.phone(STAFF)
+        await self._office.phone(SECOND_STAFF)
         self._wire = Wire()
         await self._wire.join()
         self._stack.push_async_callback(self._wire.cut)
@@ -106,6 +110,8 @@ class AsteriskRig(LineRig[Call]):
     async def close(self) -> None:
         if hasattr(self, "line"):
             await self.line.stop()
+        if hasattr(self, "_pbx"):
+            await self._pbx.kill()  # in the ordinary way it waits a second
         await self._stack.aclose()
 
     async def start_line(self) -> None:
@@ -201,6 +207,13 @@ class AsteriskRig(LineRig[Call]):
     async def has_heard(self, handle: Handle[Call], item: str) -> bool:
         await handle.call.hang_up()
         return heard(handle.call.recording(), self._sound(item))
+
+    async def hear_each_other(self, one: Handle[Call], other: Handle[Call]) -> None:
+        for listens, speaks in ((one, other), (other, one)):
+            voice = (await self._phones(speaks.number).phone(speaks.number)).voice_hz
+            await self.until(
+                lambda call=listens.call, hz=voice: tone_seconds(call.recording(), hz) > _HEARS, "they talk"
+            )
 
     async def lose(self) -> None:
         await self._wire.cut()

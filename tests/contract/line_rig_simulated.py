@@ -79,6 +79,10 @@ class SimulatedRig(LineRig[str | None]):
     async def has_heard(self, handle: Handle[str | None], item: str) -> bool:
         return item in self.line.heard(handle.number)
 
+    async def hear_each_other(self, one: Handle[str | None], other: Handle[str | None]) -> None:
+        """Who is joined does: there is no sound here."""
+        assert [self.is_over(one), self.is_over(other)] == [False, False]
+
     async def lose(self) -> None:
         self.line.lose()
 

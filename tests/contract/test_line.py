@@ -31,10 +31,10 @@ Rig = LineRig[Any]
 
 @pytest.mark.parametrize("caller", [CALLER, None], ids=["shown", "withheld"])
 async def test_offered(rig: Rig, caller: str | None) -> None:
-    """A call to us is offered with the number dialled and the caller's number, or none when it is withheld."""
+    """A call to us is offered with the number dialled, the caller's number, or none when it is withheld, and its trunk."""
     await rig.call_in(OURS, caller)
     offered = await rig.event(CallOffered)
-    assert (offered.to, offered.caller) == (OURS, caller)
+    assert (offered.to, offered.caller, offered.trunk) == (OURS, caller, rig.trunk)
     assert offered.leg
 
 

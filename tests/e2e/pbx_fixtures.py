@@ -30,9 +30,10 @@ def phone_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture
 async def pbx(asterisk: Asterisk, tmp_path: Path) -> AsyncIterator[LocalPbx]:
-    """The local PBX, up."""
+    """The local PBX, up. It is killed: an Asterisk that ends in the ordinary way waits a second."""
     async with LocalPbx(asterisk, tmp_path / "pbx") as running:
         yield running
+        await running.kill()
 
 
 @pytest_asyncio.fixture

@@ -26,6 +26,7 @@ from config.load import load
 from config.model import Role
 from scheduler.clock import SystemClock
 from tests.e2e.waiting import until_answered
+from tests.speech import keep_speech
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MENU_AS_IF_OPEN = {
@@ -99,6 +100,7 @@ class Service:
             for old, new in (SHORT_WAITS | self.changes).items():
                 text = text.replace(old, new)
             (config / file.name).write_text(text)
+        keep_speech(self.directory / "data")
         token = await self._token(config)
         await self.start()
         self._client = aiohttp.ClientSession(self.url, headers={"Authorization": f"Bearer {token}"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ CALLER = "+4740001234"
 CLOCK = ("id", "registered_at", "due_at", "answer_by_date", "reference")
 
 
-_LISTEN_EVERY = 0.1
+_SLACK = timedelta(seconds=1)
+_LISTEN_EVERY = 0.2
 """Seconds. Listening costs as much as all else; several phones do it at the same time."""
 
 
@@ -36,14 +38,30 @@ async def hears(
     """Wait until the phone has heard enough of a prompt to know it; after a moment of its recording, if need be."""
     await service.fetch_prompts(item)
     prompt = service.prompt(item)
-    await _listens(call, item, timeout, lambda sound: heard(sound, prompt, share, since=since))
+    await _listens(call, item, timeout, _in_what_is_new(prompt, since, partial(heard, share=share)))
 
 
 async def hears_begin(call: Call, service: Service, item: str, since: timedelta, timeout: float = 40) -> None:
     """Wait for the first half second of a prompt, after a moment of the recording."""
     await service.fetch_prompts(item)
     prompt = service.prompt(item)
-    await _listens(call, item, timeout, lambda sound: has_begun(sound, prompt, since=since))
+    await _listens(call, item, timeout, _in_what_is_new(prompt, since, has_begun))
+
+
+def _in_what_is_new(prompt: Path, since: timedelta, found: Callable[..., bool]) -> Callable[[Path], bool]:
+    """Looks for the prompt where it can be heard since the last look: what it was not in then, it is not in now."""
+    longest = timedelta(seconds=seconds(prompt)) + _SLACK
+    begins = since
+
+    def look(recording: Path) -> bool:
+        nonlocal begins
+        end = timedelta(seconds=seconds(recording))
+        if found(recording, prompt, since=begins):
+            return True
+        begins = max(begins, end - longest)
+        return False
+
+    return look
 
 
 async def _listens(call: Call, item: str, timeout: float, found: Callable[[Path], bool]) -> None:

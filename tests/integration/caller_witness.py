@@ -35,6 +35,7 @@ FIXED = {
     "intake.enter_reference": "reference",
     "wait.music": "wait",
     "wait.not_taken": "wait",
+    "wait.offer": "duty",
 }
 STATUS_WORDS = {"intake.tried", "intake.next_try", "intake.next_try_soon"}
 RUNG = {
@@ -87,6 +88,8 @@ class Words:
         keys = getattr(self.menu.node.get(question or ""), "keys", {})
         if key in keys:
             return str(keys[key])
+        if question == "duty" and key == "1":
+            return self.menu.node["duty"].next
         if question == "wait" and key == "1":
             return next(node.next for node in self.menu.node.values() if node.kind == "wait")
         return (

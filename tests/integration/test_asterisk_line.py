@@ -347,7 +347,26 @@ async def test_ends_just_read_are_kept(rig: Rig) -> None:
 async def test_caller(rig: Rig, number: str, presentation: str, caller: str | None) -> None:
     """The caller's number is E.164, or nothing: withheld, too long, or no number at all."""
     await rig.call(callerid=number, callingpres=presentation)
-    assert await rig.event(CallOffered) == CallOffered("tast1-in-1700000000.1", OFFICE, caller)
+    offered = await rig.event(CallOffered)
+    assert (offered.leg, offered.to, offered.caller) == ("tast1-in-1700000000.1", OFFICE, caller)
+
+
+@pytest.mark.parametrize(
+    ("channel", "trunk"),
+    [
+        ("PJSIP/trunk-0000001a", "trunk"),
+        ("PJSIP/my-contact.centre_2-0000001a", "my-contact.centre_2"),
+        ("PJSIP/a b-0000001a", None),
+        ("PJSIP/-0000001a", None),
+        ("PJSIP/trunk", None),
+        ("Local/trunk@somewhere-0000001a;1", None),
+        ("", None),
+    ],
+)
+async def test_trunk(rig: Rig, channel: str, trunk: str | None) -> None:
+    """Where a call came in is the endpoint in its channel's name, or nothing."""
+    await rig.call(channel=channel)
+    assert (await rig.event(CallOffered)).trunk == trunk
 
 
 async def test_display_name_changes_nothing(rig: Rig) -> None:

@@ -171,7 +171,7 @@ async def test_hangup_of_the_peer(rig: Rig) -> None:
     peer = await _dials(rig)
     await _until_dial(peer)
     rig.says("DialBegin", Uniqueid=LEG, DestUniqueid=PEER_UID)
-    await until(lambda: rig.line._table.dialling_of(PEER)[1].channel == PEER_UID)  # type: ignore[index]
+    await until(lambda: rig.line._table.dialling_of(PEER)[1].channels == {PEER: PEER_UID})  # type: ignore[index]
     await rig.line.send(Hangup(PEER))
     await until(lambda: rig.ami.count("Hangup") == 1)
     peer.say("200 result=0")

@@ -16,6 +16,12 @@ from scheduler.clock import SystemClock, to_local
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 
 
+@pytest.fixture(autouse=True)
+def logging_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for the whole process would outlive the test."""
+    monkeypatch.setattr("callback.cli.configure_logging", lambda level: None)
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data folder on which a service has run."""

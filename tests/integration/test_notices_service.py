@@ -18,6 +18,7 @@ from scheduler.clock import ManualClock
 from tests.e2e.waiting import until
 from tests.integration.notice_world import TOKEN, Gateway, MailServer, over_http, over_mail, with_notices
 from tests.offices import CALLER, MONDAY
+from tests.speech import keep_speech
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 
@@ -34,6 +35,7 @@ async def test_the_whole_way(tmp_path: Path) -> None:
             update={"settings": config.settings.model_copy(update={"service": service})}
         )
         secrets = Secrets(sms_token=TOKEN, demo_password="correct horse battery")
+        keep_speech(tmp_path)
         async with running(config, secrets, tmp_path, clock=ManualClock(MONDAY)) as up:
             request, _ = await up.desk.register(Registration("9001", CALLER))
             await up.desk.start_attempt(request.id, "kari", "a1")

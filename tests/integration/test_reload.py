@@ -25,6 +25,7 @@ from hardware.simulated.line import SimulatedLine
 from scheduler.clock import ManualClock
 from tests.e2e.waiting import until_answered
 from tests.offices import CALLER, MONDAY
+from tests.speech import keep_speech
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 
@@ -52,6 +53,7 @@ async def service(folder: Path, tmp_path: Path, logs: list[Any]) -> AsyncIterato
     reread = partial(load, folder, {}, port=0)
     secrets = Secrets(demo_password=PASSWORD)
     clock = ManualClock(MONDAY)
+    keep_speech(tmp_path / "data")
     async with running(reread(), secrets, tmp_path / "data", clock=clock, reread=reread) as up:
         yield up
 
@@ -134,6 +136,7 @@ async def test_an_offices_own_prompts(service: Running, folder: Path) -> None:
 async def test_own_prompts_from_the_start(folder: Path, tmp_path: Path, logs: list[Any]) -> None:
     """A service that starts with them has them."""
     (folder / "prompts.toml").write_text('[nb]\nhousing = "For midlertidig bolig, tast 4."\n', "utf-8")
+    keep_speech(tmp_path / "data")
     async with running(load(folder, {}, port=0), Secrets(), tmp_path / "data") as up:
         assert "nb/office.housing" in up.services.library.catalogue.all_items("nb")
 

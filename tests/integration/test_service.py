@@ -16,6 +16,7 @@ from callback.desk import Registration
 from callback.service import DataInUse, running
 from config.model import Config, Secrets
 from tests.offices import CALLER, config
+from tests.speech import keep_speech
 
 pytestmark = pytest.mark.filterwarnings("ignore::aiohttp.web_exceptions.NotAppKeyWarning")
 
@@ -80,6 +81,7 @@ async def test_one_service_for_each_data_folder(tmp_path: Path) -> None:
     """A second is told what, where and what to do; the command line works beside the first; after a kill -9 of the
     first the next one starts at once."""
     data = tmp_path / "data"
+    keep_speech(data)
     first = await started(data)
     second = await started(data)
     _, told = await second.communicate()

@@ -557,6 +557,8 @@ async def test_nobody_can_take_it(world: World) -> None:
     world.line.press(CALLER, "1")
     await world.hears(CALLER, "intake.urgent_which")
     world.line.press(CALLER, "2")
+    await world.hears(CALLER, "wait.offer")
+    world.line.press(CALLER, "1")
     await world.hears(CALLER, "intake.promise_today")
     assert (await world.the_request()).urgency is Urgency.URGENT
     world.line.hang_up(CALLER)
@@ -654,6 +656,8 @@ async def is_urgent(world: World, *, carried: bool = True) -> CallbackRequest:
     await world.presses(CALLER, "11")
     await world.hears(CALLER, "intake.urgent_which")
     world.line.press(CALLER, "2")
+    await world.hears(CALLER, "wait.offer")
+    world.line.press(CALLER, "1")
     await world.hears(CALLER, "intake.promise_today")
     return await world.the_request()
 

@@ -18,8 +18,10 @@ from hardware.line import (
     NoInput,
     Prompt,
 )
-from ivr import intake, waiting
-from ivr.intake_state import OfficeFacts
+from ivr import consult, intake, waiting
+from ivr.consult_port import Choice, NobodyLeft, RingNext
+from ivr.consult_state import ConsultState
+from ivr.intake_state import IntakeState, OfficeFacts
 from ivr.machine import (
     AskTurn,
     CheckNumber,
@@ -57,15 +59,18 @@ OFFICE = OfficeFacts(
     opens_at=NOW,
     drop_in=(NOW + timedelta(hours=1), NOW + timedelta(hours=5)),
     public_number="+4773000010",
-    person="+4740000001",
+    on_call=Choice("vakt-9001", "9001", "everybody", "nb", "+4773000011"),
 )
-CLOSED = replace(OFFICE, open=False, opens_at=datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
+CLOSED = replace(OFFICE, open=False, on_call=None, opens_at=datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
 FOUND = Found(
     "r9", "111222", CALLER, ANSWER_BY, "nb",
     tried_at=datetime(2026, 11, 23, 9, 0, tzinfo=UTC), next_at=NOW + timedelta(hours=4),
 )  # fmt: skip
 NOBODY = NoWaiting(Why.NOBODY)
 """Nobody takes calls: nobody can be waited for."""
+
+
+MACHINES: dict[type, Any] = {IntakeState: intake, WaitingState: waiting, ConsultState: consult}
 
 
 class Caller:
@@ -78,9 +83,11 @@ class Caller:
         found: Found | None = None,
         menu: Menu = MENU,
         turn: Event = NOBODY,
+        duty: Event | None = None,
     ) -> None:
         self.caller = caller
         self.turn = turn
+        self.duty = duty or NobodyLeft()
         self.found = found or Found(None)
         self.asked: list[Command] = []
         self.heard: list[str] = []
@@ -91,7 +98,7 @@ class Caller:
         self._carry_out(commands[1:])
 
     def event(self, event: Event, later: timedelta = timedelta(0)) -> Caller:
-        machine = waiting if isinstance(self.state, WaitingState) else intake
+        machine = MACHINES[type(self.state)]
         self.state, commands = machine.step(self.state, event, NOW + later)
         self._carry_out(commands)
         return self
@@ -122,6 +129,8 @@ class Caller:
                 return self.found
             case AskTurn():
                 return self.turn
+            case RingNext():
+                return self.duty
         return None
 
     def keys(self, *presses: str) -> Caller:
@@ -147,4 +156,4 @@ class Caller:
 
     @property
     def over(self) -> bool:
-        return self.commands == (Hangup("leg"),)
+        return self.commands[-1:] == (Hangup("leg"),)

@@ -30,6 +30,7 @@ from callback.request import (
     Urgency,
 )
 from callback.store import CaseworkerInCall, Change, NumberInCall, RequestQuery
+from callback.store_memory import MemoryStore
 from scheduler.clock import ManualClock
 from tests.offices import CALLER, MONDAY
 from tests.unit.memory_desk import (
@@ -172,6 +173,34 @@ async def test_two_clicks_at_once_are_one_attempt(desk: Desk) -> None:
     assert isinstance(refused, HeldByOther)
     assert refused.person_id == "kari"
     assert len((await desk.get(request.id)).attempts) == 1
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+async def test_a_call_ends_while_somebody_writes(
+    desk: Desk, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
+) -> None:
+    """A call's event reads its request once, and once more only when somebody changed it in between: both are kept."""
+    request = await registered(desk)
+    await desk.start_attempt(request.id, "kari", "a1")
+    find, get, reads = store.get_by_attempt, store.get, []
+
+    async def found(attempt_id: str) -> CallbackRequest | None:
+        before = await find(attempt_id)
+        if meanwhile:
+            await desk.set_discreet(request.id, True, "ola")
+            reads.clear()
+        return before
+
+    async def counted(request_id: str) -> CallbackRequest | None:
+        reads.append(request_id)
+        return await get(request_id)
+
+    monkeypatch.setattr(store, "get_by_attempt", found)
+    monkeypatch.setattr(store, "get", counted)
+    ended = await desk.end_attempt("a1", AttemptOutcome.NO_ANSWER)
+    assert ended.state is RequestState.UNREACHABLE
+    assert ended.discreet == meanwhile
+    assert len(reads) == meanwhile
 
 
 async def test_one_person_clicking_twice_is_one_attempt(desk: Desk) -> None:

@@ -21,6 +21,7 @@ from hardware.line import (
     Prompt,
 )
 from ivr import intake
+from ivr.consult_port import NobodyLeft, RingNow, Rung
 from ivr.intake_state import IntakeState, Node
 from ivr.machine import (
     CheckNumber,
@@ -52,6 +53,10 @@ from tests.unit.intake_caller import (
 THEN_A_QUESTION = MENU.model_copy(
     update={"node": MENU.node | {"person": OnCallNode(kind="on_call", next="greeting")}}
 )
+KARI = RingNow(
+    "c", (Rung("leg-to-d1", "kari", "+4740000001"),), 0, timedelta(seconds=20), timedelta(minutes=1)
+)
+"""On duty, alone."""
 URGENT = Update("r1", urgent_reason="unspecified")
 
 
@@ -131,7 +136,8 @@ def test_urgent(key: str, reason: str) -> None:
     assert caller.hears("intake.urgent_which")
     caller.keys(key)
     assert caller.did(Update) == [URGENT, Update("r1", urgent_reason=reason)]
-    assert caller.hears("intake.urgent_now", "intake.promise")
+    assert caller.hears("intake.urgent_now", "wait.offer")
+    assert caller.keys("-").hears("intake.nobody_now", "intake.promise")
 
 
 def test_urgent_at_the_key_press() -> None:
@@ -146,7 +152,8 @@ def test_urgent_without_a_clear_reason_is_urgent(unclear: list[str]) -> None:
     """Who said yes is not made ordinary by an unclear second answer."""
     caller = Caller().keys("1", "1", *unclear)
     assert caller.did(Update) == [URGENT]
-    assert caller.hears("intake.urgent_now", "intake.promise")
+    assert caller.hears("intake.urgent_now", "wait.offer")
+    assert caller.keys("1").hears("wait.we_ring_you", "intake.promise")
 
 
 @pytest.mark.parametrize("unclear", [["-", "-"], ["9", "9", "9"]])
@@ -513,12 +520,13 @@ def test_closed_in_another_language_and_after_the_status() -> None:
 
 def test_zero_asks_for_a_person() -> None:
     """In phone hours the on-call telephone rings; when nobody answers the caller is registered."""
-    caller = Caller().keys("0")
+    caller = Caller(duty=KARI).keys("0")
     assert caller.hears("intake.connecting")
     caller.keys("-")
     (dial,) = caller.did(Dial)
     assert isinstance(dial, Dial)
-    assert (dial.to, dial.caller_id) == ("+4740000001", "+4773000010")
+    assert (dial.to, dial.caller_id, dial.keep) == ("+4740000001", "+4773000011", True)
+    caller.duty = NobodyLeft()
     caller.event(LegEnded(dial.peer, LegOutcome.NO_ANSWER))
     assert caller.did(Register)
     assert caller.hears("intake.nobody_now", "intake.registered")
@@ -526,7 +534,7 @@ def test_zero_asks_for_a_person() -> None:
 
 def test_zero_and_a_person_answers() -> None:
     """When both have talked the call is over, and nothing more is said."""
-    caller = Caller().keys("0", "-")
+    caller = Caller(duty=KARI).keys("0", "-")
     (dial,) = caller.did(Dial)
     assert isinstance(dial, Dial)
     caller.event(Connected("leg", dial.peer))
@@ -540,8 +548,9 @@ def test_zero_and_a_person_answers() -> None:
 def test_a_talk_of_some_seconds_helped_nobody(menu: Menu) -> None:
     """A voicemail, or a line that broke: the call goes on as if nobody had answered, and who is gone is on the list."""
     short = intake.SHORT_TALK - timedelta(seconds=1)
-    caller = Caller(menu=menu).keys("0", "-").event(Connected("leg", "leg-to"))
-    caller.event(LegEnded("leg-to", LegOutcome.ENDED, answered=True), later=short)
+    caller = Caller(menu=menu, duty=KARI).keys("0", "-").event(Connected("leg", "leg-to-d1"))
+    caller.duty = NobodyLeft()
+    caller.event(LegEnded("leg-to-d1", LegOutcome.ENDED, answered=True), later=short).keys("-")
     assert caller.hears("intake.nobody_now")
     assert bool(caller.did(Register)) == (menu is MENU)
     assert caller.hangs_up().did(Register) == [Register("9001", CALLER, "nb", "key")]
@@ -550,16 +559,16 @@ def test_a_talk_of_some_seconds_helped_nobody(menu: Menu) -> None:
 def test_the_line_breaks_in_a_talk() -> None:
     """The caller's own leg is the first to be gone: on the list after some seconds, not after a talk."""
     ends = LegEnded("leg", LegOutcome.FAILED)
-    talking = Caller().keys("0", "-").event(Connected("leg", "leg-to"))
+    talking = Caller(duty=KARI).keys("0", "-").event(Connected("leg", "leg-to-d1"))
     assert not talking.event(ends, later=intake.SHORT_TALK).did(Register)
-    broken = Caller().keys("0", "-").event(Connected("leg", "leg-to"))
+    broken = Caller(duty=KARI).keys("0", "-").event(Connected("leg", "leg-to-d1"))
     assert broken.event(ends, later=timedelta(seconds=1)).did(Register)
-    assert broken.state.ended
+    assert broken.event(LegEnded("leg-to-d1", LegOutcome.ENDED, answered=True)).state.ended
 
 
 def test_a_talk_while_the_service_was_away() -> None:
     """Nobody knows how long it was; they were joined."""
-    caller = Caller().keys("0", "-").event(LegEnded("leg-to", LegOutcome.ENDED, answered=True))
+    caller = Caller(duty=KARI).keys("0", "-").event(LegEnded("leg-to-d1", LegOutcome.ENDED, answered=True))
     assert caller.over
     assert not caller.did(Register)
 

@@ -6,6 +6,7 @@ Any caller at all, over the line and with the real list, is in tests/integration
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -29,16 +30,19 @@ OBSTINATE = [
 """What is done again and again, after what stands before the space."""
 
 
+NOBODY_ON_DUTY = replace(OFFICE, on_call=None)
+
+
 def ways(menu: Menu, keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The shortest answers that lead on from here to a promise, from a caller who means what they press: 1 in the
     greeting, then every answer there is."""
-    caller = Caller(menu=menu).keys(*keys)
+    caller = Caller(office=NOBODY_ON_DUTY, menu=menu).keys(*keys)
     if caller.state.promised:
         yield keys
     elif len(keys) < 5:
         for key in "1" if not keys else "1234":
             before = caller.state.mistakes
-            after = Caller(menu=menu).keys(*keys, key)
+            after = Caller(office=NOBODY_ON_DUTY, menu=menu).keys(*keys, key)
             if after.state.promised or after.state.mistakes == before:
                 yield from ways(menu, (*keys, key))
 

@@ -15,7 +15,9 @@ from scheduler.clock import OSLO
 
 CATALOGUE = Catalogue.load()
 LANGUAGES = sorted(NOT_REVIEWED)
-FOR_CASEWORKERS = ("whisper.", "reason.", "closing.", "notes.", "minutes.", "hours.", "days.")
+FOR_CASEWORKERS = (
+    *("whisper.", "reason.", "closing.", "consult.", "duty.", "notes.", "minutes.", "hours.", "days."),
+)
 """Said in the office's own language; lengths of time are only ever whispered."""
 FIVE_MINUTES = {f"clock.{minute:02}" for minute in range(5, 60, 5)}
 """These languages say a time as a digital clock shows it, without words such as "quarter past"."""

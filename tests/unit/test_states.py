@@ -24,17 +24,32 @@ from callback.request import (
     RequestState,
     next_state,
 )
+from config.menu import Menu, TransferNode
 from hardware.line import (
     CallOffered,
     Connected,
     DigitsEntered,
+    Kept,
     LegAnswered,
     LegEnded,
     LegOutcome,
     NoInput,
 )
-from ivr import arrival, callback_call, intake, waiting, waiting_state
+from ivr import arrival, callback_call, consult, consult_state, intake, waiting, waiting_state
 from ivr.callback_call import CallbackFacts
+from ivr.consult_port import (
+    Choice,
+    LinesFound,
+    NobodyLeft,
+    NotPromised,
+    PinRight,
+    PinWrong,
+    Promised,
+    RingNow,
+    Rung,
+    RungBy,
+)
+from ivr.consult_state import ConsultState
 from ivr.intake_state import IntakeState, Node, OfficeFacts, peer_of
 from ivr.machine import (
     AttemptEnded,
@@ -82,6 +97,7 @@ def request_edges() -> list[Edge]:
     return list(dict.fromkeys(edges))
 
 
+LINE = Choice("vakt", "9001", "everybody", "nb", "+4773000011")
 NOW = datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
 LEG, PEER, DAY = "tast1-a", "tast1-a-caller", date(2026, 11, 25)
 PHONE = "+4740000055"
@@ -121,7 +137,7 @@ CALLBACK_EVENTS = [
 ]
 
 
-_ELSEWHERE = {IntakeState: "menu", WaitingState: "waiting"}
+_ELSEWHERE = {IntakeState: "menu", WaitingState: "waiting", ConsultState: "consult"}
 """What the diagrams call another machine that goes on with the call."""
 
 
@@ -153,9 +169,7 @@ def explore(
 
 @functools.cache
 def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    office = OfficeFacts(
-        "9001", ("nb", "en"), timedelta(seconds=5), True, NOW, None, "+4773000010", "+4740000001"
-    )
+    office = OfficeFacts("9001", ("nb", "en"), timedelta(seconds=5), True, NOW, None, "+4773000010", LINE)
 
     def same(state: IntakeState) -> object:
         asked = (state.silences, state.mistakes, state.tries, state.keyed, state.knows_reference)
@@ -164,10 +178,14 @@ def explore_intake() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
 
     edges: list[Edge] = []
     rows: set[tuple[StrEnum, type]] = set()
+    menu = standard_menu()
     for caller in (PHONE, None):
-        begin, _ = intake.begin(CallOffered(LEG, "+4773000010", caller), office, standard_menu(), NOW)
+        begin, _ = intake.begin(CallOffered(LEG, "+4773000010", caller), office, menu, NOW)
         assert isinstance(begin, IntakeState)
-        for state in (begin, replace(begin, waited=True)):  # as after the waiting machine
+        transfer = TransferNode(kind="transfer", to="+4773000030", next="register")
+        other = Menu(start=menu.start, zero="person", node=menu.node | {"person": transfer})
+        # As after the waiting machine, and with a transfer in the menu.
+        for state in (begin, replace(begin, waited=True), replace(begin, menu=other)):
             more_edges, more_rows = explore(intake, state, INTAKE_EVENTS, same)
             edges += more_edges
             rows |= more_rows
@@ -257,6 +275,83 @@ def explore_waiting() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     return explore(waiting, WaitingState(waiting_state.Node.ASKING, caller), events, same)
 
 
+def explore_consult() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    """The contact centre on a line, on the number for all, with the code; and callers, urgent or with the 0 key."""
+    wait = timedelta(seconds=5)
+    office = OfficeFacts("9001", ("nb",), wait, True, NOW, None, "+4773000010", LINE)
+    offered = CallOffered(LEG, "+4773000011", PHONE)
+    menu = standard_menu()
+    centre = consult.offered(offered, LINE, wait)
+    common = consult.offered(offered, None, wait)
+    code = consult.offered(offered, LINE, wait, (office, menu), asks_pin=True)
+    caller = IntakeState(
+        *(Node.ASKING, "duty", LEG, PHONE, "nb", office, menu),
+        request_id="r",
+        reference="123456",
+        phone=PHONE,
+        answer_by=DAY,
+        urgent=True,
+    )
+    asks, _ = consult_state.from_menu(caller, NOW)
+    zero, _ = consult_state.from_menu(replace(caller, urgent=False, request_id=None, at="person"), NOW)
+    peer, other = f"{LEG}-to-d1", f"{LEG}-to-d2"
+    rung = (Rung(peer, "kari", "+4740000001"), Rung(other, "ola", "+4740000002"))
+    ring, longest = timedelta(seconds=20), timedelta(minutes=1)
+    events = [
+        *(offered, *KEYS, DigitsEntered(LEG, "9001"), *(DigitsEntered(peer, key) for key in "123")),
+        *(NoInput(LEG), NoInput(peer), PinRight(), PinWrong(), LinesFound((LINE,)), LinesFound(())),
+        *(LinesFound((LINE, LINE)), RingNow("c", rung, 1, ring, longest), NobodyLeft()),
+        *(
+            RungBy(NOW, longest),
+            Promised("r", "123456", NOW),
+            NotPromised(),
+            Registered("r", "1", PHONE, DAY),
+        ),
+        *(NotRegistered(), NumberAccepted(PHONE), NumberRefused(Refusal.PREMIUM), Kept(peer)),
+        *(Connected(LEG, peer), LegEnded(LEG, LegOutcome.ENDED, 16, answered=True)),
+        *(
+            LegEnded(leg, outcome, 16, answered)
+            for leg in (peer, other)
+            for outcome in (LegOutcome.ENDED, LegOutcome.BUSY)
+            for answered in (False, True)
+        ),
+    ]
+
+    def same(state: Any) -> object:
+        return (
+            *(state.node, state.silences, bool(state.live), state.joined and state.joined_at, state.line),
+            *(
+                state.intake is None,
+                min(state.count, 1),
+                len(state.choices),
+                bool(state.keyed),
+                len(state.live),
+            ),
+        )
+
+    edges: list[Edge] = []
+    rows: set[tuple[StrEnum, type]] = set()
+    long_ago = timedelta(minutes=2)
+    for begin in (centre, common, code, asks, zero):
+        more_edges, more_rows = explore(consult, begin, events, same)
+        edges += more_edges
+        rows |= more_rows
+    talking = ConsultState(
+        *(consult_state.Node.TALKING, offered, wait),
+        line=LINE,
+        joined=rung[0],
+        joined_at=NOW - long_ago,
+        began_at=NOW - long_ago,
+        now=RingNow("c", rung, 1, ring, longest),
+        live=(other,),
+    )
+    for state in (talking, replace(talking, intake=caller)):
+        more_edges, more_rows = explore(consult, state, events, same)
+        edges += more_edges
+        rows |= more_rows
+    return list(dict.fromkeys(edges)), rows
+
+
 def meanings(enum: type[StrEnum]) -> dict[str, str]:
     """Member value -> the string that stands under it in the source."""
     body = cast("ast.ClassDef", ast.parse(inspect.getsource(enum).strip()).body[0]).body
@@ -299,12 +394,16 @@ def states_page() -> str:
         table(arrival.Node),
         "## The intake machine",
         "`_TABLE` in `ivr/intake.py`: what a call waits for while it walks the office's menu. Found by trying every event in every state that can be reached with the menu that ships.",
-        diagram(explore_intake()[0], "asking", ["waiting", "ended"]),
+        diagram(explore_intake()[0], "asking", ["waiting", "consult", "ended"]),
         table(Node),
         "## The waiting machine",
         "`_TABLE` in `ivr/waiting.py`: a caller on the list waits on the line. `menu` is the intake machine above. Found in the same way.",
         diagram(explore_waiting()[0], "asking", ["menu", "ended"]),
         table(waiting_state.Node),
+        "## The consult machine",
+        "`_TABLE` in `ivr/consult.py` and `TABLE` in `ivr/consult_promise.py`: a call that asks for whoever is on duty. `menu` is the intake machine above. Found in the same way.",
+        diagram(explore_consult()[0], "offered", ["menu", "ended"]),
+        table(consult_state.Node),
         "## The callback_call machine",
         "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",
         diagram(explore_callback()[0], "ringing_caseworker", ["ended"]),
@@ -325,9 +424,10 @@ def test_state_diagrams() -> None:
         (arrival, explore_arrival),
         (intake, explore_intake),
         (waiting, explore_waiting),
+        (consult, explore_consult),
         (callback_call, explore_callback),
     ],
-    ids=["arrival", "intake", "waiting", "callback_call"],
+    ids=["arrival", "intake", "waiting", "consult", "callback_call"],
 )
 def test_every_row_is_drawn(machine: Any, explored: Callable[[], tuple[list[Edge], set[Any]]]) -> None:
     """Every row of a machine's table can be reached from the beginning, so that the diagram leaves none out."""

@@ -1,0 +1,21 @@
+"""Where prompts that the voice has made are kept for all tests, of every process and of the next run: making all of
+them takes a minute. A changed voice has a folder of its own, so that a test never hears an old one."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+_CHECKOUT: Final = Path(__file__).resolve().parents[1]
+_MAKES_IT: Final = (*sorted((_CHECKOUT / "ivr").glob("*.py")), _CHECKOUT / "requirements.lock")
+_AS_IT_IS: Final = hashlib.sha256(b"\n".join(file.read_bytes() for file in _MAKES_IT)).hexdigest()[:16]
+
+SPEECH: Final = _CHECKOUT / "var" / "speech" / _AS_IT_IS
+
+
+def keep_speech(data: Path) -> None:
+    """A service on this data folder finds the prompts made, and keeps there what it makes. Before it starts."""
+    SPEECH.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data / "prompts").symlink_to(SPEECH, target_is_directory=True)
