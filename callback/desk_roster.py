@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from callback.desk_base import DeskBase, DeskError
@@ -176,8 +176,10 @@ class DeskRoster(DeskBase):
 
     def _duty(self, line: OnCallLine, at: datetime) -> OnDuty:
         duty = self._roster(line).at(at)
-        if not self.line_is_open(line, at) and not self._has_shift(line, at):
+        if self._is_nobodys(line, at):
             duty = self._closed(line, duty, at)
+        elif duty.until is not None and self._is_nobodys(line, duty.until):
+            duty = replace(duty, then=())
         return OnDuty(
             line,
             self._reachable(line, duty.people),
@@ -187,11 +189,13 @@ class DeskRoster(DeskBase):
             self._reachable(line, duty.then),
         )
 
-    def _has_shift(self, line: OnCallLine, at: datetime) -> bool:
-        return any(shift.begins_at <= at < shift.ends_at for shift in self._shifts.get(line.id, ()))
+    def _is_nobodys(self, line: OnCallLine, at: datetime) -> bool:
+        """Whether the line is closed then and no shift holds: the standing order is on duty while it is open."""
+        held = (shift.begins_at <= at < shift.ends_at for shift in self._shifts.get(line.id, ()))
+        return not self.line_is_open(line, at) and not any(held)
 
     def _closed(self, line: OnCallLine, duty: Duty, at: datetime) -> Duty:
-        """The standing order is on duty while the line is meant to be answered; a shift is at any time."""
+        """Nobody, until it opens or a shift begins."""
         if line.office_no not in self._calendars:
             return Duty(())
         try:

@@ -216,3 +216,20 @@ async def test_nobody_to_tell(store: MemoryStore, clock: ManualClock) -> None:
     assert await desk.warn_of_gaps() == 0
     desk.use_config(no_address)
     assert await desk.warn_of_gaps() == 1
+
+
+async def test_outside_hours(store: MemoryStore, clock: ManualClock) -> None:
+    """The standing order is on duty while the line is meant to be answered, and comes at its opening; a shift at any time."""
+    line = LINE.model_copy(update={"people": ("kari",)})
+    desk = Desk(store, with_line(line), clock)
+
+    async def told_at(when: str) -> tuple[list[str], datetime | None, list[str]]:
+        duty = await desk.duty(line, at(when))
+        return [p.id for p in duty.people], duty.until, [p.id for p in duty.then]
+
+    assert await told_at("2026-11-23T14:59") == (["kari"], None, [])
+    assert await told_at("2026-11-23T15:00") == ([], at("2026-11-24T09:00"), ["kari"])
+    await desk.add_shift(line, planned("ola", "2026-11-23T18:00", "2026-11-23T20:00"), "liv")
+    assert await told_at("2026-11-23T15:00") == ([], at("2026-11-23T18:00"), ["ola"])
+    assert await told_at("2026-11-23T19:00") == (["ola"], at("2026-11-23T20:00"), [])
+    assert await told_at("2026-11-23T20:00") == ([], at("2026-11-24T09:00"), ["kari"])
