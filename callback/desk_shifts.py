@@ -56,13 +56,13 @@ class DeskShifts(DeskRoster):
         return await self._added(line, planned, actor, ShiftKind.OVERRIDE)
 
     async def change_shift(self, line: OnCallLine, shift_id: str, planned: Planned, actor: str) -> DutyShift:
-        """Other people or times. One from a calendar becomes the page's own, until the calendar is read again."""
+        """Other people or times. What came from a file stays the file's: the next file replaces it."""
 
         def change(shifts: Sequence[DutyShift], seen: int) -> RosterChange:
-            before = _one(shifts, shift_id)
+            before = _own(_one(shifts, shift_id))
             self._check(line, planned, before.kind)
             after = replace(
-                self._new(line, planned, actor, before.kind, ShiftSource.PAGE), id=before.id, uid=before.uid
+                self._new(line, planned, actor, before.kind, before.source), id=before.id, uid=before.uid
             )
             details = {**_told(before), "now": _told(after)}
             return RosterChange(seen, self._line_of(line, actor, "shift_changed", details), (after,))
@@ -72,14 +72,15 @@ class DeskShifts(DeskRoster):
 
     async def remove_shift(self, line: OnCallLine, shift_id: str, actor: str) -> None:
         def change(shifts: Sequence[DutyShift], seen: int) -> RosterChange:
-            before = _one(shifts, shift_id)
+            before = _own(_one(shifts, shift_id))
             entry = self._line_of(line, actor, "shift_removed", _told(before))
             return RosterChange(seen, entry, remove=frozenset({before.id}))
 
         await self._change_roster(line, change)
 
     async def swap(self, line: OnCallLine, first_id: str, second_id: str, actor: str) -> None:
-        """The people of two shifts that are not over change places."""
+        """The people of two shifts that are not over change places. A feed's shift stays as its calendar says: what is
+        written over it is an override."""
 
         def change(shifts: Sequence[DutyShift], seen: int) -> RosterChange:
             try:
@@ -90,7 +91,7 @@ class DeskShifts(DeskRoster):
                 raise RosterRefused(
                     "swap_over", "one of the two shifts is over; swap shifts that are still to come"
                 )
-            put = tuple(replace(one, changed_by=actor, changed_at=self.clock.now()) for one in pair)
+            put = tuple(self._exchanged(line, one, actor) for one in pair)
             details = {"first": _told(put[0]), "second": _told(put[1])}
             return RosterChange(seen, self._line_of(line, actor, "swapped", details), put)
 
@@ -177,6 +178,12 @@ class DeskShifts(DeskRoster):
             return change
         raise StaleRoster
 
+    def _exchanged(self, line: OnCallLine, shift: DutyShift, actor: str) -> DutyShift:
+        if shift.source is ShiftSource.FEED:
+            planned = Planned(shift.people, shift.begins_at, shift.ends_at)
+            return self._new(line, planned, actor, ShiftKind.OVERRIDE, ShiftSource.PAGE)
+        return replace(shift, changed_by=actor, changed_at=self.clock.now())
+
     def _check(self, line: OnCallLine, planned: Planned, kind: ShiftKind) -> None:
         if planned.ends_at <= planned.begins_at:
             raise RosterRefused("ends_first", "it ends before it begins; write a later end")
@@ -212,6 +219,15 @@ def _one(shifts: Sequence[DutyShift], shift_id: str) -> DutyShift:
     if found is None:
         raise RosterRefused("gone", "this shift is not there any more: somebody removed it meanwhile")
     return found
+
+
+def _own(shift: DutyShift) -> DutyShift:
+    """Whatever is changed of a feed's shift would be back within the hour."""
+    if shift.source is ShiftSource.FEED:
+        raise RosterRefused(
+            "from_feed", "this shift comes from the line's calendar: change it there, or write an override"
+        )
+    return shift
 
 
 def _key(one: DutyShift | Planned) -> tuple[object, ...]:

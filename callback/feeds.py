@@ -69,7 +69,9 @@ class Feeds:
     async def read_due(self) -> None:
         """One round: those whose hour is over, one after another."""
         for line in self._desk.config.on_call_lines:
-            if line.calendar is not None and self._is_due(line):
+            if line.calendar is None:
+                await self._clear(line)
+            elif self._is_due(line):
                 await self._read(line, line.calendar)
 
     async def _run(self) -> None:
@@ -85,6 +87,11 @@ class Feeds:
         if before is None or before.url != line.calendar:
             return True
         return self._desk.clock.now() >= before.tried_at + (AGAIN if before.why else EVERY)
+
+    async def _clear(self, line: OnCallLine) -> None:
+        """A line whose calendar was taken out of the configuration has nothing of it to come."""
+        if any(shift.source is ShiftSource.FEED for shift in await self._desk.shifts_of(line)):
+            await self._desk.take_calendar(line, (), ShiftSource.FEED, "service")
 
     async def _read(self, line: OnCallLine, url: str) -> None:
         why = ""

@@ -79,7 +79,7 @@ def test_import(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert json.loads(capsys.readouterr().out)[0]["people"] == ["kari"]
     path.write_text(text, "utf-8")
     assert oncall(data, "import", str(path), "--line", "vakt-9001") == 0
-    assert capsys.readouterr().out.startswith("vakt-9001: 1 shifts came, 0 went; 100 %")
+    assert "vakt-9001: 1 shifts came, 0 went; 100 % of the next" in capsys.readouterr().out
     oncall(data, *at)
     (told,) = json.loads(capsys.readouterr().out)
     assert (told["people"], told["until"][11:16], told["then"]) == (["ola", "sami"], "11:00", ["kari"])

@@ -86,8 +86,10 @@ async def test_every_hour() -> None:
         assert feeds.status()["l1"].why == ""
         events = [entry.event for entry in await desk.roster_history(line)]
         assert events == ["feed_read"] * 3, "what says nothing new writes nothing"
-        desk.use_config(config())
+        without = line.model_copy(update={"calendar": None})
+        desk.use_config(config().model_copy(update={"lines": (without,)}))
         assert feeds.status() == {}
+        assert await people() == [], "its calendar was taken away"
     await store.close()
 
 

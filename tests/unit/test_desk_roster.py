@@ -233,3 +233,26 @@ async def test_outside_hours(store: MemoryStore, clock: ManualClock) -> None:
     assert await told_at("2026-11-23T15:00") == ([], at("2026-11-23T18:00"), ["ola"])
     assert await told_at("2026-11-23T19:00") == (["ola"], at("2026-11-23T20:00"), [])
     assert await told_at("2026-11-23T20:00") == ([], at("2026-11-24T09:00"), ["kari"])
+
+
+async def test_what_comes_from_a_feed(desk: Desk) -> None:
+    """It is changed in its calendar: a change here would be undone within the hour. A swap is written over it, and stays."""
+    events = [planned("kari", "2026-11-24T09:00", "2026-11-24T15:00")]
+    await desk.take_calendar(LINE, events, ShiftSource.FEED, "service")
+    own = await desk.add_shift(LINE, planned("ola", "2026-11-25T09:00", "2026-11-25T15:00"), "liv")
+    feed, _ = await desk.shifts_of(LINE)
+    with pytest.raises(RosterRefused, match="comes from the line's calendar"):
+        await desk.change_shift(LINE, feed.id, planned("ola", "2026-11-24T09:00", "2026-11-24T15:00"), "liv")
+    with pytest.raises(RosterRefused, match="comes from the line's calendar"):
+        await desk.remove_shift(LINE, feed.id, "liv")
+    await desk.swap(LINE, feed.id, own.id, "liv")
+    for _ in range(2):
+        assert [await who(desk, f"2026-11-{day}T10:00") for day in (24, 25)] == [["ola"], ["kari"]]
+        assert await desk.take_calendar(LINE, events, ShiftSource.FEED, "service") == (0, 0)
+    imported = [planned("kari", "2026-11-26T09:00", "2026-11-26T15:00")]
+    await desk.take_calendar(LINE, imported, ShiftSource.IMPORT, "liv")
+    (shift,) = [one for one in await desk.shifts_of(LINE) if one.source is ShiftSource.IMPORT]
+    await desk.change_shift(LINE, shift.id, planned("ola", "2026-11-26T09:00", "2026-11-26T15:00"), "liv")
+    assert await who(desk, "2026-11-26T10:00") == ["ola"]
+    await desk.take_calendar(LINE, imported, ShiftSource.IMPORT, "liv")
+    assert await who(desk, "2026-11-26T10:00") == ["kari"], "the next file replaces it"

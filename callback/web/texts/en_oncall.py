@@ -88,6 +88,8 @@ TEXTS: dict[str, str] = {
     "oncall.refused.nobody": "Choose who is on duty.",
     "oncall.refused.stranger": "Choose somebody of the office.",
     "oncall.refused.gone": "The shift is not there any more: somebody changed it. Look at the list, and try again.",
+    "oncall.from_feed": "Change it in the calendar, or write one “instead”.",
+    "oncall.refused.from_feed": "The shift comes from the calendar. Change it there, or put somebody in instead.",
     "oncall.refused.swap_two": "Choose two different shifts.",
     "oncall.refused.swap_same": "The same people have both shifts, or one of them is gone.",
     "oncall.refused.swap_over": "One of the shifts is over.",

@@ -88,6 +88,8 @@ TEXTS: dict[str, str] = {
     "oncall.refused.nobody": "Velg hvem som har vakt.",
     "oncall.refused.stranger": "Velg noen ved kontoret.",
     "oncall.refused.gone": "Vakten finnes ikke lenger: noen andre endret den. Se listen, og prøv igjen.",
+    "oncall.from_feed": "Endres i kalenderen, eller med «I stedet».",
+    "oncall.refused.from_feed": "Vakten kommer fra kalenderen. Endre den der, eller sett inn noen i stedet.",
     "oncall.refused.swap_two": "Velg to forskjellige vakter.",
     "oncall.refused.swap_same": "De samme har begge vaktene, eller en av dem er borte.",
     "oncall.refused.swap_over": "En av vaktene er over.",
