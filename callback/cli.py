@@ -19,6 +19,7 @@ from callback import (
     cli_data,
     cli_menu,
     cli_never_call,
+    cli_oncall,
     cli_pbx,
     cli_person,
     cli_plan,
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     _verb(pbx, "check", "verify a running Asterisk, and say what to fix", _pbx_check)
     cli_data.register(verbs, _verb)
     cli_menu.register(verbs, _verb)
+    cli_oncall.register(verbs, _verb, _with_store)
     cli_person.register(verbs, _verb, _with_store)
     cli_prompts.register(verbs, _verb)
     return parser

@@ -16,14 +16,15 @@ from ivr.voice import Voice, VoiceUnavailable
 
 def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParameters:
     """What the files are made of. Raises PbxConfigError for a value that cannot stand in them."""
-    asterisk = config.settings.asterisk
+    asterisk, oncall = config.settings.asterisk, config.settings.oncall
+    common = (oncall.number, oncall.fallback_number) if oncall.number and oncall.fallback_number else None
     address = asterisk.service_address
     return PbxParameters(
         offices=tuple(
             PbxOffice(
                 office.office_no,
                 office.public_number,
-                office.oncall_number,
+                tuple(line.number for line in config.lines_of(office.office_no) if line.number),
                 office.fallback_number,
                 tuple(p.extension for p in config.caseworkers(office.office_no) if p.extension),
             )
@@ -39,6 +40,7 @@ def parameters(config: Config, secrets: Secrets, sounds_dir: str) -> PbxParamete
         trunk_endpoint=asterisk.trunk,
         sounds_dir=sounds_dir,
         allowed_ami_address=address,
+        common=common,
     )
 
 

@@ -37,6 +37,7 @@ from callback.desk_offer import DeskOffer
 from callback.desk_offices import DeskOffices
 from callback.desk_person import DeskPerson
 from callback.desk_serving import with_fitness_of
+from callback.desk_shifts import DeskShifts
 from callback.desk_sweep import DeskSweep
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.notice import about_attempt, tells
@@ -113,7 +114,9 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskOffices, DeskSweep):
+class Desk(
+    DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskOffices, DeskShifts, DeskSweep
+):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering
@@ -451,12 +454,14 @@ class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, Desk
     async def sweep(self) -> int:
         """Give back claims nobody acted on; returns how many requests were changed. A conversation
         without a result stays `result_due` and on the list: only a person knows how it went. Then steps of the
-        escalation, old counts go, and what ended longer ago than it is kept."""
+        escalation, old counts go, and what ended longer ago than it is kept; gaps in the rosters are told."""
         released = await self._release_expired()
         await self.settle()
         await self._escalate()
         await self._forget_counts()
         await self._erase_old()
+        await self.warn_of_gaps()
+        await self.forget_shifts()
         return released
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from callback.desk_gaps import DeskGaps
 from callback.desk_guards import DeskGuards
 from callback.desk_return import DeskReturn, may_return
 from callback.notice import (
@@ -53,12 +54,15 @@ class Drop:
     why: str
 
 
-class DeskNotices(DeskReturn, DeskGuards):
+class DeskNotices(DeskReturn, DeskGuards, DeskGaps):
     """The use cases of notices."""
 
     async def message_of(self, notice: Notice) -> Message | Hold | Drop:
         """What a notice says as things are now."""
-        request = await self.store.get(notice.request_id)
+        if notice.kind is NoticeKind.GAP:
+            told = await self.mail_of_gaps(notice)
+            return Drop(told) if isinstance(told, str) else Message(told[0], told[2], told[1])
+        request = await self.store.get(notice.request_id or "")
         if request is None:
             return Drop("unknown_request")
         if notice.kind is NoticeKind.STEP:
@@ -76,6 +80,9 @@ class DeskNotices(DeskReturn, DeskGuards):
     async def end_notice(self, notice: Notice, state: NoticeState, why: str | None = None) -> None:
         """It was sent, failed, or nobody knows: with a line in the ledger of its request, in one transaction."""
         ended = replace(notice, state=state, why=why, ended_at=self.clock.now())
+        if notice.request_id is None:  # that the leader is told of a gap stands in the line's history already
+            await self.store.change_notice(ended, NoticeState.SENDING)
+            return
         details: dict[str, str | int | None] = {"kind": notice.kind.value}
         if notice.kind is NoticeKind.STEP:
             details |= {"percent": notice.percent, "to": notice.person_id}

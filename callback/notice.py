@@ -30,6 +30,8 @@ class NoticeKind(StrEnum):
     """An SMS to a caller: we tried, and when we try again."""
     STEP = "step"
     """An e-mail to a person: a step of the escalation."""
+    GAP = "gap"
+    """An e-mail to the leader of an on-call line: nobody could be reached there."""
 
 
 class NoticeState(StrEnum):
@@ -51,7 +53,8 @@ class Notice:
 
     id: str
     kind: NoticeKind
-    request_id: str
+    request_id: str | None
+    """None for what is about a line."""
     created_at: datetime
     due_at: datetime
     """When it is next to be sent."""
@@ -63,6 +66,7 @@ class Notice:
     ended_at: datetime | None = None
     why: str | None = None
     """A short word for why it was not sent: `http_400`, `reached`. Never what a gateway wrote."""
+    line_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,12 @@ def about_step(request: CallbackRequest, percent: int, person_id: str, now: date
         f"mail.{request.id}.{percent}.{person_id}", NoticeKind.STEP, request.id, now, now,
         percent=percent, person_id=person_id,
     )  # fmt: skip
+
+
+def about_gaps(line_id: str, person_id: str, now: datetime) -> Notice:
+    """What it tells is looked up when it is sent."""
+    name = f"gap.{line_id}.{person_id}.{now:%Y%m%dT%H%M%S}"
+    return Notice(name, NoticeKind.GAP, None, now, now, person_id=person_id, line_id=line_id)
 
 
 def wait_after(tries: int) -> timedelta:

@@ -7,12 +7,14 @@ look at one with another weekday.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ivr.prompts import BASE_LANGUAGE
 from scheduler.calendar import OfficeCalendar
 from scheduler.clock import to_local
+from scheduler.coverage import Gap, GapWhy
 
 _WINDOW = timedelta(hours=2)
 _GSM = frozenset(
@@ -140,3 +142,26 @@ def mail(reference: str, percent: int, due_at: datetime, office: str, link: str 
         "Denne meldingen er sendt automatisk og kan ikke besvares.\n"
     )
     return f"Tast 1: {percent} % av fristen er brukt, referanse {reference}", text
+
+
+_GAPS_TOLD = 20
+
+
+def gaps_mail(line: str, gaps: Sequence[Gap], percent: int, link: str | None) -> tuple[str, str]:
+    """(subject, text) of an e-mail to a leader, in bokmål: when nobody can be reached on an on-call line. The first gap first."""
+    days = _SMS[BASE_LANGUAGE].weekdays
+    rows = []
+    for gap in gaps[:_GAPS_TOLD]:
+        begins, ends = to_local(gap.begins_at), to_local(gap.ends_at)
+        why = "ingen har vakt" if gap.why is GapWhy.NOBODY else "den som har vakt, har ikke noe nummer"
+        rows.append(f"- {days[begins.weekday()]} {begins:%d.%m. kl. %H.%M}-{ends:%H.%M}: {why}")
+    if len(gaps) > _GAPS_TOLD:
+        rows.append(f"- og {len(gaps) - _GAPS_TOLD} til")
+    where = f"Sett noen på vakt: {link}" if link else "Sett noen på vakt i Tast 1, under Vakt."
+    text = (
+        f"{line}: kontaktsenteret når ingen i disse tidene:\n" + "\n".join(rows)
+        + f"\n\nDekningen de neste fire ukene er {percent} %.\n{where}\n\n"
+        "Denne meldingen er sendt automatisk og kan ikke besvares.\n"
+    )  # fmt: skip
+    first = to_local(gaps[0].begins_at)
+    return f"Tast 1: ingen på vakt {first:%d.%m. kl. %H.%M}, {line}", text

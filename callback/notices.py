@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -70,7 +70,7 @@ class _Health:
 
 _ACCOUNT = frozenset({"http_401", "http_402", "http_403", "http_404", "smtp_530", "smtp_535"})
 """Refusals that are of us, not of one message: somebody must look at the settings."""
-_KIND = {"sms": NoticeKind.MISSED, "email": NoticeKind.STEP}
+_KINDS = {"sms": (NoticeKind.MISSED,), "email": (NoticeKind.STEP, NoticeKind.GAP)}
 
 
 class Notices:
@@ -151,7 +151,10 @@ class Notices:
         await self._use_settings()
         await self._write_the_unwritten()
         now, store = self._desk.clock.now(), self._desk.store
-        due = {name: await store.due_notices(kind, now, _AT_A_TIME) for name, kind in _KIND.items()}
+        due = {
+            name: [notice for kind in kinds for notice in await store.due_notices(kind, now, _AT_A_TIME)]
+            for name, kinds in _KINDS.items()
+        }
         await asyncio.gather(*(self._round(name, waiting) for name, waiting in due.items()))
         await self._desk.forget_notices()
 
@@ -264,15 +267,15 @@ class Notices:
 
 
 def _status(name: str, health: _Health, counts: Sequence[NoticeCount]) -> ChannelStatus:
-    of: Mapping[NoticeState, NoticeCount] = {c.state: c for c in counts if c.kind is _KIND[name]}
+    theirs = [c for c in counts if c.kind in _KINDS[name]]
 
     def count(*states: NoticeState) -> int:
-        return sum(of[state].count for state in states if state in of)
+        return sum(c.count for c in theirs if c.state in states)
 
     return ChannelStatus(
         name, health.up, health.since, health.why,
         waiting=count(NoticeState.WAITING, NoticeState.SENDING),
         failed=count(NoticeState.FAILED),
         uncertain=count(NoticeState.UNCERTAIN),
-        last_sent=of[NoticeState.SENT].last if NoticeState.SENT in of else None,
+        last_sent=max((c.last for c in theirs if c.state is NoticeState.SENT and c.last), default=None),
     )  # fmt: skip

@@ -28,6 +28,7 @@ from callback.board import Board
 from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
+from callback.feeds import Feeds
 from callback.notices import ChannelStatus, Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
@@ -39,6 +40,7 @@ from callback.webhooks import Webhooks
 from config.model import Config, LineName, Secrets
 from config.rules_webhooks import webhook_key
 from hardware.asterisk.line import AsteriskLine
+from hardware.calendar_http import fetch_calendar
 from hardware.line import Line
 from hardware.simulated.line import SimulatedLine
 from hardware.webhook_http import WebhookHttp
@@ -113,6 +115,7 @@ async def running(
         post = WebhookHttp()
         stack.push_async_callback(post.close)
         webhooks = Webhooks(desk, board, post.post, webhook_key(secrets.webhook_secret or ""))
+        feeds = Feeds(desk, fetch_calendar)
         alarm = Alarm(_sweeper(dispatch, store, clock, notices), clock)
         runner.on_callback_ended = alarm.wake_soon
         runner.on_caller_gone = lambda: alarm.wake_soon() if dispatch.somebody_is_free else None
@@ -138,6 +141,7 @@ async def running(
             waits=runner.waits,
             started_at=started_at,
             version=version("tast1"),
+            feeds=feeds.status,
         )
         url = await _serve_web(stack, services)
         await runner.start()
@@ -148,6 +152,8 @@ async def running(
         stack.push_async_callback(board.stop)
         await webhooks.start()
         stack.push_async_callback(webhooks.stop)
+        await feeds.start()
+        stack.push_async_callback(feeds.stop)
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)

@@ -21,6 +21,7 @@ from callback.consult import ConsultStore
 from callback.notice import Notice, NoticeCount, NoticeKind, NoticeState
 from callback.office_store import OfficeStore
 from callback.request import CallAttempt, CallbackError, CallbackRequest, LedgerEntry, RequestState, Urgency
+from callback.shifts import ShiftStore
 
 
 class StoreError(CallbackError):
@@ -182,7 +183,7 @@ def in_no_hurry() -> Iterator[None]:
         IN_NO_HURRY.reset(token)
 
 
-class Store(ConsultStore, OfficeStore, Protocol):
+class Store(ShiftStore, ConsultStore, OfficeStore, Protocol):
     async def open(self) -> None:
         """Connect and migrate. Raises StoreUnavailable with what to do."""
 

@@ -34,6 +34,7 @@ from callback.store import (
 from callback.store_memory_consults import MemoryConsults
 from callback.store_memory_notices import MemoryNotices
 from callback.store_memory_offices import MemoryOffices
+from callback.store_memory_roster import MemoryRoster
 from callback.store_notices import notice_from, notice_row
 from callback.store_rows import (
     FIRST_HASH,
@@ -58,7 +59,7 @@ from callback.turn import list_order
 from scheduler.clock import aware_utc
 
 
-class MemoryStore(MemoryNotices, MemoryConsults, MemoryOffices):
+class MemoryStore(MemoryNotices, MemoryConsults, MemoryRoster, MemoryOffices):
     """See callback.store.Store. What is written is kept from open to open."""
 
     def __init__(self) -> None:

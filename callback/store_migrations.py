@@ -408,6 +408,75 @@ def m015_consults(db: Database) -> None:
         db.conn.execute(statement)
 
 
+_ROSTER = (
+    """CREATE TABLE duty_shift (
+        id TEXT PRIMARY KEY NOT NULL,
+        line_id TEXT NOT NULL,
+        people TEXT NOT NULL CHECK (json_valid(people)),
+        begins_at TEXT NOT NULL,
+        ends_at TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('shift', 'override')),
+        source TEXT NOT NULL CHECK (source IN ('page', 'import', 'feed')),
+        uid TEXT,
+        changed_by TEXT NOT NULL,
+        changed_at TEXT NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX duty_shift_line ON duty_shift (line_id, begins_at)",
+    "CREATE INDEX duty_shift_ended ON duty_shift (ends_at)",
+    """CREATE TABLE duty_history (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        line_id TEXT NOT NULL,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        event TEXT NOT NULL,
+        details TEXT NOT NULL CHECK (json_valid(details)))""",
+    "CREATE INDEX duty_history_line ON duty_history (line_id, seq)",
+    """CREATE TRIGGER duty_history_is_never_updated BEFORE UPDATE ON duty_history
+        BEGIN SELECT RAISE(ABORT, 'the history of a roster is append-only'); END""",
+    """CREATE TRIGGER duty_history_is_never_deleted BEFORE DELETE ON duty_history
+        BEGIN SELECT RAISE(ABORT, 'the history of a roster is append-only'); END""",
+    """CREATE TABLE duty_warned (
+        line_id TEXT NOT NULL,
+        begins_at TEXT NOT NULL,
+        ends_at TEXT NOT NULL,
+        step INTEGER NOT NULL CHECK (step >= 0),
+        PRIMARY KEY (line_id, begins_at, ends_at, step)) WITHOUT ROWID""",
+    "CREATE INDEX duty_warned_ended ON duty_warned (ends_at)",
+    # A notice may be about a line instead of a request. SQLite changes neither a CHECK nor a NOT NULL in place.
+    "ALTER TABLE notice RENAME TO notice_before",
+    """CREATE TABLE notice (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('missed', 'step', 'gap')),
+        request_id TEXT REFERENCES request (id),
+        created_at TEXT NOT NULL,
+        due_at TEXT NOT NULL,
+        attempt_id TEXT UNIQUE REFERENCES attempt (id),
+        percent INTEGER,
+        person_id TEXT,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'dropped', 'failed', 'uncertain')),
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        ended_at TEXT,
+        why TEXT,
+        line_id TEXT,
+        CHECK ((request_id IS NULL) = (kind = 'gap')),
+        CHECK ((line_id IS NULL) = (kind <> 'gap')),
+        UNIQUE (request_id, percent, person_id)) WITHOUT ROWID""",
+    """INSERT INTO notice (id, kind, request_id, created_at, due_at, attempt_id, percent, person_id, state, tries, ended_at, why)
+        SELECT id, kind, request_id, created_at, due_at, attempt_id, percent, person_id, state, tries, ended_at, why
+        FROM notice_before""",
+    "DROP TABLE notice_before",
+    "CREATE INDEX notice_due ON notice (kind, due_at) WHERE state = 'waiting'",
+    "CREATE INDEX notice_count ON notice (kind, state, ended_at)",
+    "CREATE INDEX notice_ended ON notice (ended_at) WHERE ended_at IS NOT NULL",
+)
+
+
+@MIGRATIONS()
+def m016_roster(db: Database) -> None:
+    """Duty shifts, who changed them, which gaps the leader was told of; notices about a line."""
+    for statement in _ROSTER:
+        db.conn.execute(statement)
+
+
 _CONTACT_CENTRE = (
     """CREATE TABLE office_note (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -12,7 +12,7 @@ from callback.store_schema import Database
 
 COLUMNS = (
     *("id", "kind", "request_id", "created_at", "due_at", "attempt_id", "percent", "person_id"),
-    *("state", "tries", "ended_at", "why"),
+    *("state", "tries", "ended_at", "why", "line_id"),
 )
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM notice"
 _CHANGING = ("due_at", "state", "tries", "ended_at", "why")
@@ -35,7 +35,7 @@ def notice_row(notice: Notice) -> Row:
             to_text(notice.due_at),
         ),
         *(notice.attempt_id, notice.percent, notice.person_id),
-        *(notice.state.value, notice.tries, ended, notice.why),
+        *(notice.state.value, notice.tries, ended, notice.why, notice.line_id),
     )
 
 
@@ -44,7 +44,7 @@ def notice_from(row: Row) -> Notice:
     ended = None if row[10] is None else from_text(row[10])
     return Notice(
         row[0], NoticeKind(row[1]), row[2], from_text(row[3]), from_text(row[4]), row[5], row[6], row[7],
-        NoticeState(row[8]), row[9], ended, row[11],
+        NoticeState(row[8]), row[9], ended, row[11], row[12],
     )  # fmt: skip
 
 

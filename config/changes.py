@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from config.model import Config, LineName, Office
-from config.problems import OFFICES_FILE, PROMPTS_FILE, SETTINGS_FILE, STAFF_FILE
+from config.problems import OFFICES_FILE, ON_CALL_FILE, PROMPTS_FILE, SETTINGS_FILE, STAFF_FILE
 
 _FIXED = frozenset({"service", "asterisk"})
 """Sections of tast1.toml that are read at the start only."""
 _IN_THE_EXCHANGE = frozenset({"public_number", "oncall_number", "fallback_number"})
 """Keys of an office that also stand in the files of `tast1 pbx config`."""
+_ON_CALL_IN_THE_EXCHANGE = frozenset({"number", "fallback_number"})
+"""The same of a line, and of [oncall]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,21 @@ def changes(old: Config, new: Config) -> Changes:
     before, after = by_number(old), by_number(new)
     offices = list(_tables(f"{OFFICES_FILE}: office", before, after))
     people = _tables(f"{STAFF_FILE}: person", {p.id: p for p in old.people}, {p.id: p for p in new.people})
+    lines = list(_tables(f"{ON_CALL_FILE}: line", {x.id: x for x in old.lines}, {x.id: x for x in new.lines}))
     exchange: list[str] = []
     if old.settings.service.line is LineName.ASTERISK:
         exchange = [text for key, text in offices if key is None or key in _IN_THE_EXCHANGE]
+        exchange += [text for key, text in lines if key is None or key in _ON_CALL_IN_THE_EXCHANGE]
+        exchange += [
+            text for section, text in settings
+            if section == "oncall" and text.rpartition(".")[2] in _ON_CALL_IN_THE_EXCHANGE
+        ]  # fmt: skip
     return Changes(
         changed=(
             *(text for section, text in settings if section not in _FIXED),
             *(text for _, text in offices),
             *(text for _, text in people),
+            *(text for _, text in lines),
             *_menus(old, new),
             *_prompts(old, new),
         ),

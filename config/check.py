@@ -12,9 +12,10 @@ from typing import Any
 from config.advice_menu import emergency_in_bokmal, menu_advice
 from config.advice_notices import notice_advice
 from config.advice_office import special_day_advice
+from config.advice_oncall import oncall_advice
 from config.advice_people import serving_advice
 from config.model import Config, Secrets
-from config.problems import OFFICES_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
+from config.problems import OFFICES_FILE, ON_CALL_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
 from config.rules_service import LOCAL_PBX_SECRET
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
 
@@ -42,6 +43,7 @@ def warnings(config: Config) -> tuple[Problem, ...]:
         users = [office for office in config.offices if office.menu == name]
         told += (Problem(name, at, message) for at, message in menu_advice(menu, users, catalogue))
     told += (Problem(SETTINGS_FILE, key, message) for key, message in notice_advice(config))
+    told += oncall_advice(config)
     numbers = [office.office_no for office in config.offices]
     return tuple(with_office(problem, numbers) for problem in dict.fromkeys(told))
 
@@ -70,6 +72,10 @@ def effective(config: Config, secrets: Secrets) -> str:
     lines += ["", f"# {STAFF_FILE}"]
     for person in config.people:
         lines += ["", "[[person]]", *_keys(person.model_dump(mode="json"))]
+    if config.lines:
+        lines += ["", f"# {ON_CALL_FILE}"]
+    for line in config.lines:
+        lines += ["", "[[line]]", *_line(line.model_dump(mode="json"))]
     lines += ["", "# environment"]
     lines += [f"# TAST1_{name.upper()}: {_told(value)}" for name, value in secrets]
     told = warnings(config)
@@ -97,6 +103,14 @@ def _office(office: dict[str, Any]) -> Iterator[str]:
     for day in special_days:
         yield "[[office.special_days]]"
         yield from _keys(day)
+
+
+def _line(line: dict[str, Any]) -> Iterator[str]:
+    hours = line.pop("hours")
+    yield from _keys(line)
+    if hours is not None:
+        yield "[line.hours]"
+        yield from _keys(hours)
 
 
 def _keys(table: Mapping[str, Any]) -> list[str]:

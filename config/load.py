@@ -19,6 +19,7 @@ from config import (
     rules_menu,
     rules_notices,
     rules_office,
+    rules_oncall,
     rules_people,
     rules_prompts,
     rules_service,
@@ -106,6 +107,7 @@ def load(
     rules_people.check_serving(draft)
     rules_notices.check_notices(draft)
     rules_webhooks.check_webhooks(draft)
+    rules_oncall.check_oncall(draft)
     rules_service.check_secrets(draft, environ)
     rules_notices.check_notice_secrets(draft, environ)
     rules_webhooks.check_webhook_secrets(draft, environ)
@@ -236,7 +238,7 @@ def _answered(draft: Draft) -> dict[str, str]:
         for office in draft.offices or ()
         for key in rules_office.ANSWERED
         if key in office
-    }
+    } | {str(line.get("number")): str(line.get("name")) for line in draft.lines or () if "number" in line}
 
 
 def _read_settings(path: Path, overrides: Table, draft: Draft) -> Settings | None:

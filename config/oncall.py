@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from enum import StrEnum
 
 from pydantic import Field
 
-from config.values import Duration, Model, WeekHours
+from config.values import Duration, HoursOfDay, Model, WeekHours
+
+_OFFICE_HOURS = HoursOfDay(opens=time(9), closes=time(15))
 
 
 class RingRule(StrEnum):
@@ -71,3 +73,7 @@ class OnCallSettings(Model):
     """Before each shift, who is on duty is rung to confirm it."""
     duty_check_before: Duration = timedelta(minutes=15)
     """So long before the shift."""
+    contact_centre_hours: WeekHours = WeekHours(
+        mon=_OFFICE_HOURS, tue=_OFFICE_HOURS, wed=_OFFICE_HOURS, thu=_OFFICE_HOURS, fri=_OFFICE_HOURS
+    )
+    """When the contact centre rings: somebody must be on duty then. Closed on public holidays."""

@@ -54,12 +54,12 @@ def check_offices(draft: Draft) -> None:
     """Numbers, languages and hours of each office, and what two offices may not share."""
     offices = list(numbered(draft.offices, "office"))
     own = [(f"{key}.{name}", table.get(name)) for key, table in offices for name in ANSWERED]
-    problems = list(_duplicates((f"{key}.office_no", table.get("office_no")) for key, table in offices))
-    problems += _duplicates(own)
+    problems = list(duplicates((f"{key}.office_no", table.get("office_no")) for key, table in offices))
+    problems += duplicates(own)
     answered_here = {number for _, number in own if isinstance(number, str)}
     for key, table in offices:
         numbers = [(f"{key}.{name}", table.get(name)) for name in (*ANSWERED, "fallback_number")]
-        problems += _unacceptable(numbers, draft.section(NumberSettings))
+        problems += unacceptable(numbers, draft.section(NumberSettings))
         problems += _language_rules(key, table)
         problems += _hours_rules(key, table)
         fallback = table.get("fallback_number")
@@ -83,7 +83,7 @@ def _language_rules(key: str, office: Table) -> Iterator[tuple[str, str]]:
                 f"{key}.languages[{count}]",
                 f"no prompts in {language!r}; there are: {', '.join(sorted(known))}",
             )
-    yield from _duplicates((f"{key}.languages[{n}]", name) for n, name in enumerate(languages, start=1))
+    yield from duplicates((f"{key}.languages[{n}]", name) for n, name in enumerate(languages, start=1))
 
 
 def _hours_rules(key: str, office: Table) -> Iterator[tuple[str, str]]:
@@ -102,12 +102,12 @@ def _hours_rules(key: str, office: Table) -> Iterator[tuple[str, str]]:
     for name, value in hours:
         if isinstance(value, dict):
             yield name, 'write hours as text, for example "09:00-15:00"'
-    yield from _duplicates((f"{name}.date", str(day["date"])) for name, day in special if "date" in day)
-    if _is_zero(office.get("urgent_limit")):
+    yield from duplicates((f"{name}.date", str(day["date"])) for name, day in special if "date" in day)
+    if is_zero(office.get("urgent_limit")):
         yield f"{key}.urgent_limit", "must be longer than 0s"
 
 
-def _is_zero(duration: object) -> bool:
+def is_zero(duration: object) -> bool:
     try:
         return parse_duration(duration) == timedelta(0)
     except ValueError:
@@ -120,7 +120,7 @@ def _is_zero(duration: object) -> bool:
 def check_people(draft: Draft) -> None:
     """Ids, offices, extensions and mobiles of people."""
     people = list(numbered(draft.people, "person"))
-    problems = list(_duplicates((f"{key}.id", person.get("id")) for key, person in people))
+    problems = list(duplicates((f"{key}.id", person.get("id")) for key, person in people))
     known = None if draft.offices is None else [office.get("office_no") for office in draft.offices]
     seats: dict[str, list[tuple[str, object]]] = {}
     for key, person in people:
@@ -131,9 +131,9 @@ def check_people(draft: Draft) -> None:
                 problems.append((f"{key}.office_no", f"no office {office_no!r} in {OFFICES_FILE}"))
         elif office_no is None and str(person.get("role")) in _BELONGS_TO_OFFICE:
             problems.append((f"{key}.office_no", f"missing: a {person['role']} belongs to an office"))
-        problems += _unacceptable([(f"{key}.mobile", person.get("mobile"))], draft.section(NumberSettings))
+        problems += unacceptable([(f"{key}.mobile", person.get("mobile"))], draft.section(NumberSettings))
     for extensions in seats.values():
-        problems += _duplicates(extensions)
+        problems += duplicates(extensions)
     for key, message in problems:
         draft.add(STAFF_FILE, key, message)
 
@@ -141,7 +141,7 @@ def check_people(draft: Draft) -> None:
 # ---- shared -------------------------------------------------------------------------------------
 
 
-def _duplicates(values: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
+def duplicates(values: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str]]:
     """Each text that stood at an earlier key already."""
     first: dict[str, str] = {}
     for key, value in values:
@@ -149,7 +149,7 @@ def _duplicates(values: Iterable[tuple[str, object]]) -> Iterator[tuple[str, str
             yield key, f"the same as {first[value]}"
 
 
-def _unacceptable(
+def unacceptable(
     values: Iterable[tuple[str, object]], settings: NumberSettings | None
 ) -> Iterator[tuple[str, str]]:
     for key, value in values:

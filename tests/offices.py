@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 
 from config.menu import Menu
 from config.model import CallSettings, Config, Office, Person, RetrySettings, Role, Settings
+from config.oncall import OnCallLine
 from config.rules_menu import shipped_menu
 from config.values import WeekHours
 
@@ -58,9 +59,15 @@ def config() -> Config:
         Person(id="nks", name="Kontaktsenteret", role=Role.CONTACT_CENTRE),
         Person(id="admin", name="Drift", role=Role.ADMIN),
     )
-    return Config(
-        settings=settings(), offices=(office, other), people=people, menus={"menu.toml": standard_menu()}
+    line = OnCallLine(
+        id="vakt-9001",
+        office_no="9001",
+        number="+4773000011",
+        people=("kari",),
+        telephone=office.fallback_number,
     )
+    menus = {"menu.toml": standard_menu()}
+    return Config(settings=settings(), offices=(office, other), people=people, menus=menus, lines=(line,))
 
 
 def shipped_menus() -> dict[str, Menu]:

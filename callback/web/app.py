@@ -25,6 +25,7 @@ from callback.web import (
     colleagues,
     metrics,
     offices,
+    oncall,
     pages,
     phone,
     prompt_list,
@@ -70,7 +71,9 @@ def build_app(services: Services) -> web.Application:
         lstrip_blocks=True,
         filters={"spaced": spaced},
     )
-    app.middlewares.extend((observe, answer_errors, auth.remember_language, auth.authenticate))
+    app.middlewares.extend(
+        (oncall.allow_upload, observe, answer_errors, auth.remember_language, auth.authenticate)
+    )
     app.on_response_prepare.append(_set_headers)
     auth.add_routes(app)
     colleagues.add_routes(app)
@@ -80,6 +83,7 @@ def build_app(services: Services) -> web.Application:
     serving.add_routes(app)
     offices.add_routes(app)
     status.add_routes(app)
+    oncall.add_routes(app)
     prompt_list.add_routes(app)
     api.add_routes(app)
     api_serving.add_routes(app)

@@ -5,6 +5,7 @@ Never puts a password, a cookie or a token into a log, a URL or an answer (a log
 
 from __future__ import annotations
 
+import re
 import secrets
 from urllib.parse import quote
 
@@ -27,11 +28,14 @@ _PUBLIC = ("/login", "/healthz", "/metrics", "/static/", "/prompts/", "/api/v1/o
 """`/phone` is the simulated telephone network: it stands for the world outside, which does not log in, and
 is served only while the simulated line runs. A PBX fetches prompts without a login. `/metrics` looks for itself."""
 
+_CALENDAR = re.compile(r"/oncall/[a-z0-9._-]+\.ics")
+"""Outlook sends no login: the address has a key of its own."""
+
 
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find the viewer, or turn them away. A POST to a page also needs the session's CSRF token."""
-    public = request.path.startswith(_PUBLIC)
+    public = request.path.startswith(_PUBLIC) or _CALENDAR.fullmatch(request.path) is not None
     if request.path.startswith("/api/"):
         if not public:
             await _take_token(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -12,6 +12,7 @@ from aiohttp import web
 from callback.access import Access
 from callback.board import Board
 from callback.desk import Desk
+from callback.feeds import FeedStatus
 from callback.notices import ChannelStatus
 from callback.request import CallAttempt, CallbackRequest
 from config.changes import Changes
@@ -107,6 +108,8 @@ class Services:
     """Request id -> whether the person waits on the line just now."""
     started_at: datetime
     version: str
+    feeds: Callable[[], Mapping[str, FeedStatus]] = dict
+    """How the calendars of the on-call lines do (`callback.feeds.Feeds.status`)."""
 
     @property
     def config(self) -> Config:

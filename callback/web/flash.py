@@ -31,6 +31,11 @@ GOOD = frozenset(
         "office_confirmed",
         "office_said",
         "office_unsaid",
+        "roster_saved",
+        "roster_removed",
+        "roster_swapped",
+        "roster_imported",
+        "address_renewed",
     }
 )
 _PLAIN = (GOOD - {"reassigned"}) | {

@@ -278,6 +278,19 @@ class UnservedView(Answer):
     count: int = Field(description="Open requests that nobody of the office may take")
 
 
+class CoverageView(Answer):
+    office_no: str
+    line: str
+    name: str
+    percent: int = Field(description="Of the next four weeks, rounded down")
+    gaps: int = Field(description="How many times to come in which nobody can be reached")
+    first_gap_at: datetime | None
+    calendar_error: str | None = Field(
+        description="Why its calendar cannot be read, null when it can or there is none"
+    )
+    calendar_since: datetime | None
+
+
 class HoursView(Answer):
     office_no: str
     name: str
@@ -330,6 +343,9 @@ class StatusView(Answer):
     unserved: list[UnservedView] = Field(
         description="Where nobody may take a request: everybody is disqualified, or nobody sees protected persons"
     )
+    oncall: list[CoverageView] = Field(
+        description="The on-call lines of the offices whose list the token may see"
+    )
     offices: list[HoursView] = Field(description="The hours of the offices the token may register for")
     prompts: PromptsView
     refusals: list[RefusalView] = Field(
@@ -338,13 +354,14 @@ class StatusView(Answer):
 
     @property
     def well(self) -> bool:
-        """Lines, channels, store and sweep, and somebody for every request."""
+        """Lines, channels, store and sweep, somebody for every request, and somebody at all on every on-call line."""
         return (
             self.store.ok
             and all(line.up for line in self.lines)
             and all(channel.up for channel in self.channels)
             and self.last_sweep_error is None
             and not self.unserved
+            and all(line.percent > 0 for line in self.oncall)
         )
 
 

@@ -18,6 +18,7 @@ from callback.web.context import SERVICES, Services
 from callback.web.flash import set_flash
 from callback.web.models import (
     ChannelView,
+    CoverageView,
     HoursView,
     LineView,
     OfficeView,
@@ -54,6 +55,7 @@ async def collect(services: Services, viewer: Viewer) -> StatusView:
         last_sweep_error=error.partition(":")[0] if error else None,
         open_requests=offices,
         unserved=unserved,
+        oncall=await _oncall(services, viewer),
         offices=_hours(services, viewer),
         prompts=await asyncio.to_thread(_prompts, services),
         refusals=await _refusals(services),
@@ -89,6 +91,30 @@ async def _channels(services: Services) -> list[ChannelView]:
         return [ChannelView.model_validate(asdict(channel)) for channel in await services.channels()]
     except StoreError:
         return []
+
+
+async def _oncall(services: Services, viewer: Viewer) -> list[CoverageView]:
+    """A store that fails is told elsewhere."""
+    try:
+        found = await services.desk.coverage()
+    except StoreError:
+        return []
+    now, feeds, told = services.clock.now(), services.feeds(), []
+    for one in found:
+        line = services.desk.line(one.line_id)
+        gaps = [gap for gap in one.gaps if gap.ends_at > now]
+        feed = feeds.get(line.id)
+        failing = feed is not None and feed.why != ""
+        if viewer.works_for(line.office_no):
+            told.append(
+                CoverageView(
+                    office_no=line.office_no, line=line.id, name=line.name, percent=one.percent, gaps=len(gaps),
+                    first_gap_at=gaps[0].begins_at if gaps else None,
+                    calendar_error=feed.why if feed and failing else None,
+                    calendar_since=feed.since if feed and failing else None,
+                )
+            )  # fmt: skip
+    return told
 
 
 async def _refusals(services: Services) -> list[RefusalView]:

@@ -59,7 +59,7 @@ class PbxOffice:
 
     office_no: str
     public_number: str
-    oncall_number: str | None
+    oncall_numbers: tuple[str, ...]
     fallback_number: str
     extensions: tuple[str, ...] = ()
 
@@ -67,8 +67,8 @@ class PbxOffice:
         _require(re.compile(r"[0-9]{1,8}"), "office_no", self.office_no)
         _require(_E164, "public_number", self.public_number)
         _require(_E164, "fallback_number", self.fallback_number)
-        if self.oncall_number is not None:
-            _require(_E164, "oncall_number", self.oncall_number)
+        for number in self.oncall_numbers:
+            _require(_E164, "oncall_numbers", number)
         for extension in self.extensions:
             _require(re.compile(r"[0-9]{2,8}"), "extensions", extension)
 
@@ -96,8 +96,12 @@ class PbxParameters:
     allowed_ami_address: str = "127.0.0.1"
     asterisk_version: tuple[int, int] = (22, 2)
     service_patience: timedelta | None = None
+    common: tuple[str, str] | None = None
+    """The number of all offices together, and what the PBX rings for it by itself; E.164."""
 
     def __post_init__(self) -> None:
+        for number in self.common or ():
+            _require(_E164, "common", number)
         _require(_HOST, "fastagi_host", self.fastagi_host)
         _require(_WORD, "fastagi_token", self.fastagi_token)
         _require(_HOST, "ami_host", self.ami_host)
@@ -113,6 +117,7 @@ class PbxParameters:
         except ValueError as error:
             raise PbxConfigError(f"allowed_ami_address: {error}") from error
         numbers = [number for office in self.offices for number in _numbers(office)]
+        numbers += (self.common or ())[:1]
         if len(numbers) != len(set(numbers)):
             raise PbxConfigError("offices: two offices share a number")
 
@@ -123,7 +128,7 @@ def _require(pattern: re.Pattern[str], name: str, value: str) -> None:
 
 
 def _numbers(office: PbxOffice) -> tuple[str, ...]:
-    return (office.public_number, *([office.oncall_number] if office.oncall_number else []))
+    return (office.public_number, *office.oncall_numbers)
 
 
 def office_files(parameters: PbxParameters) -> dict[str, str]:
@@ -291,14 +296,24 @@ def _offices(parameters: PbxParameters) -> str:
     for office in parameters.offices:
         lines.append(f"; office {office.office_no}")
         for number in _numbers(office):
-            for form in _written_forms(number):
-                lines += [
-                    f"exten => {form},1,Set(TAST1_PUBLIC={office.public_number})",
-                    f" same => n,Set(TAST1_FALLBACK={office.fallback_number})",
-                    " same => n,Return()",
-                ]
+            lines += _falls_back(number, office.public_number, office.fallback_number)
+    if parameters.common is not None:
+        number, fallback = parameters.common
+        lines += ["; the number of all offices together", *_falls_back(number, number, fallback)]
     lines += ["; a number no office has: the recording, then goodbye", "exten => _[+0-9]!,1,Return()", ""]
     return "\n".join(lines)
+
+
+def _falls_back(number: str, public_number: str, fallback: str) -> list[str]:
+    return [
+        line
+        for form in _written_forms(number)
+        for line in (
+            f"exten => {form},1,Set(TAST1_PUBLIC={public_number})",
+            f" same => n,Set(TAST1_FALLBACK={fallback})",
+            " same => n,Return()",
+        )
+    ]
 
 
 def _written_forms(number: str) -> tuple[str, ...]:

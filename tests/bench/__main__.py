@@ -23,6 +23,7 @@ from tests.bench.load_bench import RATE as CALL_RATE
 from tests.bench.load_bench import Side, memory_with_calls_up, site, under_load
 from tests.bench.path_bench import HEADING, path_times
 from tests.bench.rivals import AT_ONCE, CLAIM, CLAIM_MANY, rivals, table
+from tests.bench.roster_bench import SHIFTS, roster_times
 from tests.bench.scale_bench import (
     CLAIMED,
     DUE,
@@ -83,7 +84,15 @@ async def _measure_scale(directory: Path) -> list[Row]:
     done = await dispatched(directory / "dispatch.db")
     for problem in done.problems:
         _say(f"problem: {problem}")
+    _say(f"roster: {SHIFTS:,} shifts on {OFFICES} lines")
+    roster = await roster_times(directory / "roster.db")
     return [
+        Row(f"who is on duty now on {OFFICES} lines, {SHIFTS:,} shifts, median", median(roster.nows), "ms", most=50),
+        Row("  p99", roster.p99, "ms"),
+        Row("  lines on which somebody is", roster.on_duty, "", least=OFFICES - 1),
+        Row("  the first time, all shifts read", roster.first, "ms"),
+        Row("  after another process changed one", roster.after_change, "ms", most=50),
+        Row("  four weeks of coverage of all lines", roster.coverage, "ms"),
         Row(f"next for a caseworker, {OPEN:,} open, median", median(nexts), "ms"),
         Row("next for a caseworker, p99", _p99(nexts), "ms", most=2),
         Row(f"a sweep with {DUE:,} due", sweep.seconds, "s", most=1),

@@ -19,6 +19,7 @@ from callback.notices import Channels, Notices
 from callback.request import AttemptOutcome, CallbackRequest
 from callback.store_sqlite import SqliteStore
 from config.model import Config, HttpSmsSettings, MailSettings, NoticeSettings, Secrets, SmsService
+from config.oncall import OnCallLine
 from scheduler.clock import ManualClock
 from tests.offices import CALLER, MONDAY, config
 
@@ -102,13 +103,14 @@ class MailServer:
 
 
 def with_notices(settings: NoticeSettings) -> Config:
-    """The office of the tests, with these notices; its leader has an address."""
+    """The office of the tests, with these notices; its leader has an address, and its on-call line no gap."""
     base = config()
+    line = OnCallLine(id="vakt", office_no="9001", number="+4773000011", people=("kari",))
     people = tuple(
         p.model_copy(update={"email": f"{p.id}@example.org"}) if p.id == "liv" else p for p in base.people
     )
     changed = base.settings.model_copy(update={"notices": settings})
-    return base.model_copy(update={"settings": changed, "people": people})
+    return base.model_copy(update={"settings": changed, "people": people, "lines": (line,)})
 
 
 def over_http(gateway: Gateway, **more: Any) -> NoticeSettings:

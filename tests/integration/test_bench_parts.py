@@ -14,6 +14,7 @@ from tests.bench.crowd import fill
 from tests.bench.growth_bench import costs, heading
 from tests.bench.postgres import NoPostgres
 from tests.bench.rivals import ACTS, CLAIM_BARE, Side, ours, table
+from tests.bench.roster_bench import roster_times
 from tests.bench.scale_bench import dispatched, memory_of_service, next_times, sweep_beside_menu
 
 
@@ -73,3 +74,10 @@ async def test_a_rival_that_cannot_be_had_is_told_in_words(
     assert "huey (SQLite): not measured, huey is not installed here" in said
     assert "procrastinate (PostgreSQL): not measured, procrastinate is not installed here" in said
     assert issubclass(NoPostgres, Exception)
+
+
+async def test_the_rosters(tmp_path: Path) -> None:
+    """Somebody is on duty on every line but the one whose shift was taken away."""
+    roster = await roster_times(tmp_path / "roster.db", offices=4, shifts=40, rounds=2)
+    assert (roster.shifts, roster.lines) == (40, 4)
+    assert roster.on_duty >= 3

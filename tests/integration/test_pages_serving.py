@@ -40,7 +40,11 @@ def of_all() -> Config:
     base = config()
     own = base.offices[0].model_copy(update={"substitute_office": "9002"})
     return Config(
-        settings=base.settings, offices=(own, base.offices[1]), people=(*base.people, EVA), menus=base.menus
+        settings=base.settings,
+        offices=(own, base.offices[1]),
+        people=(*base.people, EVA),
+        menus=base.menus,
+        lines=base.lines,
     )
 
 

@@ -272,12 +272,17 @@ def test_every_value_of_the_domain_has_words(language: str) -> None:
 
 def test_no_text_is_given_twice() -> None:
     """A key written twice would silently hide one of the texts."""
-    for module in ("callback.web.texts.nb", "callback.web.texts.en"):
-        tree = ast.parse(Path(importlib.import_module(module).__file__ or "").read_text("utf-8"))
+    known: dict[str, set[str]] = {"nb": set(), "en": set()}
+    for module in ("nb", "en", "nb_oncall", "en_oncall"):
+        tree = ast.parse(
+            Path(importlib.import_module(f"callback.web.texts.{module}").__file__ or "").read_text("utf-8")
+        )
         (texts,) = [node.value for node in tree.body if isinstance(node, ast.AnnAssign)]
         assert isinstance(texts, ast.Dict)
         keys = [key.value for key in texts.keys if isinstance(key, ast.Constant)]
         assert len(keys) == len(set(keys))
+        assert not known[module[:2]] & set(keys)
+        known[module[:2]] |= set(keys)
 
 
 def test_the_day_of_a_promise() -> None:

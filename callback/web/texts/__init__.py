@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from callback.web.texts.en import TEXTS as EN
+from callback.web.texts.en_oncall import TEXTS as EN_ONCALL
 from callback.web.texts.nb import TEXTS as NB
+from callback.web.texts.nb_oncall import TEXTS as NB_ONCALL
 
 DEFAULT_LANGUAGE = "nb"
-LANGUAGES = {"nb": NB, "en": EN}
+LANGUAGES = {"nb": NB | NB_ONCALL, "en": EN | EN_ONCALL}
 LANGUAGE_NAMES = {
     "nb": "Norsk bokmål",
     "nn": "Norsk nynorsk",
@@ -33,7 +35,7 @@ Translate = Callable[..., str]
 
 def translator(language: str) -> Translate:
     """`t(key, **values)` for a language; an unknown one gets bokmål. Raises KeyError for an unknown key."""
-    texts = LANGUAGES.get(language, NB)
+    texts = LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE])
 
     def translate(key: str, **values: Any) -> str:
         return texts[key].format(**values)
