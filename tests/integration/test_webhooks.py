@@ -105,14 +105,14 @@ async def test_each_change_is_one_event(world: World) -> None:
     await world.round()
     world.clock.advance(timedelta(hours=6))
     await world.round()
-    office = world.desk.config.offices[0].model_copy(update={"oncall_number": "+4773000019"})
-    world.desk.use_config(
-        world.desk.config.model_copy(update={"offices": (office, *world.desk.config.offices[1:])})
-    )
+    (line,) = world.desk.config.lines
+    line = line.model_copy(update={"number": "+4773000019"})
+    world.desk.use_config(world.desk.config.model_copy(update={"lines": (line,)}))
     await world.round()
     told = world.receiver.types
-    assert [*told[:2], *sorted(told[2:4]), *told[4:]] == [
-        ("9001", "confirmation"), ("9002", "message"), ("9001", "hours"), ("9002", "hours"), ("9001", "duty"),
+    assert [*told[:2], *sorted(told[2:5]), *told[5:]] == [
+        ("9001", "confirmation"), ("9002", "message"),
+        ("9001", "duty"), ("9001", "hours"), ("9002", "hours"), ("9001", "duty"),
     ]  # fmt: skip
     first = world.receiver.events[0]
     assert (first["at"], first["office"]["confirmed_by"]) == ("2026-11-23T08:05:00Z", "Liv")
