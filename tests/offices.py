@@ -59,15 +59,16 @@ def config() -> Config:
         Person(id="nks", name="Kontaktsenteret", role=Role.CONTACT_CENTRE),
         Person(id="admin", name="Drift", role=Role.ADMIN),
     )
-    line = OnCallLine(
-        id="vakt-9001",
-        office_no="9001",
-        number="+4773000011",
-        people=("kari",),
-        telephone=office.fallback_number,
-    )
     menus = {"menu.toml": standard_menu()}
-    return Config(settings=settings(), offices=(office, other), people=people, menus=menus, lines=(line,))
+    return Config(settings=settings(), offices=(office, other), people=people, menus=menus)
+
+
+@functools.cache
+def staffed() -> Config:
+    """The same, with somebody on duty on the on-call line: nothing is amiss."""
+    base = config()
+    line = OnCallLine(id="vakt-9001", office_no="9001", number="+4773000011", people=("kari",))
+    return base.model_copy(update={"lines": (line,)})
 
 
 def shipped_menus() -> dict[str, Menu]:

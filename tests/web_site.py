@@ -40,7 +40,7 @@ from ivr.prompts import NO_VOICE, Catalogue, bare_language
 from ivr.sound import wav_bytes
 from ivr.voice import Voice
 from scheduler.clock import Clock, ManualClock
-from tests.offices import CHEAP, MONDAY, config
+from tests.offices import CHEAP, MONDAY, staffed
 
 PASSWORD = "correct horse battery"
 NOTE = "secret note about the family"
@@ -174,7 +174,7 @@ class World:
 async def open_world(
     folder: Path, *, of: Config | None = None, clock: ManualClock | None = None, start: datetime = MONDAY
 ) -> World:
-    of, clock = of or config(), clock or ManualClock(start)
+    of, clock = of or staffed(), clock or ManualClock(start)
     store = MemoryStore()
     await store.open()
     desk = Desk(store, of, clock)

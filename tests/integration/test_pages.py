@@ -16,7 +16,7 @@ from callback.store import StoreUnavailable
 from config.model import Role
 from config.values import WeekHours
 from ivr.prompts import Catalogue
-from tests.offices import config
+from tests.offices import config, staffed
 from tests.web_site import (
     GOOD,
     NOTE,
@@ -212,7 +212,7 @@ async def test_the_status_page(kari: Client, world: World, tmp_path: Path) -> No
 
 async def test_a_language_that_nobody_has_recorded(tmp_path: Path) -> None:
     """It is heard in bokmål: no fault, but something to do; and none of it is said to be read by a voice."""
-    made = config()
+    made = staffed()
     somali = made.offices[0].model_copy(update={"languages": ("nb", "so", "uk")})
     world = await open_world(tmp_path, of=made.model_copy(update={"offices": (somali,)}))
     client = await serve(world)

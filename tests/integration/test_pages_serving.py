@@ -12,7 +12,7 @@ import pytest
 from callback.request import AttemptOutcome, DayPart, Reason, RequestState
 from callback.store import RequestQuery
 from config.model import Config, Person, Role
-from tests.offices import MONDAY, config
+from tests.offices import MONDAY, staffed
 from tests.web_site import (
     FIELDS,
     GOOD,
@@ -37,7 +37,7 @@ Enter = Callable[[str], Awaitable[Client]]
 
 def of_all() -> Config:
     """Kari, Ola and Eva report to Liv; Siv's office stands in. Eva sees protected persons."""
-    base = config()
+    base = staffed()
     own = base.offices[0].model_copy(update={"substitute_office": "9002"})
     return Config(
         settings=base.settings,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from callback.notice import NoticeKind
 from callback.request import OPEN, TERMINAL, DayPart, NumberSource, Urgency
-from callback.store import Change, RequestQuery, StoreUnavailable
+from callback.store import Change, RequestQuery, StoreError, StoreUnavailable
 from callback.store_schema import MIGRATIONS, Database
 from callback.store_sqlite import SqliteStore
 from tests.contract.store_factory import T0, new_entry, new_request
@@ -204,3 +205,29 @@ async def test_what_had_ended_before_the_speed_migration(tmp_path: Path) -> None
     assert [r.id for r in await store.find(RequestQuery(states=OPEN))] == ["r1"]
     assert {r.id for r in await store.find(RequestQuery(states=TERMINAL))} == {"ended"}
     await store.close()
+
+
+async def test_notices_from_before_there_were_rosters(tmp_path: Path) -> None:
+    """What waits in the outbox of an older file goes out after the upgrade, and its rules hold."""
+    path = tmp_path / "list.db"
+    made_by_the_first_version(path)
+    db = Database(sqlite3.connect(path, isolation_level=None), execute_plugins=False)
+    MIGRATIONS.apply(db, stop_before="m016_roster")
+    waiting = "('mail.r1.50.liv', 'step', 'r1', ?, ?, NULL, 50, 'liv', 'waiting', 2, NULL, 'http_503')"
+    at = "2026-11-23T08:05:00.000000Z"
+    db.conn.execute(f"INSERT INTO notice VALUES {waiting}", (at, at))
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    (notice,) = await store.due_notices(NoticeKind.STEP, T0, 10)
+    assert (notice.request_id, notice.percent, notice.tries, notice.why) == ("r1", 50, 2, "http_503")
+    for broken in ("kind = 'gap'", "line_id = 'l1'", "request_id = NULL"):
+        with pytest.raises(StoreError, match="CHECK constraint"):
+            await store.write(lambda db, broken=broken: db.conn.execute(f"UPDATE notice SET {broken}"))
+    await store.close()
+
+    with closing(sqlite3.connect(path)) as connection:
+        names = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE tbl_name = 'notice'")
+        }
+    assert {"notice_due", "notice_count", "notice_ended"} <= names
