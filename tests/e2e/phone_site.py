@@ -117,5 +117,8 @@ def _app(line: SimulatedLine, played: list[str]) -> web.Application:
     people = [SimpleNamespace(name="Kari", extension="201"), SimpleNamespace(name="Ola", extension="202")]
     offices = [SimpleNamespace(name="Lillevik", public_number=OURS)]
     config = SimpleNamespace(offices=offices, people=people)
-    services = SimpleNamespace(config=config, exchange=line, clock=SystemClock(), library=Library(played))
+    board = SimpleNamespace(close=lambda: None)
+    services = SimpleNamespace(
+        config=config, exchange=line, clock=SystemClock(), library=Library(played), board=board
+    )
     return build_app(cast("Services", services))

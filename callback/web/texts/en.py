@@ -645,7 +645,7 @@ TEXTS: dict[str, str] = {
     "office.age.red": "Must be confirmed",
     "office.message": "Urgent message",
     "office.message.label": "Message to the contact centre",
-    "office.message.hint": "Short, {most} characters at most. Only staff see it; it is never read to callers. No telephone numbers or e-mail addresses: every caller is offered the same.",
+    "office.message.hint": "Short, {most} characters at most. Only staff see it; it is never read to callers. Write nothing about a single person. No telephone numbers or e-mail addresses: every caller is offered the same.",
     "office.message.last_day": "Shown up to and including",
     "office.message.submit": "Show the message",
     "office.message.unsay": "Take the message away",

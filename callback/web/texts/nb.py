@@ -645,7 +645,7 @@ TEXTS: dict[str, str] = {
     "office.age.red": "Må bekreftes",
     "office.message": "Hastemelding",
     "office.message.label": "Melding til kontaktsenteret",
-    "office.message.hint": "Kort, høyst {most} tegn. Bare ansatte ser den; den leses aldri for innringere. Ingen telefonnumre eller e-postadresser: alle innringere får det samme.",
+    "office.message.hint": "Kort, høyst {most} tegn. Bare ansatte ser den; den leses aldri for innringere. Skriv ingenting om enkeltpersoner. Ingen telefonnumre eller e-postadresser: alle innringere får det samme.",
     "office.message.last_day": "Vises til og med",
     "office.message.submit": "Vis meldingen",
     "office.message.unsay": "Ta bort meldingen",
