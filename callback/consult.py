@@ -17,6 +17,8 @@ class ConsultCaller(StrEnum):
     CONTACT_CENTRE = "contact_centre"
     CALLER = "caller"
     """Somebody in the menu: it is urgent, or they want to talk with a person."""
+    DUTY_CHECK = "duty_check"
+    """We ask whoever is about to be on duty."""
 
 
 class ConsultOutcome(StrEnum):
@@ -74,6 +76,8 @@ class Consult:
     ended_at: datetime | None = None
     outcome: ConsultOutcome | None = None
     result: ConsultResult | None = None
+    shift_id: str | None = None
+    """Which shift a duty check is about."""
 
     @property
     def waited(self) -> timedelta | None:

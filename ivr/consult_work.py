@@ -16,6 +16,8 @@ from config.model import Office
 from config.oncall import OnCallLine
 from ivr.consult_port import (
     BeginConsult,
+    CheckConfirmed,
+    CheckEnded,
     CheckPin,
     Choice,
     ConsultCommand,
@@ -94,6 +96,10 @@ class ConsultWork:
                 await self._ended(call_id, command)
             case DutyResult():
                 await self._result(call_id, command)
+            case CheckConfirmed(leg):
+                await self._desk.check_confirmed(call_id, leg)
+            case CheckEnded(leg, outcome):
+                await self._desk.check_ended(call_id, leg, DutyOutcome(outcome))
             case EndConsult(outcome):
                 await self._desk.end_consult(call_id, ConsultOutcome(outcome))
 
