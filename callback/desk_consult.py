@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -132,10 +132,11 @@ class DeskConsult(DeskRoster):
         if consult is not None:
             await self.store.save_consult(replace(consult, result=result))
 
-    async def end_lost_consults(self, going_on: Collection[str]) -> None:
-        """End those that no call carries any more. `going_on`: ids of the calls that go on."""
+    async def end_lost_consults(self, going_on: Callable[[], Collection[str]]) -> None:
+        """End those that no call carries any more. `going_on`: ids of the calls that go on, asked after the record is
+        read: a call may begin meanwhile."""
         for consult in await self.store.open_consults():
-            if consult.id not in going_on:
+            if consult.id not in going_on():
                 log.warning("consult_without_call", call=consult.id)
                 lost = ConsultOutcome.LOST if consult.answered_at is None else ConsultOutcome.ANSWERED
                 await self.end_consult(consult.id, lost)

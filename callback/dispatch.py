@@ -139,7 +139,7 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
-        await self._desk.end_lost_consults(self._runner.call_ids())
+        await self._desk.end_lost_consults(self._runner.call_ids)
         await self.offer()
         await self._alert()
         await self._check_duties()
