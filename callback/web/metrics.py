@@ -38,7 +38,8 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
     try:
         for metric in await _requests(services):
             yield metric
-        yield await _coverage(services)
+        for metric in await _coverage(services):
+            yield metric
     except StoreError:
         ok = False
     yield _gauge("store_up", "Whether the list can be read.", {(): int(ok)})
@@ -74,17 +75,24 @@ async def _requests(services: Services) -> list[Metric]:
     ]
 
 
-async def _coverage(services: Services) -> Metric:
-    """On-call coverage: whether somebody is on duty now. The share of the coming weeks belongs beside it."""
-    table = await services.board.read()
-    covered: _Values = {
-        (one.office.office_no, duty.line.id): int(bool(duty.people))
-        for one in table.shown
-        for duty in one.duties
-    }
-    return _gauge(
-        "oncall_covered", "Whether somebody who can be rung is on duty now.", covered, "office", "line"
+async def _coverage(services: Services) -> list[Metric]:
+    """On-call coverage: whether somebody is on duty now, and how the coming four weeks look."""
+    now = services.clock.now()
+    with in_no_hurry():
+        coming = {one.line_id: one for one in await services.desk.coverage()}
+        duties = await services.desk.duties(now)
+    covered, share, gaps = _Values(), _Values(), _Values()
+    for duty in duties:
+        of, found = (duty.line.office_no, duty.line.id), coming.get(duty.line.id)
+        covered[of] = int(bool(duty.people))
+        if found is not None:  # a line that came while we looked has it the next time
+            share[of], gaps[of] = found.share, sum(gap.ends_at > now for gap in found.gaps)
+    kinds = (
+        ("covered", "Whether somebody who can be rung is on duty now.", covered),
+        ("coverage_ratio", "The share of the coming 28 days in which somebody can be reached.", share),
+        ("gaps", "How often nobody can be reached in the coming 28 days.", gaps),
     )
+    return [_gauge(f"oncall_{kind}", what, values, "office", "line") for kind, what, values in kinds]
 
 
 def _gauge(name: str, what: str, values: _Values, *labels: str) -> Metric:
