@@ -104,10 +104,12 @@ class ConsultWork:
                 await self._desk.end_consult(call_id, ConsultOutcome(outcome))
 
     async def _check_pin(self, asked: CheckPin) -> PinRight | PinWrong:
-        """Counted like references: nobody finds it by guessing."""
-        allowed = await self._desk.count_reference(asked.caller)
+        """Wrong ones are counted: nobody finds it by guessing."""
         right = self.pin is not None and hmac.compare_digest(self.pin, asked.digits)
-        return PinRight() if allowed and right else PinWrong()
+        if right and await self._desk.may_try_code(asked.caller):
+            return PinRight()
+        await self._desk.code_was_wrong(asked.caller)
+        return PinWrong()
 
     def _line(self, line_id: str) -> OnCallLine:
         line = self._desk.config.line(line_id)

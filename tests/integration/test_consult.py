@@ -20,6 +20,7 @@ from config.oncall import OnCallLine, OnCallSettings, RingRule
 from hardware.line import PromptInfo
 from hardware.simulated.line import SimulatedLine
 from hardware.simulated.phone import Behaviour
+from ivr.consult_port import CheckPin, PinRight, PinWrong
 from ivr.names import own_prompts
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
@@ -585,3 +586,15 @@ async def test_a_check_that_dies_with_the_service_is_made_again(world: OnCall) -
     world.clock.advance(timedelta(minutes=2))
     await world.dispatch.sweep()
     await world.is_rung(KARI)
+
+
+async def test_codes_are_not_guessed(world: OnCall) -> None:
+    """After five wrong ones the right one opens nothing from that number today; from another it does, however often."""
+    work = world.runner._desk_work._consult
+    for _ in range(5):
+        assert await work.perform("c", CheckPin("000000", CALLER)) == PinWrong()
+    assert await work.perform("c", CheckPin(PIN, CALLER)) == PinWrong()
+    for _ in range(20):
+        assert await work.perform("c", CheckPin(PIN, CENTRE)) == PinRight()
+    world.clock.advance(timedelta(days=1))
+    assert await work.perform("c", CheckPin(PIN, CALLER)) == PinRight()
