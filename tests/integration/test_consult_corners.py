@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from callback.consult import Consult
+from callback.consult import Consult, ConsultOutcome
+from callback.request import RequestState, Urgency
 from hardware.simulated.phone import Behaviour
 from tests.integration.test_consult import (
     CENTRE,
@@ -15,6 +16,8 @@ from tests.integration.test_consult import (
     behave,
     on_call_config,
 )
+
+NOBODY = {"people": (), "leader": None}
 
 
 @pytest.fixture
@@ -41,3 +44,32 @@ async def test_a_call_that_begins_in_the_middle_of_a_sweep(world: OnCall) -> Non
     await world.dispatch.sweep()
     assert (await world.record())[0].outcome is None
     assert [leg.telephone for leg in await world.store.live_duty_legs()] == [KARI]
+
+
+async def comes_to_the_number(world: OnCall) -> None:
+    await world.rings()
+    await world.hears(CENTRE, "consult.within")
+    world.line.press(CENTRE, "1")
+    await world.hears(CENTRE, "consult.number")
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_whoever_hangs_up_right_after_the_promise_has_it(world: OnCall) -> None:
+    """They pressed 1 for it. Some keys of a number are none: it is the one they ring from."""
+    await comes_to_the_number(world)
+    await world.presses(CENTRE, "4000")
+    world.line.hang_up(CENTRE)
+    request = await world.in_state(RequestState.WAITING)
+    assert (request.phone, request.urgency) == (CENTRE, Urgency.URGENT)
+    consult = await world.over()
+    assert (consult.outcome, consult.request_id) == (ConsultOutcome.PROMISED, request.id)
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_gone_and_the_number_they_ring_from_is_never_called(world: OnCall) -> None:
+    """The request is there all the same, without a number."""
+    await world.desk.never_call(CENTRE, "kari")
+    await comes_to_the_number(world)
+    world.line.hang_up(CENTRE)
+    request = await world.in_state(RequestState.WAITING)
+    assert (request.phone, (await world.over()).request_id) == (None, request.id)
