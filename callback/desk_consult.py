@@ -78,8 +78,11 @@ class DeskConsult(DeskRoster):
         any telephone rings. Whoever is in a call is passed by. None: nobody is left. `legs`: how the ids of their legs
         begin, and how many there were: the exchange may offer a call again, so their ids hold the call's."""
         (prefix, count), now = legs, self.clock.now()
+        before = {
+            leg.telephone for leg in await self.store.duty_legs(consult_id) if leg.person_id in tried
+        }  # several people may carry one
         steps = [
-            [one for one in step if one[0] not in tried]
+            [one for one in step if one[0] not in tried and one[1] not in before]
             for step in await self._to_be_rung(line, now, request)
         ]
         steps = [step for step in steps if step]
