@@ -36,6 +36,7 @@ from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
 from callback.desk_offices import DeskOffices
 from callback.desk_person import DeskPerson
+from callback.desk_report import DeskReport
 from callback.desk_serving import with_fitness_of
 from callback.desk_shifts import DeskShifts
 from callback.desk_sweep import DeskSweep
@@ -115,7 +116,15 @@ class TooManyRegistrations(DeskError):
 
 
 class Desk(
-    DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskOffices, DeskShifts, DeskSweep
+    DeskOffer,
+    DeskColleagues,
+    DeskNotices,
+    DeskPerson,
+    DeskConsult,
+    DeskReport,
+    DeskOffices,
+    DeskShifts,
+    DeskSweep,
 ):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
