@@ -100,6 +100,22 @@ class DutyLeg:
     outcome: DutyOutcome | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A request that was promised to the contact centre, and what became of it since. Times are aware UTC."""
+
+    consult_id: str
+    office_no: str
+    made_at: datetime
+    """When the call began."""
+    due_at: datetime
+    talked_at: datetime | None = None
+    """When somebody first talked with them."""
+    taken_at: datetime | None = None
+    """When somebody first took it: claimed it, or pressed 1 so that the person's telephone rang."""
+    withdrawn_at: datetime | None = None
+
+
 class ConsultStore(Protocol):
     """The part of the store that keeps them. One telephone rings for one person at a time: whoever is rung, or in a call,
     is not rung for another."""
@@ -120,9 +136,25 @@ class ConsultStore(Protocol):
         """Those that have not ended."""
 
     async def consults(
-        self, since: datetime, office_no: str | None = None
+        self, since: datetime, office_no: str | None = None, until: datetime | None = None
     ) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
-        """Those that began at `since` or later, oldest first, each with its legs in the order they were rung."""
+        """Those that began at `since` or later, and before `until`, oldest first, each with its legs in the order they were
+        rung."""
+
+    async def consults_of(self, request_id: str) -> list[Consult]:
+        """Those that are about this request, oldest first."""
+
+    async def promises(
+        self, since: datetime, office_no: str | None = None, until: datetime | None = None
+    ) -> list[Promise]:
+        """Those made to the contact centre in these calls, oldest first."""
+
+    async def consult_counts(self) -> dict[tuple[str, ConsultCaller, ConsultOutcome], int]:
+        """All that have ended, by office, who asked, and outcome."""
+
+    async def consult_waits(self, since: datetime) -> list[tuple[str, timedelta]]:
+        """Of the contact centre's calls that began at `since` or later and were answered: the office, and how long until a
+        person answered."""
 
     async def duty_legs(self, consult_id: str) -> tuple[DutyLeg, ...]:
         """In the order they were rung."""

@@ -36,6 +36,7 @@ from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
 from callback.desk_offices import DeskOffices
 from callback.desk_person import DeskPerson
+from callback.desk_report import DeskReport
 from callback.desk_serving import with_fitness_of
 from callback.desk_sweep import DeskSweep
 from callback.desk_wishes import IDLE, with_wishes_of
@@ -113,7 +114,16 @@ class TooManyRegistrations(DeskError):
     """This number has asked to be registered too often today."""
 
 
-class Desk(DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskDutyCheck, DeskOffices, DeskSweep):
+class Desk(
+    DeskOffer,
+    DeskColleagues,
+    DeskNotices,
+    DeskPerson,
+    DeskDutyCheck,
+    DeskReport,
+    DeskOffices,
+    DeskSweep,
+):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 
     # -- registering

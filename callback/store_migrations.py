@@ -518,3 +518,17 @@ def m017_contact_centre(db: Database) -> None:
     """What offices say of themselves to the contact centre, and the events that its own system is told."""
     for statement in _CONTACT_CENTRE:
         db.conn.execute(statement)
+
+
+_CONSULT_REPORT = (
+    "CREATE INDEX consult_office ON consult (office_no, started_at)",
+    "CREATE INDEX consult_counts ON consult (office_no, caller, outcome) WHERE outcome IS NOT NULL",
+    "CREATE INDEX consult_request ON consult (request_id) WHERE request_id IS NOT NULL",
+)
+
+
+@MIGRATIONS()
+def m019_consult_report(db: Database) -> None:
+    """An office's consult calls, their counts, and those of one request, are found without a look at all."""
+    for statement in _CONSULT_REPORT:
+        db.conn.execute(statement)

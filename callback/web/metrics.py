@@ -9,18 +9,22 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from callback.consult_report import quantile
+from callback.report_view import HALF, MOST
 from callback.store import StoreError, in_no_hurry
 from callback.web.context import SERVICES, Services
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _Values = dict[tuple[str, ...], float]
 """Labels -> value."""
+_LATELY = timedelta(days=7)
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 """A proxy on this machine asks for somebody who is not on it."""
 
@@ -40,6 +44,8 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
             yield metric
         for metric in await _coverage(services):
             yield metric
+        for metric in await _consults(services):
+            yield metric
     except StoreError:
         ok = False
     yield _gauge("store_up", "Whether the list can be read.", {(): int(ok)})
@@ -51,7 +57,6 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
     swept = services.heartbeat.last_sweep
     age = (now - (swept or services.started_at)).total_seconds()
     yield _gauge("sweep_age_seconds", "Since the list was last looked through.", {(): age})
-    # Consult calls: their counts belong here, `_gauge("consult_calls", ..., {(office_no, outcome): n}, "office", "outcome")`.
 
 
 async def _requests(services: Services) -> list[Metric]:
@@ -93,6 +98,30 @@ async def _coverage(services: Services) -> list[Metric]:
         ("gaps", "How often nobody can be reached in the coming 28 days.", gaps),
     )
     return [_gauge(f"oncall_{kind}", what, values, "office", "line") for kind, what, values in kinds]
+
+
+async def _consults(services: Services) -> list[Metric]:
+    """The calls that asked for whoever is on duty, since the beginning; and how long the contact centre waited of late."""
+    with in_no_hurry():
+        counts = await services.desk.store.consult_counts()
+        waited = await services.desk.store.consult_waits(services.clock.now() - _LATELY)
+    calls = CounterMetricFamily(
+        "tast1_consult_calls",
+        "Calls that asked for whoever is on duty.",
+        labels=("office", "caller", "outcome"),
+    )
+    for (office_no, caller, outcome), count in sorted(counts.items()):
+        calls.add_metric((office_no, caller.value, outcome.value), count)
+    waits: dict[str, list[float]] = {}
+    for office_no, wait in waited:
+        waits.setdefault(office_no, []).append(wait.total_seconds())
+    values: _Values = {
+        (office_no, str(share)): quantile(of, share) or 0.0
+        for office_no, of in sorted(waits.items())
+        for share in (HALF, MOST)
+    }
+    what = "How long the contact centre waited for a person in the last 7 days."
+    return [calls, _gauge("consult_wait_seconds", what, values, "office", "quantile")]
 
 
 def _gauge(name: str, what: str, values: _Values, *labels: str) -> Metric:

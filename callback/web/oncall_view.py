@@ -81,6 +81,7 @@ async def roster_context(
             (entry, told(entry, words)) for entry in await desk.roster_history(line, _LINES_OF_HISTORY)
         ],
         "address": f"{url}/oncall/{line.id}.ics?key={await desk.export_key(line)}",
+        "leads": viewer.leads(line.office_no),
         "may_renew": viewer.leads(line.office_no),
         "edited": edited,
         "errors": errors or {},
