@@ -174,7 +174,7 @@ class ConsultWork:
             return NotPromised()
         line = self._line(asked.line_id, asked.office_no)
         await desk.begin_consult(call_id, line, ConsultCaller.CONTACT_CENTRE, request.id)
-        return Promised(request.id, request.reference, request.due_at)
+        return Promised(request.id, request.reference, request.due_at, has_number=request.phone is not None)
 
     async def _result(self, call_id: str, asked: DutyResult) -> None:
         """Of a caller's own request it is the result of the talk. What the contact centre asked about, and is to be followed

@@ -132,3 +132,17 @@ async def test_one_telephone_of_two_people_rings_once(world: OnCall) -> None:
     await world.is_told(CENTRE, "office.calling-liv")
     await world.is_rung(LIV)
     assert [person for person, _ in await world.came_of()] == ["kari", "liv"]
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_no_call_is_promised_where_there_is_no_number(world: OnCall) -> None:
+    """Every number keyed in is one that is never called: the reference, and what is true."""
+    await world.desk.never_call(CALLER, "kari")
+    await comes_to_the_number(world)
+    for times in range(1, 5):
+        await until(lambda times=times: world.line.heard(CENTRE).count("nb/consult.number") == times)  # type: ignore[misc]
+        await world.presses(CENTRE, CALLER[3:])
+    await world.hears(CENTRE, "consult.reference")
+    assert (await world.the_request()).phone is None
+    assert "nb/consult.no_number" in world.line.heard(CENTRE)
+    assert "nb/consult.promised" not in world.line.heard(CENTRE)
