@@ -17,6 +17,8 @@ class ConsultCaller(StrEnum):
     CONTACT_CENTRE = "contact_centre"
     CALLER = "caller"
     """Somebody in the menu: it is urgent, or they want to talk with a person."""
+    DUTY_CHECK = "duty_check"
+    """We ask whoever is about to be on duty."""
 
 
 class ConsultOutcome(StrEnum):
@@ -74,6 +76,8 @@ class Consult:
     ended_at: datetime | None = None
     outcome: ConsultOutcome | None = None
     result: ConsultResult | None = None
+    shift_id: str | None = None
+    """Which shift a duty check is about."""
 
     @property
     def waited(self) -> timedelta | None:
@@ -163,7 +167,8 @@ class ConsultStore(Protocol):
     async def ended_calls(
         self, since: datetime, until: datetime, office_no: str | None = None
     ) -> list[EndedCall]:
-        """Those that began at `since` or later and before `until`, and have ended, the oldest first."""
+        """Those that began at `since` or later and before `until`, and have ended, the oldest first. Duty checks ask
+        for nobody, and are not among them."""
 
     async def duty_outcomes(
         self, since: datetime, until: datetime, office_no: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -78,8 +78,11 @@ class DeskConsult(DeskRoster):
         any telephone rings. Whoever is in a call is passed by. None: nobody is left. `legs`: how the ids of their legs
         begin, and how many there were: the exchange may offer a call again, so their ids hold the call's."""
         (prefix, count), now = legs, self.clock.now()
+        before = {
+            leg.telephone for leg in await self.store.duty_legs(consult_id) if leg.person_id in tried
+        }  # several people may carry one
         steps = [
-            [one for one in step if one[0] not in tried]
+            [one for one in step if one[0] not in tried and one[1] not in before]
             for step in await self._to_be_rung(line, now, request)
         ]
         steps = [step for step in steps if step]
@@ -132,10 +135,11 @@ class DeskConsult(DeskRoster):
         if consult is not None:
             await self.store.save_consult(replace(consult, result=result))
 
-    async def end_lost_consults(self, going_on: Collection[str]) -> None:
-        """End those that no call carries any more. `going_on`: ids of the calls that go on."""
+    async def end_lost_consults(self, going_on: Callable[[], Collection[str]]) -> None:
+        """End those that no call carries any more. `going_on`: ids of the calls that go on, asked after the record is
+        read: a call may begin meanwhile."""
         for consult in await self.store.open_consults():
-            if consult.id not in going_on:
+            if consult.id not in going_on():
                 log.warning("consult_without_call", call=consult.id)
                 lost = ConsultOutcome.LOST if consult.answered_at is None else ConsultOutcome.ANSWERED
                 await self.end_consult(consult.id, lost)

@@ -33,10 +33,10 @@ _PROMISES = """SELECT consult.id, consult.office_no, consult.started_at, request
 _COUNTS = """SELECT office_no, caller, outcome, count(*) FROM consult WHERE outcome IS NOT NULL
     GROUP BY office_no, caller, outcome"""
 _ENDED = """SELECT office_no, caller, outcome, started_at, answered_at FROM consult
-    WHERE {where} AND outcome IS NOT NULL ORDER BY started_at, id"""
+    WHERE {where} AND caller <> 'duty_check' AND outcome IS NOT NULL ORDER BY started_at, id"""
 _DUTY = """SELECT consult.office_no, duty_leg.person_id, duty_leg.outcome, count(*)
     FROM consult CROSS JOIN duty_leg ON duty_leg.consult_id = consult.id
-    WHERE {where} AND consult.outcome IS NOT NULL AND duty_leg.outcome IS NOT NULL GROUP BY 1, 2, 3"""
+    WHERE {where} AND caller <> 'duty_check' AND consult.outcome IS NOT NULL AND duty_leg.outcome IS NOT NULL GROUP BY 1, 2, 3"""
 _CALLERS = {one.value: one for one in ConsultCaller}
 _OUTCOMES = {one.value: one for one in ConsultOutcome}
 

@@ -66,7 +66,9 @@ class MemoryConsultReport(MemoryConsults):
         return [
             (call, legs, call.outcome)
             for call, legs in await self.consults(since, office_no)
-            if call.started_at < end and call.outcome is not None
+            if call.started_at < end
+            and call.outcome is not None
+            and call.caller is not ConsultCaller.DUTY_CHECK
         ]
 
 

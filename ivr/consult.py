@@ -296,8 +296,9 @@ def _result(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
     result = RESULTS.get(event.digits)
     if result is None:
         return _no_result(state, event, now)
-    written = DutyResult(result, state.joined.person_id, _line(state).line_id, state.request_id)
-    thanks = Prompt(state.joined.leg, (f"{_line(state).language}/duty.thanks",), 0, timedelta(0))
+    line = _line(state)
+    written = DutyResult(result, state.joined.person_id, line.line_id, line.office_no, state.request_id)
+    thanks = Prompt(state.joined.leg, (f"{line.language}/duty.thanks",), 0, timedelta(0))
     return replace(state, node=Node.THANKING), (written, thanks)
 
 

@@ -27,6 +27,7 @@ class BeginConsult:
     """A call asks for whoever is on duty. No answer."""
 
     line_id: str
+    office_no: str
     request_id: str | None
     """The caller's own; None: the contact centre asks, or the caller is not on the list."""
     own: bool
@@ -92,6 +93,7 @@ class DutyResult:
     """A `callback.consult.ConsultResult`."""
     person_id: str
     line_id: str
+    office_no: str
     request_id: str | None
 
 
@@ -103,8 +105,26 @@ class EndConsult:
     """A `callback.consult.ConsultOutcome`."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckConfirmed:
+    """Whoever was rung before their shift has confirmed it. No answer."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEnded:
+    """They have not. No answer."""
+
+    leg: str
+    outcome: str
+    """A `callback.consult.DutyOutcome`."""
+
+
 ConsultCommand = (
-    CheckPin
+    CheckConfirmed
+    | CheckEnded
+    | CheckPin
     | FindLines
     | BeginConsult
     | RingNext

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hardware.line import DigitsEntered, Hangup, LegEnded, NoInput, Prompt
+from hardware.line import DigitsEntered, Hangup, LegEnded, LegOutcome, NoInput, Prompt
 from ivr import intake
 from ivr.consult_port import (
     CheckPin,
@@ -245,11 +245,21 @@ def _hung_up(state: ConsultState, event: LegEnded, now: datetime) -> Step:
     return replace(state, node=Node.ENDED), (EndConsult("gave_up"),)
 
 
-def _hung_up_in_readback(state: ConsultState, event: LegEnded, now: datetime) -> Step:
-    """The number is known, and they know that it is: it is registered as if they had pressed 1."""
-    line = _line(state)
-    made = MakePromise(line.line_id, line.office_no, state.keyed)
+def _hung_up_in_promise(state: ConsultState, event: LegEnded, now: datetime) -> Step:
+    """They have pressed 1, and believe what they were promised for it. The number they ring from, until another is read back.
+    Where the line failed before that, the exchange offers them again."""
+    line, known = _line(state), state.node is Node.READBACK
+    if event.outcome is LegOutcome.FAILED and not known:
+        return _hung_up(state, event, now)
+    made = MakePromise(line.line_id, line.office_no, state.keyed if known else state.offered.caller)
     return replace(state, node=Node.ENDED), (made, EndConsult("promised"))
+
+
+def _without_number(state: ConsultState, event: NotPromised, now: datetime) -> Step:
+    """They are gone, and that number may not be rung."""
+    if state.line is None:
+        return state, ()
+    return state, (MakePromise(state.line.line_id, state.line.office_no, None),)
 
 
 def _gone(state: ConsultState, event: LegEnded, now: datetime) -> Step:
@@ -302,13 +312,13 @@ TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.PROMISING, LegEnded): _hung_up,
     (_N.KEYING, DigitsEntered): _number_keyed,
     (_N.KEYING, NoInput): _number_silence,
-    (_N.KEYING, LegEnded): _hung_up,
+    (_N.KEYING, LegEnded): _hung_up_in_promise,
     (_N.CHECKING, NumberAccepted): _number_accepted,
     (_N.CHECKING, NumberRefused): _number_refused,
     (_N.CHECKING, LegEnded): _hung_up,
     (_N.READBACK, DigitsEntered): _readback_key,
     (_N.READBACK, NoInput): _readback_silence,
-    (_N.READBACK, LegEnded): _hung_up_in_readback,
+    (_N.READBACK, LegEnded): _hung_up_in_promise,
     (_N.REGISTERING, Promised): _promised,
     (_N.REGISTERING, NotPromised): _not_promised,
     (_N.REGISTERING, LegEnded): _hung_up,
@@ -316,5 +326,5 @@ TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.LAST_WORDS, DigitsEntered): _hang_up,
     (_N.LAST_WORDS, LegEnded): _gone,
     (_N.ENDED, Promised): _nothing,
-    (_N.ENDED, NotPromised): _nothing,
+    (_N.ENDED, NotPromised): _without_number,
 }

@@ -158,7 +158,8 @@ def offer(state: ConsultState) -> Step:
 def begin(state: ConsultState, now: datetime) -> Step:
     """The call is on record, and whoever is on duty is looked for."""
     assert state.line is not None, "a line has been asked for"
-    begun = BeginConsult(state.line.line_id, state.request_id, own=state.intake is not None)
+    line, own = state.line, state.intake is not None
+    begun = BeginConsult(line.line_id, line.office_no, state.request_id, own=own)
     asking, commands = ask_next(replace(state, began_at=now))
     return asking, (begun, *commands)
 

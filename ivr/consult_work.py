@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from callback.consult import ConsultCaller, ConsultOutcome, ConsultResult, DutyOutcome
-from callback.desk import AskedNotToBeCalled, Desk, DeskError, Registration
+from callback.desk import AskedNotToBeCalled, Desk, Registration
 from callback.numbers import NumberRefused
 from callback.request import AttemptOutcome, CallbackError, CallResult, Origin, Urgency
 from callback.store import StaleRequest, StoreUnavailable
@@ -16,6 +16,8 @@ from config.model import Office
 from config.oncall import OnCallLine
 from ivr.consult_port import (
     BeginConsult,
+    CheckConfirmed,
+    CheckEnded,
     CheckPin,
     Choice,
     ConsultCommand,
@@ -85,29 +87,33 @@ class ConsultWork:
     async def _keep(self, call_id: str, command: ConsultCommand) -> None:
         """What needs no answer."""
         match command:
-            case BeginConsult(line_id, request_id, own):
+            case BeginConsult(line_id, office_no, request_id, own):
                 caller = ConsultCaller.CALLER if own else ConsultCaller.CONTACT_CENTRE
-                await self._desk.begin_consult(call_id, self._line(line_id), caller, request_id)
+                await self._desk.begin_consult(call_id, self._line(line_id, office_no), caller, request_id)
             case DutyJoined():
                 await self._joined(call_id, command)
             case DutyEnded():
                 await self._ended(call_id, command)
             case DutyResult():
                 await self._result(call_id, command)
+            case CheckConfirmed(leg):
+                await self._desk.check_confirmed(call_id, leg)
+            case CheckEnded(leg, outcome):
+                await self._desk.check_ended(call_id, leg, DutyOutcome(outcome))
             case EndConsult(outcome):
                 await self._desk.end_consult(call_id, ConsultOutcome(outcome))
 
     async def _check_pin(self, asked: CheckPin) -> PinRight | PinWrong:
-        """Counted like references: nobody finds it by guessing."""
-        allowed = await self._desk.count_reference(asked.caller)
+        """Wrong ones are counted: nobody finds it by guessing."""
         right = self.pin is not None and hmac.compare_digest(self.pin, asked.digits)
-        return PinRight() if allowed and right else PinWrong()
+        if right and await self._desk.may_try_code(asked.caller):
+            return PinRight()
+        await self._desk.code_was_wrong(asked.caller)
+        return PinWrong()
 
-    def _line(self, line_id: str) -> OnCallLine:
-        line = self._desk.config.line(line_id)
-        if line is None:
-            raise DeskError(f"no on-call line {line_id!r} any more")
-        return line
+    def _line(self, line_id: str, office_no: str) -> OnCallLine:
+        """Also where it was taken out of the configuration a moment ago: the call goes on without its people."""
+        return self._desk.config.line(line_id) or OnCallLine(id=line_id, office_no=office_no)
 
     async def _ring_next(self, call_id: str, asked: RingNext) -> RingNow | NobodyLeft:
         line = self._desk.config.line(asked.line_id)
@@ -174,7 +180,8 @@ class ConsultWork:
             request, _ = await desk.register(registration)
         except (AskedNotToBeCalled, NumberRefused):
             return NotPromised()
-        await desk.begin_consult(call_id, self._line(asked.line_id), ConsultCaller.CONTACT_CENTRE, request.id)
+        line = self._line(asked.line_id, asked.office_no)
+        await desk.begin_consult(call_id, line, ConsultCaller.CONTACT_CENTRE, request.id)
         return Promised(request.id, request.reference, request.due_at)
 
     async def _result(self, call_id: str, asked: DutyResult) -> None:
@@ -193,7 +200,7 @@ class ConsultWork:
             log.info("result_not_on_request", call=call_id, why=type(error).__name__)
 
     async def _follow_up(self, call_id: str, asked: DutyResult) -> None:
-        desk, line = self._desk, self._line(asked.line_id)
+        desk, line = self._desk, self._line(asked.line_id, asked.office_no)
         registration = Registration(
             line.office_no,
             None,

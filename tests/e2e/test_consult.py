@@ -41,7 +41,7 @@ people = ["kari", "ola", "sami"]
 leader = "liv"
 ring_for = "10s"
 """
-OPEN = {"[asterisk]\n": f'[oncall]\ncallers = ["{CENTRE}", "{OTHER_CENTRE}"]\n\n[asterisk]\n'}
+OPEN = {f'callers = ["{CENTRE}"]': f'callers = ["{CENTRE}", "{OTHER_CENTRE}"]'}
 
 
 @pytest_asyncio.fixture

@@ -25,6 +25,8 @@ AS_REGISTERED: dict[str, Any] = {
     "discreet": False,
     "reachable_until": None,
 }
+DUTY_RUNG = ("calling", "unreachable")
+"""Whoever is on duty is rung for what is urgent as soon as the caller is gone, and may not pick up."""
 OTHER_NUMBER = "90010042"
 KEYED_NUMBER = "90010043"
 RINGING_CALLER = "+4740100999"
@@ -152,6 +154,8 @@ async def _wrong(place: Place, service: Service, before: Json | None) -> str:
         return "another request than before"
     kept = AS_REGISTERED | {"phone": caller_of(place)} | place.kept
     kept["reachable_until"] = _until(kept["reachable_until"], request)
+    if request["urgency"] == "urgent" and request["state"] in DUTY_RUNG:
+        kept["state"] = request["state"]
     differ = [f"{key} is {request[key]}" for key, value in kept.items() if request[key] != value]
     return ", ".join(differ)
 

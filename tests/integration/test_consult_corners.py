@@ -1,0 +1,134 @@
+"""The consult call where two things happen at once, or something is taken away under it, over the simulated line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from callback.consult import Consult, ConsultOutcome
+from callback.request import RequestState, Urgency
+from hardware.simulated.phone import Behaviour
+from tests.e2e.waiting import until
+from tests.integration.test_consult import (
+    CENTRE,
+    KARI,
+    LIV,
+    TALK,
+    OnCall,
+    behave,
+    on_call_config,
+    says_it_is_urgent,
+)
+from tests.offices import CALLER
+
+NOBODY = {"people": (), "leader": None}
+SHARED = "+4740000077"
+
+
+@pytest.fixture
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[OnCall]:
+    world = await OnCall(on_call_config(**getattr(request, "param", {}))).open()
+    yield world  # type: ignore[misc]
+    await world.runner.stop()
+    await world.store.close()
+
+
+async def test_a_call_that_begins_in_the_middle_of_a_sweep(world: OnCall) -> None:
+    """It is not taken for one that was lost: its telephone rings on for it alone."""
+    behave(world, kari=Behaviour.RING)
+    read = world.store.open_consults
+
+    async def begins_meanwhile() -> list[Consult]:
+        world.store.open_consults = read  # type: ignore[method-assign]
+        await world.rings()
+        await world.is_told(CENTRE, "office.calling-kari")
+        await world.is_rung(KARI)
+        return await read()
+
+    world.store.open_consults = begins_meanwhile  # type: ignore[method-assign]
+    await world.dispatch.sweep()
+    assert (await world.record())[0].outcome is None
+    assert [leg.telephone for leg in await world.store.live_duty_legs()] == [KARI]
+
+
+async def comes_to_the_number(world: OnCall) -> None:
+    await world.rings()
+    await world.hears(CENTRE, "consult.within")
+    world.line.press(CENTRE, "1")
+    await world.hears(CENTRE, "consult.number")
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_whoever_hangs_up_right_after_the_promise_has_it(world: OnCall) -> None:
+    """They pressed 1 for it. Some keys of a number are none: it is the one they ring from."""
+    await comes_to_the_number(world)
+    await world.presses(CENTRE, "4000")
+    world.line.hang_up(CENTRE)
+    request = await world.in_state(RequestState.WAITING)
+    assert (request.phone, request.urgency) == (CENTRE, Urgency.URGENT)
+    consult = await world.over()
+    assert (consult.outcome, consult.request_id) == (ConsultOutcome.PROMISED, request.id)
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_gone_and_the_number_they_ring_from_is_never_called(world: OnCall) -> None:
+    """The request is there all the same, without a number."""
+    await world.desk.never_call(CENTRE, "kari")
+    await comes_to_the_number(world)
+    world.line.hang_up(CENTRE)
+    request = await world.in_state(RequestState.WAITING)
+    assert (request.phone, (await world.over()).request_id) == (None, request.id)
+
+
+async def takes_the_line_out(world: OnCall) -> None:
+    world.desk.use_config(world.config.model_copy(update={"lines": ()}))
+
+
+async def test_the_line_is_taken_out_under_an_urgent_caller(world: OnCall) -> None:
+    """They go on in the menu, with their promise."""
+    await says_it_is_urgent(world)
+    await takes_the_line_out(world)
+    world.line.silence(CALLER)
+    await world.hears(CALLER, "intake.choices")
+    assert (await world.over()).outcome is ConsultOutcome.PROMISED
+
+
+async def test_the_line_is_taken_out_in_the_promise(world: OnCall) -> None:
+    behave(world, **dict.fromkeys(("kari", "ola", "siv", "liv"), Behaviour.BUSY))
+    await world.rings()
+    for name in ("kari", "ola", "siv", "liv"):
+        await world.is_told(CENTRE, f"office.calling-{name}")
+    await world.hears(CENTRE, "consult.nobody")
+    await takes_the_line_out(world)
+    assert (await world.promised()).phone == CALLER
+
+
+async def test_the_line_is_taken_out_before_the_result(world: OnCall) -> None:
+    """What is to be followed up is on the list all the same."""
+    behave(world, kari=Behaviour.ANSWER)
+    await world.rings()
+    await world.is_told(CENTRE, "office.calling-kari")
+    await world.accepts(KARI)
+    world.clock.advance(TALK)
+    world.line.hang_up(CENTRE)
+    await world.hears(KARI, "duty.result")
+    await takes_the_line_out(world)
+    world.line.press(KARI, "2")
+    await world.is_told(KARI, "duty.thanks")
+    await until(lambda: world.runner.calls_up == 0)
+    assert (await world.the_request()).assigned_to == "kari"
+
+
+@pytest.mark.parametrize(
+    "world", [{"telephone": SHARED, "people": ("kari", "ola"), "leader": "liv"}], indirect=True
+)
+async def test_one_telephone_of_two_people_rings_once(world: OnCall) -> None:
+    """Nobody picks it up: the leader is next, not the same telephone again."""
+    world.line.behave(SHARED, Behaviour.NO_ANSWER)
+    behave(world, liv=Behaviour.RING)
+    await world.rings()
+    await world.is_told(CENTRE, "office.calling-kari")
+    await world.is_told(CENTRE, "office.calling-liv")
+    await world.is_rung(LIV)
+    assert [person for person, _ in await world.came_of()] == ["kari", "liv"]
