@@ -116,6 +116,27 @@ class Promise:
     withdrawn_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """What the report needs to know of a call."""
+
+    office_no: str
+    caller: ConsultCaller
+    outcome: ConsultOutcome
+    waited: timedelta | None
+    """As `Consult.waited`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DutyCount:
+    """How often a person's telephone came to an outcome in the calls of an office."""
+
+    office_no: str
+    person_id: str
+    outcome: DutyOutcome
+    count: int
+
+
 class ConsultStore(Protocol):
     """The part of the store that keeps them. One telephone rings for one person at a time: whoever is rung, or in a call,
     is not rung for another."""
@@ -136,25 +157,29 @@ class ConsultStore(Protocol):
         """Those that have not ended."""
 
     async def consults(
-        self, since: datetime, office_no: str | None = None, until: datetime | None = None
+        self, since: datetime, office_no: str | None = None
     ) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
-        """Those that began at `since` or later, and before `until`, oldest first, each with its legs in the order they were
-        rung."""
+        """Those that began at `since` or later, oldest first, each with its legs in the order they were rung."""
 
     async def consults_of(self, request_id: str) -> list[Consult]:
         """Those that are about this request, oldest first."""
 
-    async def promises(
-        self, since: datetime, office_no: str | None = None, until: datetime | None = None
-    ) -> list[Promise]:
-        """Those made to the contact centre in these calls, oldest first."""
+    async def ended_calls(
+        self, since: datetime, until: datetime, office_no: str | None = None
+    ) -> list[EndedCall]:
+        """Those that began at `since` or later and before `until`, and have ended, the oldest first. Duty checks ask
+        for nobody, and are not among them."""
+
+    async def duty_outcomes(
+        self, since: datetime, until: datetime, office_no: str | None = None
+    ) -> list[DutyCount]:
+        """Of the telephones that were rung in those calls."""
+
+    async def promises(self, since: datetime, until: datetime, office_no: str | None = None) -> list[Promise]:
+        """Those made to the contact centre in those calls, the oldest first."""
 
     async def consult_counts(self) -> dict[tuple[str, ConsultCaller, ConsultOutcome], int]:
         """All that have ended, by office, who asked, and outcome."""
-
-    async def consult_waits(self, since: datetime) -> list[tuple[str, timedelta]]:
-        """Of the contact centre's calls that began at `since` or later and were answered: the office, and how long until a
-        person answered."""
 
     async def duty_legs(self, consult_id: str) -> tuple[DutyLeg, ...]:
         """In the order they were rung."""

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from math import ceil
 
-from callback.consult import Consult, ConsultCaller, ConsultOutcome, DutyLeg, DutyOutcome, Promise
+from callback.consult import ConsultCaller, ConsultOutcome, DutyCount, DutyOutcome, EndedCall, Promise
 from scheduler.clock import from_local, to_local
 
 MOST_WEEKS = 53
@@ -134,14 +134,13 @@ def quantile(values: Sequence[float], share: float) -> float | None:
 
 
 def figures(
-    calls: Iterable[tuple[Consult, Sequence[DutyLeg]]], promises: Iterable[Promise], now: datetime
+    calls: Iterable[EndedCall], rung: Iterable[DutyCount], promises: Iterable[Promise], now: datetime
 ) -> Figures:
-    """Calls that go on do not count yet."""
-    ended = [(call, legs) for call, legs in calls if call.outcome is not None]
-    theirs = [call for call, _ in ended if call.caller is ConsultCaller.CONTACT_CENTRE]
-    urgent = [call for call, _ in ended if call.caller is not ConsultCaller.CONTACT_CENTRE]
-    made = list(promises)
-    outcomes = [call.outcome for call in theirs]
+    """Of one office."""
+    theirs, urgent = list[EndedCall](), list[EndedCall]()
+    for call in calls:
+        (theirs if call.caller is ConsultCaller.CONTACT_CENTRE else urgent).append(call)
+    made, outcomes = list(promises), [call.outcome for call in theirs]
     return Figures(
         len(theirs),
         outcomes.count(ConsultOutcome.ANSWERED),
@@ -157,7 +156,7 @@ def figures(
         tuple((one.taken_at - one.made_at).total_seconds() for one in made if one.taken_at is not None),
         len(urgent),
         sum(call.outcome is ConsultOutcome.ANSWERED for call in urgent),
-        _by_person(_rung(leg) for _, legs in ended for leg in legs),
+        _by_person(map(_rung, rung)),
     )
 
 
@@ -179,14 +178,14 @@ def total(parts: Iterable[Figures]) -> Figures:
     )
 
 
-def _rung(leg: DutyLeg) -> Rung:
+def _rung(of: DutyCount) -> Rung:
     return Rung(
-        leg.person_id,
-        rung=int(leg.outcome is not DutyOutcome.IN_CALL),
-        answered=int(leg.outcome is DutyOutcome.TALKED),
-        declined=int(leg.outcome is DutyOutcome.DECLINED),
-        no_answer=int(leg.outcome in _NO_ANSWER),
-        in_call=int(leg.outcome in _IN_CALL),
+        of.person_id,
+        rung=of.count * (of.outcome is not DutyOutcome.IN_CALL),
+        answered=of.count * (of.outcome is DutyOutcome.TALKED),
+        declined=of.count * (of.outcome is DutyOutcome.DECLINED),
+        no_answer=of.count * (of.outcome in _NO_ANSWER),
+        in_call=of.count * (of.outcome in _IN_CALL),
     )
 
 

@@ -109,24 +109,10 @@ def going_on(db: Database) -> list[Consult]:
     return [consult_from(row) for row in db.conn.execute(f"{_SELECT} WHERE ended_at IS NULL ORDER BY id")]
 
 
-def found_since(
-    db: Database, since: str, office_no: str | None, until: str | None
-) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
-    where, values = span(since, office_no, until)
-    legs: dict[str, list[DutyLeg]] = {}
-    of_them = f"{_SELECT_LEG} WHERE consult_id IN (SELECT id FROM consult WHERE {where}) ORDER BY rung_at, id"
-    for row in db.conn.execute(of_them, values):
-        legs.setdefault(row[1], []).append(leg_from(row))
-    found = map(consult_from, db.conn.execute(f"{_SELECT} WHERE {where} ORDER BY started_at, id", values))
-    return [(consult, tuple(legs.get(consult.id, ()))) for consult in found]
-
-
-def span(since: str, office_no: str | None, until: str | None) -> tuple[str, tuple[str, ...]]:
-    """A condition on `consult`, and its values."""
-    office = () if office_no is None else (office_no,)
-    end = () if until is None else (until,)
-    terms = ("started_at >= ?", *("started_at < ?" for _ in end), *("office_no = ?" for _ in office))
-    return " AND ".join(terms), (since, *end, *office)
+def found_since(db: Database, at: str, office_no: str | None) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
+    sql = f"{_SELECT} WHERE started_at >= ? AND (? IS NULL OR office_no = ?) ORDER BY started_at, id"
+    found = [consult_from(row) for row in db.conn.execute(sql, (at, office_no, office_no))]
+    return [(consult, legs_of(db, consult.id)) for consult in found]
 
 
 def legs_of(db: Database, consult_id: str) -> tuple[DutyLeg, ...]:
@@ -174,10 +160,10 @@ class SqliteConsults(ABC):
         return await self.read(going_on)
 
     async def consults(
-        self, since: datetime, office_no: str | None = None, until: datetime | None = None
+        self, since: datetime, office_no: str | None = None
     ) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
-        first, end = to_text(since), _text(until)
-        return await self.read(lambda db: found_since(db, first, office_no, end))
+        first = to_text(since)
+        return await self.read(lambda db: found_since(db, first, office_no))
 
     async def duty_legs(self, consult_id: str) -> tuple[DutyLeg, ...]:
         return await self.read(lambda db: legs_of(db, consult_id))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from datetime import datetime
 
 from callback.consult import Consult, DutyLeg
@@ -65,18 +64,14 @@ class MemoryConsults(ABC):
         return sorted((c for c in self._consults.values() if c.ended_at is None), key=lambda c: c.id)
 
     async def consults(
-        self, since: datetime, office_no: str | None = None, until: datetime | None = None
+        self, since: datetime, office_no: str | None = None
     ) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
-        first, end = aware_utc(since), None if until is None else aware_utc(until)
+        first = aware_utc(since)
         self._check_open()
-        found = (
-            c
-            for c in self._consults.values()
-            if c.started_at >= first
-            and (end is None or c.started_at < end)
-            and office_no in (None, c.office_no)
-        )
-        return [(c, self._legs_of(c.id)) for c in self._in_order(found)]
+        found = [
+            c for c in self._consults.values() if c.started_at >= first and office_no in (None, c.office_no)
+        ]
+        return [(c, self._legs_of(c.id)) for c in sorted(found, key=lambda c: (c.started_at, c.id))]
 
     async def duty_legs(self, consult_id: str) -> tuple[DutyLeg, ...]:
         self._check_open()
@@ -85,9 +80,6 @@ class MemoryConsults(ABC):
     async def live_duty_legs(self) -> list[DutyLeg]:
         self._check_open()
         return sorted(self._live(), key=lambda leg: (leg.rung_at, leg.id))
-
-    def _in_order(self, found: Iterable[Consult]) -> list[Consult]:
-        return sorted(found, key=lambda c: (c.started_at, c.id))
 
     def _legs_of(self, consult_id: str) -> tuple[DutyLeg, ...]:
         found = (leg for leg in self._duty_legs.values() if leg.consult_id == consult_id)

@@ -521,7 +521,12 @@ def m017_contact_centre(db: Database) -> None:
 
 
 _CONSULT_REPORT = (
-    "CREATE INDEX consult_office ON consult (office_no, started_at)",
+    # The report reads these indexes only, never the rows behind them.
+    "DROP INDEX consult_started",
+    "CREATE INDEX consult_started ON consult (started_at, office_no, caller, outcome, answered_at)",
+    "CREATE INDEX consult_office ON consult (office_no, started_at, caller, outcome, answered_at)",
+    "DROP INDEX duty_leg_consult",
+    "CREATE INDEX duty_leg_consult ON duty_leg (consult_id, person_id, outcome)",
     "CREATE INDEX consult_counts ON consult (office_no, caller, outcome) WHERE outcome IS NOT NULL",
     "CREATE INDEX consult_request ON consult (request_id) WHERE request_id IS NOT NULL",
 )

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from callback.consult import ConsultCaller, ConsultOutcome
 from callback.consult_report import quantile
 from callback.report_view import HALF, MOST
 from callback.store import StoreError, in_no_hurry
@@ -102,9 +103,10 @@ async def _coverage(services: Services) -> list[Metric]:
 
 async def _consults(services: Services) -> list[Metric]:
     """The calls that asked for whoever is on duty, since the beginning; and how long the contact centre waited of late."""
+    now = services.clock.now()
     with in_no_hurry():
         counts = await services.desk.store.consult_counts()
-        waited = await services.desk.store.consult_waits(services.clock.now() - _LATELY)
+        ended = await services.desk.store.ended_calls(now - _LATELY, now)
     calls = CounterMetricFamily(
         "tast1_consult_calls",
         "Calls that asked for whoever is on duty.",
@@ -113,8 +115,10 @@ async def _consults(services: Services) -> list[Metric]:
     for (office_no, caller, outcome), count in sorted(counts.items()):
         calls.add_metric((office_no, caller.value, outcome.value), count)
     waits: dict[str, list[float]] = {}
-    for office_no, wait in waited:
-        waits.setdefault(office_no, []).append(wait.total_seconds())
+    for call in ended:
+        answered = call.outcome is ConsultOutcome.ANSWERED and call.caller is ConsultCaller.CONTACT_CENTRE
+        if answered and call.waited is not None:
+            waits.setdefault(call.office_no, []).append(call.waited.total_seconds())
     values: _Values = {
         (office_no, str(share)): quantile(of, share) or 0.0
         for office_no, of in sorted(waits.items())

@@ -34,7 +34,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     words = Page(request).words
     shown = [office_no] if office_no else led
-    found = await services.desk.consult_report(shown, weeks)
+    found = await services.desk.consult_report(shown, weeks, people=len(shown) == 1)
     view = ReportView.of(found, services.config, shown if len(shown) == 1 else ())
     return render(
         request,
@@ -63,8 +63,10 @@ async def report(request: web.Request) -> web.StreamResponse:
     seen = _offices(services, viewer)
     if asked.office is not None and asked.office not in seen:
         raise web.HTTPNotFound
-    found = await services.desk.consult_report(seen if asked.office is None else [asked.office], asked.weeks)
-    return answer(ReportView.of(found, services.config, [no for no in seen if viewer.leads(no)]))
+    wanted = seen if asked.office is None else [asked.office]
+    named = [no for no in wanted if viewer.leads(no)]
+    found = await services.desk.consult_report(wanted, asked.weeks, people=bool(named))
+    return answer(ReportView.of(found, services.config, named))
 
 
 def _offices(services: Services, viewer: Viewer, *, led: bool = False) -> list[str]:

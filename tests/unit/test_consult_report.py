@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from callback.consult import Consult, ConsultCaller, ConsultOutcome, DutyLeg, DutyOutcome, Promise
+from callback.consult import ConsultCaller, ConsultOutcome, DutyCount, DutyOutcome, EndedCall, Promise
 from callback.consult_report import (
     Figures,
     Kept,
@@ -28,17 +27,10 @@ SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 _O, _D = ConsultOutcome, DutyOutcome
 
 
-def call(n: int, outcome: ConsultOutcome | None, waited: int | None = None, **fields: object) -> Consult:
-    answered = None if waited is None else MONDAY + waited * SECOND
-    one = Consult(
-        f"c{n}", "9001", "vakt", ConsultCaller.CONTACT_CENTRE, MONDAY, None, answered, answered and "kari",
-        None if outcome is None else MONDAY + HOUR, outcome,
-    )  # fmt: skip
-    return replace(one, **fields)  # type: ignore[arg-type]
-
-
-def leg(n: int, person: str, outcome: DutyOutcome) -> DutyLeg:
-    return DutyLeg(f"l{n}", "c1", person, "+4740000001", MONDAY, None, MONDAY, outcome)
+def call(
+    outcome: ConsultOutcome, waited: int | None = None, caller: ConsultCaller = ConsultCaller.CONTACT_CENTRE
+) -> EndedCall:
+    return EndedCall("9001", caller, outcome, None if waited is None else waited * SECOND)
 
 
 @pytest.mark.parametrize(
@@ -64,15 +56,14 @@ def test_the_answered_share() -> None:
     own = ConsultCaller.CALLER
     found = figures(
         [
-            (call(1, _O.ANSWERED, 4), ()), (call(2, _O.ANSWERED, 30), ()), (call(3, _O.PROMISED), ()),
-            (call(4, _O.GAVE_UP), ()), (call(5, _O.LOST), ()), (call(6, None, 5), ()),
-            (call(7, _O.ANSWERED, 90, caller=own), ()), (call(8, _O.PROMISED, caller=own), ()),
+            call(_O.ANSWERED, 4), call(_O.ANSWERED, 30), call(_O.PROMISED), call(_O.GAVE_UP), call(_O.LOST),
+            call(_O.ANSWERED, 90, own), call(_O.PROMISED, None, own),
         ],
-        (), MONDAY,
+        (), (), MONDAY,
     )  # fmt: skip
     assert (found.calls, found.answered, found.promised, found.gave_up, found.lost) == (5, 2, 1, 1, 1)
     assert (found.percent, found.waits, found.urgent_calls, found.urgent_answered) == (40, (4, 30), 2, 1)
-    assert (figures((), (), MONDAY), total(())) == (Figures(), Figures())
+    assert (figures((), (), (), MONDAY), total(())) == (Figures(), Figures())
     assert total([found, found, Figures()]).percent == 40
     assert total([found, found]).waits == (4, 30, 4, 30)
 
@@ -107,24 +98,24 @@ def test_who_did_not_answer() -> None:
     """How often each was rung and what came of it, names of the office's own people, for its leader only."""
     came = (
         *(
-            (1, "kari", _D.TALKED),
-            (2, "kari", _D.DECLINED),
-            (3, "kari", _D.NO_ANSWER),
-            (4, "kari", _D.DROPPED),
+            ("kari", _D.TALKED, 2),
+            ("kari", _D.DECLINED, 1),
+            ("kari", _D.NO_ANSWER, 1),
+            ("kari", _D.DROPPED, 1),
         ),
-        *((5, "kari", _D.IN_CALL), (6, "kari", _D.BUSY), (7, "kari", _D.CANCELLED), (8, "kari", _D.FAILED)),
+        *(("kari", _D.IN_CALL, 1), ("kari", _D.BUSY, 1), ("kari", _D.CANCELLED, 1), ("kari", _D.FAILED, 1)),
         *(
-            (9, "siv", _D.NO_ANSWER),
-            (10, "gone", _D.DECLINED),
-            (11, "vakt-9001", _D.TALKED),
-            (12, "liv", _D.IN_CALL),
+            ("siv", _D.NO_ANSWER, 1),
+            ("gone", _D.DECLINED, 1),
+            ("vakt-9001", _D.TALKED, 1),
+            ("liv", _D.IN_CALL, 3),
         ),
     )
-    week = figures([(call(1, _O.ANSWERED, 4), [leg(*one) for one in came])], (), MONDAY)
+    week = figures((), [DutyCount("9001", *one) for one in came], (), MONDAY)
     report = Report(weeks_until(MONDAY, 1), (OfficeReport("9001", (week,)),))
     (office,) = ReportView.of(report, config(), ["9001"]).offices
     assert [list(one.model_dump().values()) for one in office.people or ()] == [
-        ["Kari", 7, 1, 1, 2, 2], ["Liv", 0, 0, 0, 0, 1], ["Vakttelefonen", 1, 1, 0, 0, 0], [None, 2, 0, 1, 1, 0],
+        ["Kari", 8, 2, 1, 2, 2], ["Liv", 0, 0, 0, 0, 3], ["Vakttelefonen", 1, 1, 0, 0, 0], [None, 2, 0, 1, 1, 0],
     ]  # fmt: skip
     (office,) = ReportView.of(report, config(), ()).offices
     assert office.people is None
