@@ -40,7 +40,7 @@ pbx: .venv/run-ready
 	@exec $(PY) -m hardware.asterisk.local_pbx
 
 test: lint type
-	@hardware/setup.sh pbx phones browser
+	@hardware/setup.sh pbx phones browser rules
 	@$(PY) -m hardware.asterisk.local_pbx --build-only
 	@# In two halves side by side: the tests with a PBX mostly listen, several at a time, each in a network of its own.
 	@mkdir -p var; $(PY) -m pytest -m "not pbx" -n 2 --dist worksteal -p no:cacheprovider >var/test.log 2>&1 & other=$$!; \
@@ -68,5 +68,5 @@ fmt: .venv/test-ready
 	@.venv/bin/ruff format .
 
 clean:
-	@rm -rf .venv .pbx var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .pbx .rules var build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

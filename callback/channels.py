@@ -16,22 +16,27 @@ if TYPE_CHECKING:
     from hardware.twilio.sms import TwilioSms
 
 
-def channels_of(secrets: Secrets) -> Callable[[NoticeSettings], Awaitable[Channels]]:
+def channels_of(
+    secrets: Secrets, account_sid: str | None = None
+) -> Callable[[NoticeSettings], Awaitable[Channels]]:
+    """`account_sid`: of [twilio], for SMS that name no other."""
+
     async def make(settings: NoticeSettings) -> Channels:
         mail = None if settings.email is None else SmtpMail(settings.email, secrets.smtp_password)
-        return Channels(await _sms(settings, secrets), mail)
+        return Channels(await _sms(settings, secrets, account_sid), mail)
 
     return make
 
 
-async def _sms(settings: NoticeSettings, secrets: Secrets) -> SmsGateway | None:
+async def _sms(settings: NoticeSettings, secrets: Secrets, account_sid: str | None) -> SmsGateway | None:
     if settings.sms is SmsService.HTTP and settings.http is not None:
         return HttpSms(settings.http, secrets.sms_token)
     if settings.sms is SmsService.TWILIO and settings.twilio is not None:
         driver = await asyncio.to_thread(
             _twilio_driver
         )  # the import takes a while: callers must not wait for it
-        return driver(settings.twilio, secrets.twilio_token or "")
+        sid = settings.twilio.account_sid or account_sid or ""
+        return driver(settings.twilio, sid, secrets.twilio_token or "")
     return None
 
 

@@ -26,12 +26,14 @@ from callback import (
     cli_policy,
     cli_prompts,
     cli_reload,
+    cli_twilio,
 )
 from callback.access import Access
 from callback.desk import Desk
+from callback.lines import prompt_url
 from callback.logs import configure_logging
 from callback.request import CallbackError
-from callback.service import DATABASE, prompt_url, serve
+from callback.service import DATABASE, serve
 from callback.store_sqlite import SqliteStore
 from config.load import ConfigError, load, load_secrets
 from config.model import Config, LineName, Role, Secrets
@@ -143,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_oncall.register(verbs, _verb, _with_store)
     cli_person.register(verbs, _verb, _with_store)
     cli_prompts.register(verbs, _verb)
+    cli_twilio.register(verbs, _verb)
     return parser
 
 
@@ -194,7 +197,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _announcement(config: Config, secrets: Secrets) -> str:
     lines = ["", "Tast 1 is ready: {url}"]
-    if config.settings.service.line is LineName.SIMULATED:
+    if LineName.SIMULATED in config.line_names:
         lines.append("A telephone in the browser: {url}/phone")
     if secrets.demo_password:
         people = ", ".join(f"{person.id} ({person.role})" for person in config.people)

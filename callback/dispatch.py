@@ -111,6 +111,7 @@ class Dispatch:
             caseworker_ring=self._desk.config.settings.calls.caseworker_ring,
             caller_ring=self._desk.config.settings.calls.caller_ring,
             offered_to=attempt.caseworker if offered else None,
+            private=request.protected,
             screen_language=None
             if request.is_own_number
             else spoken_tag(request.language, office.voice_speed),
@@ -172,7 +173,7 @@ class Dispatch:
             served_by=office_no, states=IDLE, due_before=now, interpreter=not is_open, limit=len(free)
         )
         passed: set[str] = set()
-        while free and self._runner.line.status().up:
+        while free and self._runner.status_of(office_no).up:
             line = self._runner.on_the_line()
             waiting = [one for one in waiting if one.id in line.waiting and one.id not in passed]
             with in_no_hurry():

@@ -29,20 +29,21 @@ from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
 from callback.feeds import Feeds
+from callback.lines import exchange_of, make_line
 from callback.notices import ChannelStatus, Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
 from callback.store import Store
 from callback.store_sqlite import SqliteStore
+from callback.store_twilio import SqliteLegs
 from callback.web.app import build_app, make_runner
-from callback.web.context import PhoneExchange, Services
+from callback.web.context import Services
 from callback.webhooks import Webhooks
-from config.model import Config, LineName, Secrets
+from config.model import Config, Secrets
 from config.rules_webhooks import webhook_key
-from hardware.asterisk.line import AsteriskLine
 from hardware.calendar_http import fetch_calendar
 from hardware.line import Line
-from hardware.simulated.line import SimulatedLine
+from hardware.lines import Lines
 from hardware.webhook_http import WebhookHttp
 from ivr.library import PromptLibrary
 from ivr.listing import tags_of
@@ -104,13 +105,13 @@ async def running(
         await store.open()
         stack.push_async_callback(store.close)
         library = prompt_library(data)
-        line = line or _line(config, secrets, clock, library)
         desk = Desk(store, config, clock)
+        line = line or await make_line(desk, secrets, SqliteLegs(store), library)
         runner = Runner(line, config.settings.service.line.value, desk, secrets.oncall_pin)
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
-        notices = Notices(desk, channels_of(secrets))
+        notices = Notices(desk, channels_of(secrets, config.settings.twilio.account_sid))
         board = Board(desk)
         post = WebhookHttp()
         stack.push_async_callback(post.close)
@@ -131,9 +132,9 @@ async def running(
             reloader=Reloader(reread or (lambda: config), desk, access, lambda: runner.calls_up, warm),
             library=library,
             heartbeat=alarm,
-            lines=(line,),
+            lines=line.lines if isinstance(line, Lines) else (line,),
             channels=_channels(notices, webhooks),
-            exchange=line if isinstance(line, PhoneExchange) else None,
+            exchange=exchange_of(line),
             call_phase=runner.phase,
             board=board,
             calls_up=lambda: runner.calls_up,
@@ -157,7 +158,7 @@ async def running(
         alarm.start()
         stack.push_async_callback(alarm.stop)
         warm(config)
-        log.info("ready", url=url, line=config.settings.service.line.value, **await _ledger(store))
+        log.info("ready", url=url, line=",".join(config.line_names), **await _ledger(store))
         yield Running(config, services, store, desk, runner, line, url)
 
 
@@ -197,18 +198,6 @@ def prompt_library(data: Path) -> PromptLibrary:
         log.warning("voice_unavailable", why=str(error))
         voice = None
     return PromptLibrary(Catalogue.load(), data / "prompts", data / "recordings", voice)
-
-
-def _line(config: Config, secrets: Secrets, clock: Clock, library: PromptLibrary) -> Line:
-    if config.settings.service.line is LineName.ASTERISK:
-        return AsteriskLine(config.settings.asterisk, secrets, prompt_url(config), clock)
-    return SimulatedLine(clock, library.info)
-
-
-def prompt_url(config: Config) -> str:
-    """Where the PBX fetches prompts."""
-    service = config.settings.service
-    return (service.public_url or f"http://{service.host}:{service.port}").rstrip("/")
 
 
 def prompt_tags(config: Config) -> list[str]:

@@ -520,6 +520,24 @@ def m017_contact_centre(db: Database) -> None:
         db.conn.execute(statement)
 
 
+_TWILIO = (
+    """CREATE TABLE twilio_leg (
+        id TEXT PRIMARY KEY NOT NULL,
+        sid TEXT UNIQUE,
+        state TEXT NOT NULL,
+        ended_at TEXT) WITHOUT ROWID""",
+    "CREATE INDEX twilio_leg_open ON twilio_leg (id) WHERE ended_at IS NULL",
+    "CREATE INDEX twilio_leg_ended ON twilio_leg (ended_at) WHERE ended_at IS NOT NULL",
+)
+
+
+@MIGRATIONS()
+def m018_twilio(db: Database) -> None:
+    """The legs of a line at Twilio, where a webhook after a restart finds its call."""
+    for statement in _TWILIO:
+        db.conn.execute(statement)
+
+
 _CONSULT_REPORT = (
     # The report reads these indexes only, never the rows behind them.
     "DROP INDEX consult_started",

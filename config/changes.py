@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from config.model import Config, LineName, Office
 from config.problems import OFFICES_FILE, ON_CALL_FILE, PROMPTS_FILE, SETTINGS_FILE, STAFF_FILE
 
-_FIXED = frozenset({"service", "asterisk"})
+_FIXED = frozenset({"service", "asterisk", "twilio"})
 """Sections of tast1.toml that are read at the start only."""
 _IN_THE_EXCHANGE = frozenset({"public_number", "oncall_number", "fallback_number"})
 """Keys of an office that also stand in the files of `tast1 pbx config`."""
@@ -54,7 +54,7 @@ def changes(old: Config, new: Config) -> Changes:
     people = _tables(f"{STAFF_FILE}: person", {p.id: p for p in old.people}, {p.id: p for p in new.people})
     lines = list(_tables(f"{ON_CALL_FILE}: line", {x.id: x for x in old.lines}, {x.id: x for x in new.lines}))
     exchange: list[str] = []
-    if old.settings.service.line is LineName.ASTERISK:
+    if LineName.ASTERISK in old.line_names:
         exchange = [text for key, text in offices if key is None or key in _IN_THE_EXCHANGE]
         exchange += [text for key, text in lines if key is None or key in _ON_CALL_IN_THE_EXCHANGE]
         exchange += [

@@ -23,6 +23,7 @@ from config import (
     rules_people,
     rules_prompts,
     rules_service,
+    rules_twilio,
     rules_webhooks,
 )
 from config.menu import Menu
@@ -40,6 +41,7 @@ from config.model import (
     Secrets,
     ServiceSettings,
     Settings,
+    TwilioSettings,
 )
 from config.oncall import OnCallLine, OnCallSettings
 from config.problems import (
@@ -74,6 +76,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "oncall": OnCallSettings,
     "webhooks": WebhookSettings,
     "asterisk": AsteriskSettings,
+    "twilio": TwilioSettings,
 }
 """The sections of tast1.toml: the fields of `Settings`."""
 
@@ -95,6 +98,10 @@ def load(
     overrides = {key: value for key, value in (("line", line), ("port", port)) if value is not None}
     settings = _read_settings(folder / SETTINGS_FILE, overrides, draft)
     offices, draft.offices = _read_list(folder / OFFICES_FILE, "office", Office, draft)
+    if line is not None:  # it wins over what an office says
+        offices = [office.model_copy(update={"line": None}) for office in offices]
+        for table in draft.offices or ():
+            table.pop("line", None)
     people, draft.people = _read_list(folder / STAFF_FILE, "person", Person, draft)
     lines: list[OnCallLine] = []
     if (folder / ON_CALL_FILE).exists():
@@ -106,10 +113,12 @@ def load(
     rules_office.check_people(draft)
     rules_people.check_serving(draft)
     rules_notices.check_notices(draft)
+    rules_twilio.check_twilio(draft)
     rules_webhooks.check_webhooks(draft)
     rules_oncall.check_oncall(draft)
     rules_service.check_secrets(draft, environ)
     rules_notices.check_notice_secrets(draft, environ)
+    rules_twilio.check_twilio_secrets(draft, environ)
     rules_webhooks.check_webhook_secrets(draft, environ)
     catalogue = Catalogue.load()
     own = _read_prompts(folder, catalogue, draft)
@@ -138,11 +147,14 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
             "service": settings.service,
             "asterisk": settings.asterisk,
             "notices": settings.notices,
+            "twilio": settings.twilio,
             "webhooks": settings.webhooks,
         }
     )
+    draft.offices = [office.model_dump(mode="json") for office in config.offices]
     rules_service.check_secrets(draft, environ)
     rules_notices.check_notice_secrets(draft, environ)
+    rules_twilio.check_twilio_secrets(draft, environ)
     rules_webhooks.check_webhook_secrets(draft, environ)
     if draft.problems:
         raise ConfigError(tuple(draft.problems))
@@ -152,6 +164,7 @@ def load_secrets(environ: Mapping[str, str], config: Config) -> Secrets:
         fastagi_token=environ.get(rules_service.FASTAGI_TOKEN) or default,
         sms_token=environ.get(rules_notices.SMS_TOKEN) or None,
         twilio_token=environ.get(rules_notices.TWILIO_TOKEN) or None,
+        twilio_second_token=environ.get(rules_twilio.SECOND_TOKEN) or None,
         webhook_secret=environ.get(rules_webhooks.WEBHOOK_SECRET) or None,
         metrics_token=environ.get(rules_webhooks.METRICS_TOKEN) or None,
         smtp_password=environ.get(rules_notices.SMTP_PASSWORD) or None,

@@ -29,6 +29,7 @@ from config.webhooks import WebhookSettings
 class LineName(StrEnum):
     SIMULATED = "simulated"
     ASTERISK = "asterisk"
+    TWILIO = "twilio"
 
 
 class DeadlinePolicy(StrEnum):
@@ -95,6 +96,10 @@ class Office(Model):
     urgent_limit: Duration = timedelta(hours=2)
     emergency_prompt: str = "intake.emergency_numbers"
     """Whom to ring when nobody here can help in time: the id of a prompt."""
+    line: LineName | None = None
+    """Which line its calls are on; None: `service.line`."""
+    fallback_url: str | None = None
+    """Where Twilio asks what to do with a call when this service does not answer."""
     substitute_office: str | None = Field(default=None, pattern=r"^\d{4}$")
     """Who serves a request of which everybody here is disqualified."""
 
@@ -232,7 +237,8 @@ class HttpSmsSettings(Model):
 
 
 class TwilioSmsSettings(Model):
-    account_sid: str = Field(pattern=r"^AC[0-9a-f]{32}$")
+    account_sid: str | None = Field(default=None, pattern=r"^AC[0-9a-f]{32}$")
+    """None: that of [twilio]."""
     sender: str
     """E.164, a name of at most eleven letters and digits, or a messaging service (MG...)."""
 
@@ -274,6 +280,20 @@ class AsteriskSettings(Model):
     """The PBX of `make pbx`, on loopback, with its published secret."""
 
 
+class TwilioSettings(Model):
+    """The line of offices without an exchange."""
+
+    account_sid: str | None = Field(default=None, pattern=r"^AC[0-9a-f]{32}$")
+    public_url: str | None = None
+    """https; where Twilio reaches `host` and `port`, through the office's proxy."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8601, ge=0, le=65535)
+    calls_per_second: float = Field(default=1.0, gt=0, le=100)
+    """As many calls as the account may place."""
+    sip_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+(:\d{1,5})?$")
+    """The office's exchange as Twilio reaches it: its extensions are rung there."""
+
+
 class Settings(Model):
     """tast1.toml."""
 
@@ -287,6 +307,7 @@ class Settings(Model):
     oncall: OnCallSettings = OnCallSettings()
     webhooks: WebhookSettings = WebhookSettings()
     asterisk: AsteriskSettings = AsteriskSettings()
+    twilio: TwilioSettings = TwilioSettings()
 
 
 class Config(Model):
@@ -310,6 +331,17 @@ class Config(Model):
     def menu_of(self, office: Office) -> Menu:
         """What its callers meet. Raises KeyError for an office that was not loaded with this."""
         return self.menus[office.menu]
+
+    def line_of_office(self, office_no: str) -> LineName:
+        """Which line its calls are on."""
+        office = self.office(office_no)
+        return (office and office.line) or self.settings.service.line
+
+    @property
+    def line_names(self) -> tuple[LineName, ...]:
+        """Every line this service has."""
+        used = {self.line_of_office(office.office_no) for office in self.offices}
+        return tuple(name for name in LineName if name in used | {self.settings.service.line})
 
     def office(self, office_no: str) -> Office | None:
         return self._index().offices.get(office_no)
@@ -459,6 +491,8 @@ class Secrets(BaseModel):
     """TAST1_SMS_TOKEN"""
     twilio_token: str | None = Field(default=None, repr=False)
     """TAST1_TWILIO_TOKEN"""
+    twilio_second_token: str | None = Field(default=None, repr=False)
+    """TAST1_TWILIO_SECOND_TOKEN: what it signs counts too."""
     smtp_password: str | None = Field(default=None, repr=False)
     """TAST1_SMTP_PASSWORD"""
     webhook_secret: str | None = Field(default=None, repr=False)

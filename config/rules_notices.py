@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from config.model import HttpSmsSettings, MailSettings, NoticeSettings, SmsService
+from config.model import HttpSmsSettings, MailSettings, NoticeSettings, SmsService, TwilioSettings
 from config.problems import ENVIRONMENT, SETTINGS_FILE, STAFF_FILE, Draft, numbered
 from config.rules_service import is_loopback
 
@@ -22,7 +22,8 @@ _SENDER = re.compile(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}|(?=.*[A-Za-z])[A-Za-z0-
 
 def check_notices(draft: Draft) -> None:
     """Addresses, and what belongs together."""
-    for key, message in _rules(draft.section(NoticeSettings)):
+    twilio = draft.section(TwilioSettings)
+    for key, message in _rules(draft.section(NoticeSettings), None if twilio is None else twilio.account_sid):
         draft.add(SETTINGS_FILE, f"notices.{key}", message)
     for key, person in numbered(draft.people, "person"):
         email = person.get("email")
@@ -30,7 +31,7 @@ def check_notices(draft: Draft) -> None:
             draft.add(STAFF_FILE, f"{key}.email", 'not an e-mail address; write it as "name@example.org"')
 
 
-def _rules(notices: NoticeSettings | None) -> Iterator[tuple[str, str]]:
+def _rules(notices: NoticeSettings | None, account_sid: str | None) -> Iterator[tuple[str, str]]:
     if notices is None:
         return
     if notices.sms is SmsService.HTTP and notices.http is None:
@@ -39,6 +40,8 @@ def _rules(notices: NoticeSettings | None) -> Iterator[tuple[str, str]]:
         yield "twilio", 'missing: sms = "twilio" needs [notices.twilio] with account_sid and sender'
     if notices.http is not None:
         yield from _http_rules(notices.http)
+    if notices.twilio is not None and notices.twilio.account_sid is None and not account_sid:
+        yield "twilio.account_sid", "missing; write it here, or once for calls and SMS in [twilio]"
     if notices.twilio is not None and _SENDER.fullmatch(notices.twilio.sender) is None:
         yield (
             "twilio.sender",

@@ -58,7 +58,7 @@ def is_local_pbx(asterisk: AsteriskSettings) -> bool:
 def check_settings(draft: Draft) -> None:
     """Ports, addresses, durations and numbers of tast1.toml."""
     problems = [
-        *_service_rules(draft.section(ServiceSettings)),
+        *_service_rules(draft, draft.section(ServiceSettings)),
         *_port_rules(draft.section(AsteriskSettings), draft.section(ServiceSettings)),
         *_asterisk_rules(draft.section(AsteriskSettings)),
         *_remote_rules(draft.section(AsteriskSettings), draft.section(ServiceSettings)),
@@ -69,14 +69,21 @@ def check_settings(draft: Draft) -> None:
         draft.add(SETTINGS_FILE, key, message)
 
 
-def _service_rules(service: ServiceSettings | None) -> Iterator[tuple[str, str]]:
+def uses(draft: Draft, line: LineName) -> bool:
+    """Whether any office's calls are on this line."""
+    service = draft.section(ServiceSettings)
+    own = [office.get("line") for office in draft.offices or ()]
+    return (service is not None and service.line is line) or line.value in own
+
+
+def _service_rules(draft: Draft, service: ServiceSettings | None) -> Iterator[tuple[str, str]]:
     if service is None:
         return
     if service.public_url is not None and not _is_base_url(service.public_url):
         yield "service.public_url", 'write the address the PBX fetches prompts from, as "http://HOST:PORT"'
     address = _address(service.host)
     everywhere = address is not None and address.is_unspecified
-    if everywhere and service.public_url is None and service.line is LineName.ASTERISK:
+    if everywhere and service.public_url is None and uses(draft, LineName.ASTERISK):
         yield "service.public_url", f"must be set: the PBX cannot fetch prompts from {service.host}"
 
 
@@ -174,7 +181,7 @@ def _number_rules(numbers: NumberSettings | None) -> Iterator[tuple[str, str]]:
 def check_secrets(draft: Draft, environ: Mapping[str, str]) -> None:
     """Secrets that must be there, and those that must not. Never repeats a value."""
     service, asterisk = draft.section(ServiceSettings), draft.section(AsteriskSettings)
-    if service is not None and asterisk is not None and service.line is LineName.ASTERISK:
+    if service is not None and asterisk is not None and uses(draft, LineName.ASTERISK):
         for name in (AMI_SECRET, FASTAGI_TOKEN):
             if not environ.get(name) and not is_local_pbx(asterisk):
                 draft.add(ENVIRONMENT, name, "must be set when service.line is asterisk")

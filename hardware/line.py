@@ -65,6 +65,8 @@ class Originate:
     ring_timeout: timedelta
     caller_id: str
     """E.164 shown to the person rung."""
+    private: bool = False
+    """The call may not leave the house: it is never placed on a line that others carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ class LineRestored:
     `legs` are *all* of our legs alive on the exchange. A leg not in it is gone."""
 
     legs: frozenset[str]
+    line: str | None = None
+    """Which of several lines; None: there is one."""
 
 
 LineEvent = CallOffered | LegEvent | LineLost | LineRestored
@@ -233,6 +237,8 @@ class LineStatus:
     """Since when it is up, or down."""
     detail: str
     """Why it is down and what to do, in one sentence."""
+    alarm: str = ""
+    """What a person must mend although the line is up, in one sentence."""
 
 
 class LineError(Exception):
@@ -245,6 +251,10 @@ class LineUnavailable(LineError):
 
 class LineRejected(LineError):
     """The exchange refused this very thing; trying again will not help."""
+
+
+class LineForbidden(LineRejected):
+    """A protected person is never rung through a line that others carry, and there is no other."""
 
 
 class LineAuthFailed(LineError):

@@ -3,6 +3,7 @@
 # what to install. It never touches anything outside the checkout except through apt-get.
 #   setup.sh venv PYTHON LOCKFILE     the virtual environment, from hashed pins
 #   setup.sh pbx | phones | browser | postgres   the system packages these need
+#   setup.sh rules                               the rules the fake Twilio is policed with
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,6 +59,19 @@ postgres() { # a rival in the bench, found as tests/bench/postgres.py finds it; 
     need initdb postgresql
 }
 
+rules() { # Twilio's own rules, from its npm packages: tests/fake_twilio/rules.py holds the files against their hashes
+    local name file
+    [ ! -s .rules/twilio/twilio_api_v2010.json ] || [ ! -s .rules/twilio/VoiceResponse.d.ts ] || return 0
+    need npm npm
+    mkdir -p .rules/twilio
+    for name in twilio@6.2.0:lib/twiml/VoiceResponse.d.ts \
+        @twilio-alpha/mcp@0.7.0:twilio-oai/spec/json/twilio_api_v2010.json; do
+        file=$(cd .rules && npm pack --silent "${name%:*}")
+        tar -xzf ".rules/$file" -O "package/${name##*:}" > ".rules/twilio/$(basename "${name##*:}")"
+        rm ".rules/$file"
+    done
+}
+
 chromium() { # the browser the tests use, found as tests/e2e/browser.py finds it
     local name
     [ -z "${CHROMIUM:-}" ] || { need "$CHROMIUM" chromium; return; }
@@ -83,6 +97,7 @@ venv) venv "$2" "$3" ;;
             need sipp sip-tester
             ;;
         browser) chromium ;;
+        rules) rules ;;
         postgres) postgres ;;
         *)
             echo "setup.sh: unknown part '$part'" >&2

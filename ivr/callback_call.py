@@ -88,6 +88,8 @@ class CallbackFacts:
     """The person it was offered to without their asking: who does not accept takes no more calls until they say so."""
     then: tuple[str, ...] = ()
     """The caseworker's other telephones, rung one after another when nobody takes the one before."""
+    private: bool = False
+    """Of a protected person: not on a line that others carry."""
     screen_language: str | None = None
     """In which whoever is rung is asked whether they want to talk; None: joined at once, for the number is known to
     be the caller's own."""
@@ -151,7 +153,8 @@ def begin(facts: CallbackFacts) -> Step:
 
 
 def _ring(state: CallbackState, number: str) -> Step:
-    return state, (Originate(state.leg, number, state.facts.caseworker_ring, state.facts.office_number),)
+    facts = state.facts
+    return state, (Originate(state.leg, number, facts.caseworker_ring, facts.office_number, facts.private),)
 
 
 def step(state: CallbackState, event: Event, now: datetime) -> Step:

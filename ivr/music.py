@@ -36,6 +36,13 @@ _NOTES = (
 )
 
 
+@cache
+def ringing_wav() -> bytes:
+    """What a caller hears while somebody's telephone rings: Norway's ringing tone, once."""
+    tone = [9000 * math.sin(2 * math.pi * 425 * n / RATE) for n in range(RATE)]
+    return wav_bytes(array("h", [int(sample) for sample in tone] + [0] * (4 * RATE)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Touch:
     """Seconds a tone lasts and swells, and how strong it is."""

@@ -39,8 +39,10 @@ from hardware.line import (
     LineEvent,
     LineLost,
     LineRestored,
+    LineStatus,
     Originate,
 )
+from hardware.lines import OUTLIVES, Lines
 from ivr import arrival, callback_call, consult, duty_check, intake, waiting
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
@@ -92,7 +94,7 @@ class _Call:
 
 
 class Runner:
-    """Runs every call of one line."""
+    """Runs every call of the line, or of several (`Lines`); `line_name` is that of the one."""
 
     def __init__(self, line: Line, line_name: str, desk: Desk, pin: str | None = None) -> None:
         """`pin`: with it the contact centre can ring the on-call lines from any number."""
@@ -116,7 +118,7 @@ class Runner:
     async def take_up(self) -> None:
         """The calls that were open when the service last ended. One that cannot be read any more is given up;
         the sweep then ends its attempt."""
-        for record in await self._desk.store.open_calls(self._name):
+        for record in await self._desk.store.open_calls(None if isinstance(self.line, Lines) else self._name):
             try:
                 state = _STATES[record.machine].validate_json(record.state or "")
             except (KeyError, ValidationError):
@@ -137,6 +139,10 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def status_of(self, office_no: str) -> LineStatus:
+        """Of the line that the office's calls are on."""
+        return self.line.status_of(office_no) if isinstance(self.line, Lines) else self.line.status()
 
     @property
     def calls_up(self) -> int:
@@ -176,7 +182,7 @@ class Runner:
     async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
         """Ring the caseworker for an attempt that the desk has started."""
         state, commands = callback_call.begin(facts)
-        call = self._new_call(office_no, (state.leg, state.peer), state)
+        call = self._new_call(office_no, (state.leg, state.peer), state, private=facts.private)
         await self._persist(call)
         self._run(call)
         await self._to_line(call, commands)
@@ -197,7 +203,11 @@ class Runner:
         if isinstance(event, CallOffered):
             self._chore(self._take_call(event))
         elif isinstance(event, LineRestored):
-            gone = [c for c in self._calls.values() if c.record.legs[0] not in event.legs]
+            gone = [
+                c
+                for c in self._calls.values()
+                if event.line in (None, c.record.line) and c.record.legs[0] not in event.legs
+            ]
             self._chore(self._reconcile(gone))
         elif isinstance(event, LineLost):
             log.warning("calls_out_of_sight", line=self._name, calls=len(self._calls))
@@ -286,13 +296,22 @@ class Runner:
     # -- one call
 
     def _new_call(
-        self, office_no: str, legs: tuple[str, ...], state: State, call_id: str | None = None
+        self,
+        office_no: str,
+        legs: tuple[str, ...],
+        state: State,
+        call_id: str | None = None,
+        *,
+        private: bool = False,
     ) -> _Call:
+        """Raises LineForbidden when there is no line for it."""
         now = self._desk.clock.now()
         machine = _NAMES[type(state)]
-        return _Call(
-            CallRecord(call_id or uuid.uuid4().hex, machine, self._name, office_no, legs, None, now), state
-        )
+        name = self._name
+        if isinstance(self.line, Lines):
+            name = self.line.name_of(legs[0], office_no, private=private)
+        record = CallRecord(call_id or uuid.uuid4().hex, machine, name, office_no, legs, None, now)
+        return _Call(record, state)
 
     def _run(self, call: _Call) -> None:
         self._calls[call.record.id] = call
@@ -363,7 +382,7 @@ class Runner:
 
     async def _persist(self, call: _Call) -> None:
         store = self._desk.store
-        if not (call.kept or _is_worth_keeping(call.state)):
+        if not (call.kept or call.record.line in OUTLIVES or _is_worth_keeping(call.state)):
             return
         call.kept = True
         if call.state.ended:

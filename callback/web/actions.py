@@ -34,7 +34,7 @@ from callback.web.page import Page, render, see_other, viewer_of
 from callback.web.pages import register_context, request_context
 from callback.web.texts import LANGUAGE_NAMES
 from config.model import Role
-from hardware.line import LineError
+from hardware.line import LineError, LineForbidden
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +45,7 @@ _RING_REFUSED: tuple[tuple[type[Exception], str], ...] = (
     (NoTelephone, "no_telephone"),
     (NumberInCall, "number_in_call"),
     (CaseworkerInCall, "caseworker_in_call"),
+    (LineForbidden, "line_forbidden"),
     (LineError, "line_down"),
     (IllegalTransition, "not_possible"),
     (StaleRequest, "not_possible"),

@@ -38,7 +38,7 @@ from callback.store import (
     StoreError,
     StoreUnavailable,
 )
-from hardware.line import LineError
+from hardware.line import LineError, LineForbidden
 
 
 class ApiError(Exception):
@@ -85,6 +85,7 @@ _STATUS: tuple[tuple[type[Exception], int, str], ...] = (
     (StoreError, 409, "store_refused"),
     (AccessError, 403, "no_access"),
     (CallbackError, 409, "not_possible_now"),
+    (LineForbidden, 409, "line_forbidden"),
     (LineError, 503, "line_unavailable"),
 )
 

@@ -39,7 +39,7 @@ GOOD = frozenset(
     }
 )
 _PLAIN = (GOOD - {"reassigned"}) | {
-    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "out_of_reach", "never_call", "line_down", "not_possible", "result_first", "reload_refused",
+    "number_in_call", "caseworker_in_call", "no_telephone", "no_number", "out_of_reach", "never_call", "line_down", "line_forbidden", "not_possible", "result_first", "reload_refused",
 }  # fmt: skip
 _WITH_PERSON = frozenset({"held", "held_now", "reassigned"})
 

@@ -259,6 +259,7 @@ class LineView(Answer):
     up: bool
     since: datetime
     detail: str = Field(description="Why it is down and what to do")
+    alarm: str = Field(default="", description="What somebody must mend although it is up")
 
 
 class StoreView(Answer):

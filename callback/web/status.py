@@ -48,7 +48,7 @@ async def collect(services: Services, viewer: Viewer) -> StatusView:
         version=services.version,
         started_at=services.started_at,
         now=services.clock.now(),
-        lines=[LineView(name=s.name, up=s.up, since=s.since, detail=s.detail) for s in lines],
+        lines=[LineView(name=s.name, up=s.up, since=s.since, detail=s.detail, alarm=s.alarm) for s in lines],
         channels=channels,
         store=store,
         last_sweep=services.heartbeat.last_sweep,

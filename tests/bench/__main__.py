@@ -38,6 +38,17 @@ from tests.bench.scale_bench import (
 from tests.bench.start_bench import start_times
 from tests.bench.step_bench import Steps, menu_steps
 from tests.bench.store_bench import register_latency
+from tests.bench.twilio_bench import (
+    CREATES,
+    INTAKES,
+    KEPT,
+    POLLS,
+    SECONDS,
+    WAITING,
+    Placed,
+    creates,
+    polls,
+)
 from tests.bench.watch_bench import BROWSERS, watched
 from tests.bench.watch_bench import OFFICES as WATCHED
 
@@ -222,10 +233,33 @@ def _say(text: str) -> None:
     print(f"... {text}", file=sys.stderr, flush=True)
 
 
+async def _measure_twilio(directory: Path) -> list[Row]:
+    _say(f"twilio: {WAITING:,} wait, {POLLS} ask a second, {INTAKES} come a second")
+    asked = await polls(directory)
+    for problem in asked.problems[:5]:
+        _say(f"problem: {problem}")
+    _say(f"twilio: {CREATES:,} calls to be placed at one a second")
+    placed = await creates()
+    return [
+        Row(f"{WAITING:,} wait at Twilio: requests answered", len(asked.times), "", least=0.95 * POLLS * SECONDS),
+        Row("  a request for the next piece of music, median", median(asked.times), "ms"),
+        Row("  a request for the next piece of music, p99", asked.p99, "ms", most=50),
+        Row("  callers registered beside them", asked.intakes, "", least=INTAKES * SECONDS),
+        Row("  requests that went wrong", len(asked.problems), "", most=0),
+        Row(f"{CREATES:,} to be placed at 1/s, {KEPT} still wanted: placed in order", _in_order(placed), "", least=KEPT),
+        Row("  the time between two of them", placed.gap, "s", least=0.9),
+    ]  # fmt: skip
+
+
+def _in_order(placed: Placed) -> int:
+    return len(placed.order) if placed.order == sorted(placed.order) else 0
+
+
 _PARTS = {
     "scale": _measure_scale,
     "growth": _measure_growth,
     "rivals": _measure_rivals,
+    "twilio": _measure_twilio,
     "watch": _measure_watch,
 }
 

@@ -75,6 +75,9 @@ class StubRunner:
     def is_on_the_line(self, request_id: str) -> bool:
         return False
 
+    def status_of(self, office_no: str) -> LineStatus:
+        return self.line.status()
+
     def on_the_line(self) -> OnTheLine:
         return OnTheLine()
 

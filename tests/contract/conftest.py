@@ -11,11 +11,12 @@ import pytest_asyncio
 from tests.contract.line_rig import LineRig
 from tests.contract.line_rig_asterisk import AsteriskRig
 from tests.contract.line_rig_simulated import SimulatedRig
+from tests.contract.line_rig_twilio import TwilioRig
 from tests.contract.store_fixtures import make_store, reopen, store
 
 __all__ = ["make_store", "reopen", "rig", "store"]
 
-RIGS: list[type[LineRig[Any]]] = [SimulatedRig, AsteriskRig]
+RIGS: list[type[LineRig[Any]]] = [SimulatedRig, TwilioRig, AsteriskRig]
 
 
 @pytest_asyncio.fixture(params=RIGS, ids=lambda kind: kind.name)

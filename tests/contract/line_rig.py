@@ -68,6 +68,10 @@ class LineRig(ABC, Generic[H]):
     short_ring: ClassVar[timedelta] = timedelta(seconds=0.2)
     """For calls that nobody shall answer."""
 
+    accepts_without_us: ClassVar[bool] = True
+    """Whether a key that answers a screen counts while the service is away. Where each key is a request to us, the exchange can only
+    ask again for some seconds."""
+
     line: Line
 
     def __init__(self) -> None:

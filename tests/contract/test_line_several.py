@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from hardware.line import (
     Connected,
     DigitsEntered,
@@ -135,6 +137,8 @@ async def test_hangup_one(rig: Rig) -> None:
 async def test_survives_us(rig: Rig) -> None:
     """They go on ringing while the service is away, who said no then is known, and who accepts is joined; the next service
     finds both legs, and is told the end."""
+    if not rig.accepts_without_us:
+        pytest.skip("each key is a request to us")
     caller, leg, [rung, staff, second], [a, b, c] = await ringing(rig)
     await rig.line.stop()
     await rig.answer(rung)
@@ -157,6 +161,8 @@ async def test_survives_us(rig: Rig) -> None:
 
 async def test_last_words(rig: Rig) -> None:
     """A conversation that began and ended while the service was away is remembered: who talked, and who did not."""
+    if not rig.accepts_without_us:
+        pytest.skip("each key is a request to us")
     caller, leg, [_, staff, second], [a, b, c] = await ringing(rig)
     await rig.line.stop()
     await rig.answer(staff)

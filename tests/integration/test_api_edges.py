@@ -37,7 +37,13 @@ async def test_the_status(client: Client, world: World, kari: dict[str, str]) ->
     status, body = await ask(client, "GET", "/status", kari)
     assert status == 200
     assert body["lines"] == [
-        {"name": "simulated", "up": False, "since": "2026-11-23T08:05:00Z", "detail": "Start the exchange."}
+        {
+            "name": "simulated",
+            "up": False,
+            "since": "2026-11-23T08:05:00Z",
+            "detail": "Start the exchange.",
+            "alarm": "",
+        }
     ]
     assert body["store"]["ok"] is True
     assert body["open_requests"] == [{"office_no": "9001", "name": "Lillevik", "open": 1}]

@@ -16,6 +16,7 @@ from tests.bench.postgres import NoPostgres
 from tests.bench.rivals import ACTS, CLAIM_BARE, Side, ours, table
 from tests.bench.roster_bench import roster_times
 from tests.bench.scale_bench import dispatched, memory_of_service, next_times, sweep_beside_menu
+from tests.bench.twilio_bench import KEPT, creates
 
 
 async def test_the_crowd_is_a_list_as_any_other(tmp_path: Path) -> None:
@@ -32,6 +33,14 @@ async def test_all_are_dispatched_and_nobody_twice(tmp_path: Path) -> None:
     done = await dispatched(tmp_path / "list.db", rate=50, seconds=0.6, people=30)
     assert (done.came, done.left, done.doubles, done.problems) == (30, 0, 0, [])
     assert len(done.waited_ms) == 30
+
+
+async def test_calls_are_placed_in_order(tmp_path: Path) -> None:
+    """Those still wanted are placed in order, at their pace; who was given up is told so, and costs no time."""
+    placed = await creates(60, 0.8, per_second=20)
+    assert placed.order == [0, 1, 30, 58, 59]
+    assert placed.gap >= 0.04
+    assert placed.given_up == 60 - KEPT
 
 
 async def test_the_sweep_beside_the_menu(tmp_path: Path) -> None:

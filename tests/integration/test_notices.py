@@ -396,7 +396,7 @@ async def test_twilio_refuses(
 
 async def test_twilio_that_hangs(twilio: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is kept, which the SDK's own is not."""
-    monkeypatch.setattr("hardware.twilio.sms._LIMIT", timedelta(seconds=0.2))
+    monkeypatch.setattr("hardware.twilio.rest.LIMIT", timedelta(seconds=0.2))
     gateway.statuses = [-1]
     request = await twilio.missed()
     async with asyncio.timeout(5):

@@ -546,6 +546,7 @@ TEXTS: dict[str, str] = {
     "flash.never_call": "The person at this number does not want to be called. Nobody was rung.",
     "flash.out_of_reach": "The telephone was borrowed, and the time is over. Nobody was rung.",
     "flash.line_down": "The telephone line is down. Nobody was rung. See status.",
+    "flash.line_forbidden": "The person is protected and is never rung through a line that others carry. Ring from your own telephone, and write down the result.",
     "flash.not_possible": "Not possible now: the request has changed in the meantime.",
     "flash.result": "The result is saved.",
     "flash.registered": "Put on the list. Say: “You will be rung by {date}. Your reference is {reference}.”",

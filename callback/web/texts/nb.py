@@ -546,6 +546,7 @@ TEXTS: dict[str, str] = {
     "flash.never_call": "Den som har nummeret, vil ikke bli ringt. Ingen ble ringt.",
     "flash.out_of_reach": "Telefonen var lånt, og tiden er ute. Ingen ble ringt.",
     "flash.line_down": "Telefonlinjen er nede. Ingen ble ringt. Se status.",
+    "flash.line_forbidden": "Personen er skjermet og ringes aldri over en linje hos andre. Ring fra egen telefon, og skriv ned resultatet.",
     "flash.not_possible": "Det går ikke nå: forespørselen er endret i mellomtiden.",
     "flash.result": "Resultatet er lagret.",
     "flash.registered": "Satt på listen. Si: «Du blir ringt innen {date}. Referansen din er {reference}.»",

@@ -1,0 +1,101 @@
+"""Makes the lines a configuration asks for. The SDK of Twilio is imported only where an office is on it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from callback.desk import Desk
+from callback.store_twilio import LegStore
+from callback.web.context import PhoneExchange
+from config.model import Config, LineName, Secrets
+from hardware.asterisk.line import AsteriskLine
+from hardware.line import Line
+from hardware.lines import Lines
+from hardware.simulated.line import SimulatedLine
+from hardware.twilio.account import Account
+from ivr.library import PromptLibrary
+from ivr.music import ringing_wav
+from ivr.serve import CACHE, serve
+
+if TYPE_CHECKING:
+    from hardware.twilio.line import TwilioLine
+    from hardware.twilio.webhooks import Sounds
+
+
+async def make_line(desk: Desk, secrets: Secrets, legs: LegStore, library: PromptLibrary) -> Line:
+    """One line, or all that offices name, as one."""
+    config = desk.config
+    made: dict[str, Line] = {}
+    for name in config.line_names:
+        if name is LineName.ASTERISK:
+            made[name] = AsteriskLine(config.settings.asterisk, secrets, prompt_url(config), desk.clock)
+        elif name is LineName.TWILIO:
+            made[name] = await _twilio(desk, secrets, legs, library)
+        else:
+            made[name] = SimulatedLine(desk.clock, library.info)
+
+    def of_number(number: str) -> str:
+        office = desk.config.office_of_number(number)
+        return desk.config.line_of_office(office.office_no if office else "")
+
+    def of_office(office_no: str) -> str:
+        return desk.config.line_of_office(office_no)
+
+    # A line that others carry refuses protected persons, also where it is the only one.
+    alone = len(made) == 1 and LineName.TWILIO not in made
+    return next(iter(made.values())) if alone else Lines(made, of_number, of_office)
+
+
+def exchange_of(line: Line) -> PhoneExchange | None:
+    """The telephones in the browser, where the simulated line is among them."""
+    lines = line.lines if isinstance(line, Lines) else (line,)
+    return next((one for one in lines if isinstance(one, PhoneExchange)), None)
+
+
+def prompt_url(config: Config) -> str:
+    """Where the PBX fetches prompts."""
+    service = config.settings.service
+    return (service.public_url or f"http://{service.host}:{service.port}").rstrip("/")
+
+
+def account_of(config: Config, secrets: Secrets, api_url: str | None = None) -> Account:
+    """`api_url`: in the place of Twilio's own, for tests."""
+    settings = config.settings.twilio
+    return Account(
+        sid=settings.account_sid or "",
+        token=secrets.twilio_token or "",
+        second_token=secrets.twilio_second_token,
+        public_url=settings.public_url or "",
+        host=settings.host,
+        port=settings.port,
+        calls_per_second=settings.calls_per_second,
+        sip=settings.sip_domain,
+        api_url=api_url,
+    )
+
+
+async def _twilio(desk: Desk, secrets: Secrets, legs: LegStore, library: PromptLibrary) -> TwilioLine:
+    driver = await asyncio.to_thread(_twilio_driver)  # the import takes a while
+
+    def fallback_of(number: str) -> str | None:
+        office = desk.config.office_of_number(number)
+        return office.fallback_number if office else None
+
+    return driver(account_of(desk.config, secrets), legs, desk.clock, sounds_of(library), fallback_of)
+
+
+def _twilio_driver() -> type[TwilioLine]:
+    from hardware.twilio.line import TwilioLine  # noqa: PLC0415 - it costs memory that most would pay for nothing
+
+    return TwilioLine
+
+
+def sounds_of(library: PromptLibrary) -> Sounds:
+    async def sound(item: str, etag: str | None) -> tuple[int, dict[str, str], bytes]:
+        if item == "ringing":
+            return 200, {"Content-Type": "audio/wav", "Cache-Control": CACHE}, ringing_wav()
+        answer = await serve(library, item, etag)
+        return answer.status, answer.headers, answer.body
+
+    return sound

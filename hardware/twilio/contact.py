@@ -1,0 +1,218 @@
+"""Contact with Twilio: which of our calls there are, at the start, after a break, and now and then.
+
+What Twilio tells us is a hint, and may get lost; what it answers when asked is the truth. A leg that ended while we were away is
+not told as if it had just happened: it is kept for `last_words`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from callback.store import StoreUnavailable
+from callback.store_twilio import LegRow, LegStore
+from hardware.line import EventSink, LegEnded, LegOutcome, LineEvent, LineLost, LineRestored, LineStatus
+from hardware.twilio import leg as legs
+from hardware.twilio.account import Account, Timing
+from hardware.twilio.creates import Creates
+from hardware.twilio.leg import Kind, Leg
+from hardware.twilio.live import Live
+from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, peer_end
+from hardware.twilio.rest import ApiError, Refused
+from hardware.twilio.twiml import Addresses
+from scheduler.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+NOT_STARTED = "Linjen hos Twilio er ikke startet."
+NO_CONTACT = "Vi får ikke kontakt med Twilio; det prøves igjen. Se at maskinen når api.twilio.com."
+_KEEP_ENDED = timedelta(days=1)
+_AT_ONCE = 10
+"""Calls looked up at the same time."""
+_MANY = 20
+"""From here on one list of all calls is less to ask for than each."""
+
+
+class Contact(Creates):
+    """Knows whether Twilio answers, and mends what was missed."""
+
+    def __init__(self, account: Account, store: LegStore, clock: Clock, timing: Timing) -> None:
+        super().__init__(Addresses(account.public_url.rstrip("/")), account, timing)
+        self._store = store
+        self._clock = clock
+        self._sink: EventSink | None = None
+        self._ends: dict[str, LegEnded] = {}
+        self._quiet: list[LineEvent] | None = None
+        """What is not told at once while we find out what we have missed."""
+        self._lost: str | None = NOT_STARTED
+        self._refused: Refused | None = None
+        self._since = clock.now()
+        self._ready = asyncio.Event()
+
+    def status(self) -> LineStatus:
+        alarm = "" if self._refused is None else advice(self._refused.fault, self._refused.code)
+        return LineStatus("twilio", self._lost is None, self._since, self._lost or "", alarm)
+
+    # ---- legs: on disk, and told
+
+    async def _keep(self, *changed: Leg) -> None:
+        now = self._clock.now()
+        rows = [LegRow(one.id, one.sid, legs.to_json(one), now if one.ended else None) for one in changed]
+        await self._store.save(*rows)
+        for leg in changed:
+            live = self._live.get(leg.id)
+            if live is None:
+                continue  # it had ended before
+            live.leg = leg
+            if leg.document.kind is not Kind.IDLE:
+                live.idle_since = None
+            live.wake()
+            if leg.ended is not None:
+                self._live.pop(leg.id)
+                log.info("leg_ended", leg=leg.id, outcome=leg.ended.outcome.value)
+
+    def _tell(self, *events: LineEvent) -> None:
+        for event in events:
+            if self._quiet is not None and not isinstance(event, LineRestored):
+                self._quiet.append(event)
+            elif self._sink is not None:
+                self._sink(event)
+
+    # ---- looking
+
+    async def _watch(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._look()
+                failures = 0
+            except Refused as error:
+                self._account_refused(error)
+            except (ApiError, StoreUnavailable):
+                failures += 1
+                if failures > 1:
+                    self._lose(NO_CONTACT)
+            except Exception:
+                log.exception("twilio_look_failed")  # the next one comes all the same
+            await asyncio.sleep(self._timing.beat.total_seconds())
+
+    async def _take_up(self) -> None:
+        """The legs of the service before, as it left them."""
+        locks: dict[str, asyncio.Lock] = {}
+        while True:
+            try:
+                found = [legs.from_json(text) for text in await self._store.open()]
+                await self._store.forget_before(self._clock.now() - _KEEP_ENDED)
+                break
+            except StoreUnavailable:
+                await asyncio.sleep(1)
+        for leg in found:
+            lock = locks.setdefault(leg.dialler or leg.id, asyncio.Lock())
+            self._live[leg.id] = Live(leg, lock, taken_up=leg.told or leg.document.kind is Kind.NONE)
+
+    async def _look(self) -> None:
+        status = await self._api.account_status()
+        if status != "active":
+            raise Refused(Fault.ACCOUNT, None)
+        if self._lost is None:
+            await self._reconcile()
+        else:
+            await self._look_after_a_break()
+            self._lost, self._since = None, self._clock.now()
+            self._ready.set()
+            for live in self._live.values():
+                if live.leg.told and live.leg.sid is not None:
+                    self._start(self._hurry(live.leg))
+
+    async def _hurry(self, leg: Leg) -> None:
+        """It may sit in a conference that nobody else comes to."""
+        try:
+            await self._api.push(leg.sid or "", self._addresses.step(leg.id, leg.seq))
+        except ApiError:
+            log.warning("leg_not_hurried", leg=leg.id)
+
+    async def _reconcile(self) -> None:
+        """End the legs that Twilio no longer has: of all after a break, else of those it has not spoken of for long."""
+        now, silent = asyncio.get_running_loop().time(), self._timing.silent.total_seconds()
+        after_a_break = self._quiet is not None
+        asked = [
+            live
+            for live in self._live.values()
+            if after_a_break or (live.leg.sid is not None and now - live.heard > silent)
+        ]
+        alive = await self._api.alive() if len(asked) > _MANY else set()
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def settle(live: Live) -> tuple[Live, Ending] | None:
+            live.heard = now
+            if live.leg.sid in alive:
+                return None
+            async with limit:
+                how = await self._how_it_ended(live)
+            return None if how is None else (live, how)
+
+        found = await asyncio.gather(*map(settle, asked))
+        ended = [one for one in found if one is not None]
+        for live, how in sorted(ended, key=lambda one: one[0].leg.dialler is None):
+            async with live.lock:
+                await self._end(live, how)
+
+    async def _how_it_ended(self, live: Live) -> Ending | None:
+        """None: it has not."""
+        leg = live.leg
+        try:
+            if leg.sid is None:
+                placed = await self._placed(leg)
+                if placed is None:
+                    return LegOutcome.FAILED, None
+                await self._bind(live, placed.sid)
+                return None
+            call = await self._api.call(leg.sid)
+            if call.status == "completed" and leg.dialler is not None:
+                return peer_end(leg, await self._api.asked_of_us(leg.sid))
+        except Refused as error:
+            if error.fault is not Fault.GONE:
+                raise
+            return LegOutcome.FAILED, None
+        return ending(leg, call.status, None) if call.status in ENDS else None
+
+    async def _look_after_a_break(self) -> None:
+        """What ended meanwhile is told only beside a leg that lives; the rest is kept for `last_words`."""
+        were = dict(self._live)
+        diallers = {key: live.leg.dialler or key for key, live in were.items()}
+        self._quiet = []
+        try:
+            await self._reconcile()
+        finally:
+            untold, self._quiet = self._quiet, None
+        for key, live in were.items():
+            if live.leg.ended is not None:
+                self._ends[key] = await self._words(live.leg, live.leg.ended)
+        self._tell(LineRestored(frozenset(self._live)))
+        self._tell(*(one for one in untold if diallers.get(getattr(one, "leg", ""), "") in self._live))
+
+    async def _words(self, leg: Leg, own: LegEnded) -> LegEnded:
+        """How its latest conversation ended, or itself."""
+        states = [await self._store.get(peer) for peer in leg.peers]
+        peers = [legs.from_json(state) for state in states if state is not None]
+        ended = [peer for peer in peers if peer.ended is not None]
+        last = next((peer for peer in ended if peer.joined), ended[-1] if ended else None)
+        return own if last is None or last.ended is None else replace(last.ended, leg=leg.id)
+
+    def _lose(self, why: str) -> None:
+        if self._lost is None:
+            self._lost, self._since = why, self._clock.now()
+            self._tell(LineLost(why))
+        else:
+            self._lost = why
+
+    def _account_refused(self, error: Refused) -> None:
+        self._lose(advice(error.fault, error.code))
+
+    def _setup_refused(self, error: Refused) -> None:
+        if self._refused is None or self._refused.code != error.code:
+            log.error("twilio_refuses_calls", code=error.code)
+        self._refused = error

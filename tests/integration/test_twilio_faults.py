@@ -1,0 +1,243 @@
+"""What goes wrong between Twilio and us: a webhook comes twice, late, in another order, or never; the API fails in the middle.
+One callback is still one call to each, and one conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+from twilio.request_validator import RequestValidator
+
+from callback.desk import Registration
+from callback.request import AttemptOutcome, CallbackRequest, RequestState, Urgency
+from callback.store import RequestQuery
+from hardware.line import Kept, LegEnded
+from tests.contract.line_rig import RUNG
+from tests.contract.line_rig_twilio import TOKEN, TwilioRig
+from tests.e2e.waiting import until
+from tests.fake_twilio.call import Call, Conference
+from tests.fake_twilio.server import FakeTwilio, Fault
+from tests.integration.twilio_world import FALLBACK, TwilioWorld, side_by_side, world_of
+from tests.offices import CALLER, PUBLIC
+
+Harm = Callable[[FakeTwilio], None]
+
+
+async def called_back(world: TwilioWorld) -> CallbackRequest:
+    await world.desk.register(Registration("9001", CALLER))
+    world.staff_answers()
+    world.caller_answers()
+    return await world.rings_until(RequestState.RESULT_DUE)
+
+
+def twice(fake: FakeTwilio) -> None:
+    fake.tamper = lambda url, form: [0.0, 0.0]
+
+
+def late(fake: FakeTwilio) -> None:
+    """Each status comes 14 seconds late: after the call it tells of."""
+    fake.tamper = lambda url, form: [14.0] if "/status" in url else [0.0]
+
+
+def backwards(fake: FakeTwilio) -> None:
+    """The earlier a status, the later it comes."""
+    fake.tamper = lambda url, form: [3.0 - int(form.get("SequenceNumber", "3"))]
+
+
+def never(fake: FakeTwilio) -> None:
+    fake.tamper = lambda url, form: [] if "/status" in url else [0.0]
+
+
+def now_and_then(fake: FakeTwilio) -> None:
+    """The first time anything is asked it is lost on the way."""
+    seen: set[str] = set()
+
+    def lose(url: str, form: dict[str, str]) -> list[float]:
+        first = url not in seen
+        seen.add(url)
+        return [] if first else [0.0]
+
+    fake.tamper = lose
+
+
+def broken_create(fault: Fault) -> Harm:
+    def harm(fake: FakeTwilio) -> None:
+        broken: list[str] = []
+
+        def once(method: str, path: str) -> Fault | None:
+            if method != "POST" or not path.endswith("/Calls.json") or len(broken) > 1:
+                return None
+            broken.append(path)
+            return fault if len(broken) == 1 else None
+
+        fake.api_fault = once
+
+    return harm
+
+
+HARMS: dict[str, Harm] = {
+    "everything twice": twice,
+    "14 seconds late": late,
+    "in another order": backwards,
+    "no status ever": never,
+    "lost the first time": now_and_then,
+    "create 503, placed": broken_create(Fault(503, done=True)),
+    "create 503, not placed": broken_create(Fault(503)),
+    "create timed out, placed": broken_create(Fault(0, done=True)),
+    "create timed out, not placed": broken_create(Fault(0)),
+    "create 429": broken_create(Fault(429, 20429)),
+}
+
+
+async def test_webhooks_and_creates() -> None:
+    """Whatever comes twice, late, in another order or never, and whatever a create answers: one call to each."""
+
+    async def harmed(name: str, harm: Harm) -> None:
+        async def story(world: TwilioWorld) -> None:
+            harm(world.fake)
+            request = await called_back(world)
+            assert len(world.talks) == 1, name
+            assert len(request.attempts) == 1, name
+            calls = [call for call in world.fake.calls.values() if call.direction == "outbound-api"]
+            assert sorted(call.to for call in calls) == [CALLER, "sip:201@pbx.example.org"], name
+
+        await world_of(story)
+
+    await side_by_side(harmed(name, harm) for name, harm in HARMS.items())
+
+
+@pytest.mark.parametrize(
+    ("fault", "word", "up"),
+    [
+        (Fault(401, 20003), "TAST1_TWILIO_TOKEN", False),
+        (Fault(400, 21215), "Geographic", True),
+        (Fault(400, 21210), "kontorets nummer", True),
+    ],
+    ids=["revoked credentials", "a country that is closed", "a number that is not ours"],
+)
+async def test_refused_by_the_account(fault: Fault, word: str, up: bool) -> None:
+    """What a person must mend is told once, on the status page; no attempt is charged to the caller."""
+
+    async def story(world: TwilioWorld) -> None:
+        world.fake.api_fault = lambda method, path: (
+            fault if path.endswith("/Calls.json") and method == "POST" else None
+        )
+        request = await world.desk.register(Registration("9001", CALLER))
+        await world.dispatch.ring(request[0].id, "kari")
+        await until(lambda: world.runner.calls_up == 0, 5)
+        (attempt,) = (await world.the_request()).attempts
+        assert attempt.outcome is AttemptOutcome.LINE_FAILED
+        status = world.line.status()
+        assert status.up is up or word in status.detail
+        assert word in status.alarm + status.detail
+        assert CALLER not in status.alarm + status.detail
+
+    await world_of(story)
+
+
+async def test_a_key_counts_once() -> None:
+    """Every request comes twice at the same moment, and a key answers one question: who presses 1 and then 2 is not urgent."""
+
+    async def story(world: TwilioWorld) -> None:
+        twice(world.fake)
+        call = world.fake.call_in(CALLER, PUBLIC)
+        await world.presses_when_asked(call, "1")
+        await world.presses_when_asked(call, "2")
+        await until(lambda: any("intake.promise" in heard for heard in call.heard), 10)
+        assert (await world.the_request()).urgency is Urgency.ORDINARY
+
+    await world_of(story)
+
+
+async def test_kept_though_late() -> None:
+    """Who dialled hangs up in the moment the other is joined, before they are in the conference: they are kept all the same."""
+    rig = TwilioRig()
+    await rig.open()
+    try:
+        caller, leg = await rig.caller_up()
+        peer = await rig.dial(leg, keep=True)
+        rung = await rig.expect_ring(RUNG)
+        await rig.until(lambda: caller.call.in_conference, "the caller hears ringing")
+        slow = rig.fake.enter
+
+        def late(name: str, call: Call, most: int) -> Conference:
+            rig.fake.hang_up(caller.number)
+            return slow(name, call, most)
+
+        rig.fake.enter = late  # type: ignore[method-assign]
+        rig.fake.answer(RUNG)
+        await rig.event(Kept, peer)
+        await rig.hang_up(rung)
+        await rig.event(LegEnded, peer)
+    finally:
+        await rig.close()
+
+
+async def test_found_by_asking() -> None:
+    """A telephone that rings out, of which no status ever comes, has rung out all the same: Twilio is asked."""
+
+    async def story(world: TwilioWorld) -> None:
+        never(world.fake)
+        world.fake.behaviours["201"] = "ignore"
+        request, _ = await world.desk.register(Registration("9001", CALLER))
+        await world.dispatch.ring(request.id, "kari")
+        await until(lambda: world.runner.calls_up == 0, 15)
+        (attempt,) = (await world.the_request()).attempts
+        assert attempt.outcome is AttemptOutcome.CANCELLED
+
+    await world_of(story)
+
+
+# ---- who may ask
+
+
+def test_signature_vector() -> None:
+    """Twilio's published example, with the validator the listener has."""
+    form = {
+        "CallSid": "CA1234567890ABCDE",
+        "Caller": "+14158675309",
+        "Digits": "1234",
+        "From": "+14158675309",
+        "To": "+18005551212",
+    }
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    assert RequestValidator("12345").compute_signature(url, form) == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+async def test_forged() -> None:
+    """What Twilio did not sign is refused and changes nothing; the second token counts; a body too large is not read."""
+
+    async def story(world: TwilioWorld) -> None:
+        url = f"{world.fake.voice_url.partition('#')[0]}"
+        form = {"CallSid": "CA" + "9" * 32, "From": CALLER, "To": PUBLIC, "Direction": "inbound"}
+
+        async def ask(token: str | None, body: dict[str, str]) -> int:
+            signed = "" if token is None else RequestValidator(token).compute_signature(url, body)
+            async with world.fake.session.post(
+                url, data=body, headers={"X-Twilio-Signature": signed}
+            ) as answer:
+                return answer.status
+
+        assert await ask(None, form) == 403
+        assert await ask("3" * 32, form) == 403
+        assert await ask(TOKEN, form | {"x": "x" * 40_000}) == 413
+        assert world.runner.calls_up == 0
+        assert await ask("4" * 32, form) == 200
+        async with aiohttp.request("GET", url.replace("/tw/voice", "/")) as answer:
+            assert answer.status == 404
+
+    await world_of(story, second_token="4" * 32)
+
+
+async def test_unknown_call() -> None:
+    """A caller in a call we know nothing of hears an apology, and the office's fall-back telephone rings."""
+
+    async def story(world: TwilioWorld) -> None:
+        world.fake.voice_url = world.fake.voice_url.replace("/tw/voice", "/tw/leg/tw-unknown/3")
+        call = world.fake.call_in(CALLER, PUBLIC)
+        await until(lambda: FALLBACK in world.fake.ringing, 10)
+        assert "teknisk feil" in call.heard[0]
+        assert await world.desk.find(RequestQuery()) == []
+
+    await world_of(story)
