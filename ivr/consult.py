@@ -215,6 +215,10 @@ def _ended_ringing(state: ConsultState, event: LegEnded, now: datetime) -> Step:
     over = DutyEnded(event.leg, OUTCOMES[event.outcome])
     if state.live:
         return state, (over,)
+    if (
+        event.outcome is LegOutcome.CANCELLED
+    ):  # they have hung up, most likely, as is told next: else this ends at once
+        return replace(state, node=Node.STOPPED), (over, Prompt(state.leg, (), 0, timedelta(0)))
     after, commands = _next(state, now)
     return after, (over, *commands)
 
@@ -257,6 +261,10 @@ def _dropped(state: ConsultState, ended: DutyEnded) -> Step:
     language = state.language if state.intake is None else state.intake.tag
     prompt = Prompt(state.leg, (f"{language}/{said}",), 0, timedelta(0))
     return replace(state, node=Node.DROPPED, joined=None, joined_at=None), (ended, prompt)
+
+
+def _goes_on(state: ConsultState, event: NoInput, now: datetime) -> Step:
+    return _next(state, now)
 
 
 def _ring_again(state: ConsultState, event: Event, now: datetime) -> Step:
@@ -367,6 +375,8 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.RINGING, Connected): _connected,
     (_N.RINGING, DigitsEntered): _nothing,
     (_N.RINGING, LegEnded): _ended_ringing,
+    (_N.STOPPED, NoInput): _goes_on,
+    (_N.STOPPED, LegEnded): _gave_up,
     (_N.TALKING, DigitsEntered): _nothing,
     (_N.TALKING, LegEnded): _talked,
     (_N.DROPPED, NoInput): _ring_again,

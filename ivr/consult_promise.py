@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hardware.line import DigitsEntered, Hangup, LegEnded, LegOutcome, NoInput, Prompt
+from hardware.line import Abandon, DigitsEntered, Hangup, LegEnded, LegOutcome, NoInput, Prompt
 from ivr import intake
 from ivr.consult_port import (
     CheckPin,
@@ -80,7 +80,7 @@ def _office_silence(state: ConsultState, event: NoInput, now: datetime) -> Step:
 
 def _no_office(state: ConsultState, *said: str) -> Step:
     if state.silences + 1 >= TRIES:
-        return _ask(state, Node.LAST_WORDS, "consult.not_found", digits=0)
+        return replace(state, node=Node.HANGING_UP), (Abandon(state.leg),)  # the exchange rings its fall-back
     return ask_office(replace(state, silences=state.silences + 1), *said)
 
 

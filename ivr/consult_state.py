@@ -36,6 +36,8 @@ class Node(StrEnum):
     CALLING = "calling"
     """Hears who is rung."""
     RINGING = "ringing"
+    STOPPED = "stopped"
+    """The ringing was stopped, and not by us: is anybody there?"""
     TALKING = "talking"
     DROPPED = "dropped"
     """Hears that whoever accepted is gone again."""

@@ -163,7 +163,7 @@ def test_export_is_a_script_for_a_voice(tmp_path: Path, capsys: Capture) -> None
         assert [row["file"] for row in rows] == [f"{item}.wav" for item in CATALOGUE.all_items(language)]
         assert all(row["text"] == CATALOGUE.text(row["file"].removesuffix(".wav")) for row in rows)
         notes = {row["file"]: row["note"] for row in rows}
-        assert all(notes.values())
+        assert all(note for name, note in notes.items() if "/office." not in name)
     readme = (folder / "README.md").read_text("utf-8")
     assert "-r 8000 -c 1 -b 16" in readme
     assert "DATA/recordings" in readme

@@ -53,8 +53,9 @@ def written(folder: Path, lines: str = LINES, oncall: str = ONCALL) -> Path:
     """The demo with on-call lines."""
     shutil.copytree(DEMO, folder / "config")
     (folder / "config" / "oncall.toml").write_text(lines, "utf-8")
-    with (folder / "config" / "tast1.toml").open("a", encoding="utf-8") as file:
-        file.write(oncall)
+    file = folder / "config" / "tast1.toml"
+    before, _, after = file.read_text("utf-8").partition("[oncall]")
+    file.write_text(f"{before}\n[asterisk]{after.partition('[asterisk]')[2]}\n{oncall}", "utf-8")
     return folder / "config"
 
 
