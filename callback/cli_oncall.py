@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from callback.cli_policy import instant, office_of
+from callback.cli_report import arguments, report
 from callback.desk import Desk
 from callback.desk_roster import OnDuty
 from callback.duty_calendar import shifts_in
@@ -49,6 +50,7 @@ def register(
     gaps.add_argument("--from", dest="begins", metavar="DATE", help="2026-12-23 (default: today)")
     gaps.add_argument("--days", type=int, default=AHEAD.days, metavar="N", help="default: %(default)s")
     gaps.add_argument("--json", action="store_true")
+    arguments(add("report", "how the on-call lines did, week by week", report))
     take = add("import", "take the shifts of a line from a calendar file", _import)
     take.add_argument("file", type=Path, metavar="FILE", help="iCalendar (.ics)")
     take.add_argument("--line", required=True, metavar="LINE", help="id of the line in oncall.toml")

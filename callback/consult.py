@@ -17,6 +17,8 @@ class ConsultCaller(StrEnum):
     CONTACT_CENTRE = "contact_centre"
     CALLER = "caller"
     """Somebody in the menu: it is urgent, or they want to talk with a person."""
+    DUTY_CHECK = "duty_check"
+    """We ask whoever is about to be on duty."""
 
 
 class ConsultOutcome(StrEnum):
@@ -74,6 +76,8 @@ class Consult:
     ended_at: datetime | None = None
     outcome: ConsultOutcome | None = None
     result: ConsultResult | None = None
+    shift_id: str | None = None
+    """Which shift a duty check is about."""
 
     @property
     def waited(self) -> timedelta | None:
@@ -94,6 +98,43 @@ class DutyLeg:
     joined_at: datetime | None = None
     ended_at: datetime | None = None
     outcome: DutyOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A request that was promised to the contact centre, and what became of it since. Times are aware UTC."""
+
+    consult_id: str
+    office_no: str
+    made_at: datetime
+    """When the call began."""
+    due_at: datetime
+    talked_at: datetime | None = None
+    """When somebody first talked with them."""
+    taken_at: datetime | None = None
+    """When somebody first took it: claimed it, or pressed 1 so that the person's telephone rang."""
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """What the report needs to know of a call."""
+
+    office_no: str
+    caller: ConsultCaller
+    outcome: ConsultOutcome
+    waited: timedelta | None
+    """As `Consult.waited`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DutyCount:
+    """How often a person's telephone came to an outcome in the calls of an office."""
+
+    office_no: str
+    person_id: str
+    outcome: DutyOutcome
+    count: int
 
 
 class ConsultStore(Protocol):
@@ -119,6 +160,26 @@ class ConsultStore(Protocol):
         self, since: datetime, office_no: str | None = None
     ) -> list[tuple[Consult, tuple[DutyLeg, ...]]]:
         """Those that began at `since` or later, oldest first, each with its legs in the order they were rung."""
+
+    async def consults_of(self, request_id: str) -> list[Consult]:
+        """Those that are about this request, oldest first."""
+
+    async def ended_calls(
+        self, since: datetime, until: datetime, office_no: str | None = None
+    ) -> list[EndedCall]:
+        """Those that began at `since` or later and before `until`, and have ended, the oldest first. Duty checks ask
+        for nobody, and are not among them."""
+
+    async def duty_outcomes(
+        self, since: datetime, until: datetime, office_no: str | None = None
+    ) -> list[DutyCount]:
+        """Of the telephones that were rung in those calls."""
+
+    async def promises(self, since: datetime, until: datetime, office_no: str | None = None) -> list[Promise]:
+        """Those made to the contact centre in those calls, the oldest first."""
+
+    async def consult_counts(self) -> dict[tuple[str, ConsultCaller, ConsultOutcome], int]:
+        """All that have ended, by office, who asked, and outcome."""
 
     async def duty_legs(self, consult_id: str) -> tuple[DutyLeg, ...]:
         """In the order they were rung."""

@@ -30,14 +30,14 @@ from callback.desk_base import (
     with_attempt,
 )
 from callback.desk_colleagues import DeskColleagues
-from callback.desk_consult import DeskConsult
+from callback.desk_duty_check import DeskDutyCheck
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
 from callback.desk_offices import DeskOffices
 from callback.desk_person import DeskPerson
+from callback.desk_report import DeskReport
 from callback.desk_serving import with_fitness_of
-from callback.desk_shifts import DeskShifts
 from callback.desk_sweep import DeskSweep
 from callback.desk_wishes import IDLE, with_wishes_of
 from callback.notice import about_attempt, tells
@@ -115,7 +115,14 @@ class TooManyRegistrations(DeskError):
 
 
 class Desk(
-    DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskConsult, DeskOffices, DeskShifts, DeskSweep
+    DeskOffer,
+    DeskColleagues,
+    DeskNotices,
+    DeskPerson,
+    DeskDutyCheck,
+    DeskReport,
+    DeskOffices,
+    DeskSweep,
 ):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 

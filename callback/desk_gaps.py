@@ -13,7 +13,7 @@ import structlog
 
 from callback.desk_roster import DeskRoster
 from callback.notice import Notice, about_gaps
-from callback.notice_words import gaps_mail
+from callback.notice_words import duty_mail, gaps_mail
 from callback.shifts import GapWarned, RosterChange, RosterEntry, StaleRoster
 from config.model import Config, Person, Role
 from config.oncall import OnCallLine
@@ -74,6 +74,20 @@ class DeskGaps(DeskRoster):
         link = f"{url.rstrip('/')}/oncall?line={line.id}" if url else None
         where = f"{line.name} ({office.name if office else line.office_no})"
         return (person.email, *gaps_mail(where, due, found.percent, link))
+
+    async def mail_of_duty(self, notice: Notice) -> tuple[str, str, str] | str:
+        """(address, subject, text), or why there is nothing to tell any more."""
+        line, person = self._lines.get(notice.line_id or ""), self._people.get(notice.person_id or "")
+        if line is None:
+            return "unknown_line"
+        if person is None or person.email is None:
+            return "no_address"
+        office = self.config.office(line.office_no)
+        where = f"{line.name} ({office.name if office else line.office_no})"
+        on_duty = (await self.duty(line)).people
+        url = self.config.settings.service.public_url
+        link = f"{url.rstrip('/')}/oncall?line={line.id}" if url else None
+        return (person.email, *duty_mail(where, [one.name for one in on_duty], link))
 
     async def _warn(self, line: OnCallLine, due: Sequence[Gap], told: Sequence[Person]) -> int:
         """Of the gaps that are due those not told yet; 0 when there are none."""

@@ -22,6 +22,8 @@ from scheduler.clock import to_local
 log = structlog.get_logger(__name__)
 
 _KEY = "number_hash"
+_WRONG_CODES, _WRONG_CODES_WITHHELD = 5, 50
+"""Of the on-call lines, a day: from one number, and from all that are not seen. Nobody finds six digits so."""
 _KEPT = timedelta(days=1)
 """Counts of today and of yesterday are kept."""
 REFUSAL = "refusal."
@@ -52,6 +54,21 @@ class DeskGuards(DeskBase):
             return True
         await self._count_refusal(TOO_MANY_REFERENCES)
         return False
+
+    async def may_try_code(self, caller: str | None) -> bool:
+        """Whether the code of the on-call lines may be keyed in from this number: not after too many wrong ones today."""
+        kind, most = await self._wrong_codes(caller)
+        return (await self.store.counts(self._today(), kind)).get(kind, 0) < most
+
+    async def code_was_wrong(self, caller: str | None) -> None:
+        kind, _ = await self._wrong_codes(caller)
+        await self.store.count_up(self._counter(kind))
+
+    async def _wrong_codes(self, caller: str | None) -> tuple[str, int]:
+        """Under what they are counted, and how many there may be on a day."""
+        if caller is None:
+            return "wrong_code.withheld", _WRONG_CODES_WITHHELD
+        return f"wrong_code.{await self._subject(caller)}", _WRONG_CODES
 
     async def checked_number(self, raw: str) -> str:
         """As `check_number`; what is refused is counted."""

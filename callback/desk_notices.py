@@ -59,8 +59,9 @@ class DeskNotices(DeskReturn, DeskGuards, DeskGaps):
 
     async def message_of(self, notice: Notice) -> Message | Hold | Drop:
         """What a notice says as things are now."""
-        if notice.kind is NoticeKind.GAP:
-            told = await self.mail_of_gaps(notice)
+        if notice.kind in (NoticeKind.GAP, NoticeKind.DUTY):
+            gap = notice.kind is NoticeKind.GAP
+            told = await (self.mail_of_gaps(notice) if gap else self.mail_of_duty(notice))
             return Drop(told) if isinstance(told, str) else Message(told[0], told[2], told[1])
         request = await self.store.get(notice.request_id or "")
         if request is None:

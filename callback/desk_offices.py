@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from callback.desk_roster import DeskRoster, OnDuty
 from callback.office_note import NoteKind, OfficeNote, message
 from config.model import Office
 from config.oncall import OnCallLine
-from scheduler.calendar import DAY, OfficeCalendar, OfficeHours
-from scheduler.clock import to_local
-
-GAPS_AHEAD = timedelta(days=28)
-_MANY = 500
-"""More changes of who is on duty than a line has in `GAPS_AHEAD`."""
+from scheduler.calendar import OfficeHours
+from scheduler.coverage import Gap
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,14 +43,6 @@ class OfficeNow:
         return min((at for at in known if at is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Nobody who can be rung is on duty, although somebody is to be."""
-
-    begins_at: datetime
-    ends_at: datetime
-
-
 class DeskOffices(DeskRoster):
     """The use cases of what is shown of an office."""
 
@@ -62,6 +50,9 @@ class DeskOffices(DeskRoster):
         """Of all offices, or of those given, in their order."""
         now = self.clock.now()
         notes = {(note.office_no, note.kind): note for note in await self.store.office_notes()}
+        duties: dict[str, list[OnDuty]] = {}
+        for duty in await self.duties(now):
+            duties.setdefault(duty.line.office_no, []).append(duty)
         shown = []
         for n, office in enumerate(self.config.offices if offices is None else offices):
             if n % 25 == 24:
@@ -71,7 +62,7 @@ class DeskOffices(DeskRoster):
                 OfficeNow(
                     office,
                     self.calendar(office.office_no).hours_at(now),
-                    tuple([await self.duty(line, now) for line in self.config.lines_of(office.office_no)]),
+                    tuple(duties.get(office.office_no, ())),
                     notes.get((office.office_no, NoteKind.CONFIRMED)),
                     said if said is not None and said.holds(now) else None,
                 )
@@ -100,37 +91,9 @@ class DeskOffices(DeskRoster):
         )
 
     async def on_call_gaps(self, line: OnCallLine) -> list[Gap]:
-        """Where nobody is on duty in the line's own hours, from now on, within `GAPS_AHEAD`."""
-        now = self.clock.now()
-        empty, at, end = list[Gap](), now, now + GAPS_AHEAD
-        for _ in range(_MANY):
-            duty = await self.duty(line, at)
-            until = min(duty.until or end, end)
-            if not duty.people:
-                empty.append(Gap(at, until))
-            if until <= at or until >= end:
-                break
-            at = until
-        return [
-            Gap(max(gap.begins_at, opens), min(gap.ends_at, closes))
-            for opens, closes in self._hours_of(line, now, end)
-            for gap in empty
-            if gap.begins_at < closes and opens < gap.ends_at
-        ]
-
-    def _hours_of(
-        self, line: OnCallLine, since: datetime, until: datetime
-    ) -> Iterable[tuple[datetime, datetime]]:
-        """When somebody is to answer the line, day by day."""
-        calendar = self.calendar(line.office_no)
-        if line.hours is not None:
-            calendar = OfficeCalendar(calendar.office.model_copy(update={"phone_hours": line.hours}))
-        day, last = to_local(since).date(), to_local(until).date()
-        while day <= last:
-            hours = calendar.hours_on(day)
-            if hours is not None and hours[1] > since and hours[0] < until:
-                yield max(hours[0], since), min(hours[1], until)
-            day += DAY
+        """Where nobody could be reached, from now on, in the coming four weeks."""
+        now, covered = self.clock.now(), await self.coverage_of(line)
+        return [replace(gap, begins_at=max(gap.begins_at, now)) for gap in covered.gaps if gap.ends_at > now]
 
     async def _add(self, note: OfficeNote) -> OfficeNote:
         await self.store.add_office_note(note)

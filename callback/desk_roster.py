@@ -23,6 +23,8 @@ from scheduler.roster import Duty, DutyShift, Roster, Stretch
 
 _AT_ONCE = 10
 """Lines whose coverage is worked out before others get their turn."""
+_DUTIES_AT_ONCE = 50
+"""The same for who is on duty."""
 
 
 class UnknownLine(DeskError):
@@ -86,8 +88,12 @@ class DeskRoster(DeskBase):
     async def duties(self, at: datetime | None = None) -> list[OnDuty]:
         """The same of every line, in one look."""
         await self._look_at_rosters()
-        now = at or self.clock.now()
-        return [self._duty(line, now) for line in self._lines.values()]
+        now, found = at or self.clock.now(), list[OnDuty]()
+        for count, line in enumerate(list(self._lines.values()), start=1):
+            found.append(self._duty(line, now))
+            if count % _DUTIES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
 
     async def coverage(self, begins_at: datetime | None = None, days: timedelta = AHEAD) -> list[Coverage]:
         """Of every line, in its order: where nobody could be reached. From the beginning of today, four weeks ahead."""

@@ -175,6 +175,7 @@ class DeskShifts(DeskRoster):
             except StaleRoster:
                 continue
             log.info("roster_changed", line=line.id, change=change.entry.event)
+            self.on_office_changed()
             return change
         raise StaleRoster
 

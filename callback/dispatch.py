@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 import structlog
 
+from callback.consult import DutyOutcome
 from callback.desk import Desk, DeskError
 from callback.desk_base import together
 from callback.desk_offer import Offer
@@ -30,6 +31,7 @@ from callback.turn import FOR_SOME, OnTheLine, may_serve, taker
 from config.model import Person
 from hardware.line import LineError, LineUnavailable
 from ivr.callback_call import CallbackFacts
+from ivr.duty_check import CheckFacts
 from ivr.prompts import spoken_tag
 from ivr.runner import Runner
 
@@ -137,9 +139,10 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
-        await self._desk.end_lost_consults(self._runner.calls)
+        await self._desk.end_lost_consults(self._runner.call_ids)
         await self.offer()
         await self._alert()
+        await self._check_duties()
 
     # -- who takes calls
 
@@ -257,6 +260,28 @@ class Dispatch:
             log.info("on_call_not_rung", request_id=request.id, why=type(error).__name__)
         else:
             log.info("on_call_rung", request_id=request.id, office=request.served_by)
+
+    async def _check_duties(self) -> None:
+        """Ring whoever is about to be on duty."""
+        if not self._runner.line.status().up:
+            return
+        for check in await self._desk.due_checks():
+            office, check_id = self._desk.office(check.line.office_no), uuid.uuid4().hex
+            leg = await self._desk.begin_check(check, check_id)
+            if leg is None:
+                continue
+            facts = CheckFacts(
+                leg.id,
+                check.telephone,
+                check.line.number or office.public_number,
+                office.languages[0],
+                check.begins_at,
+            )
+            log.info("duty_check", line=check.line.id, person=check.person.id)
+            try:
+                await self._runner.start_duty_check(facts, office.office_no, check_id)
+            except (LineError, StoreError):  # the line's own failure: they are rung again
+                await self._desk.check_ended(check_id, leg.id, DutyOutcome.FAILED)
 
 
 async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offered:

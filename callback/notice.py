@@ -32,6 +32,8 @@ class NoticeKind(StrEnum):
     """An e-mail to a person: a step of the escalation."""
     GAP = "gap"
     """An e-mail to the leader of an on-call line: nobody could be reached there."""
+    DUTY = "duty"
+    """The same: whoever is to be on duty has not confirmed it."""
 
 
 class NoticeState(StrEnum):
@@ -95,6 +97,11 @@ def about_gaps(line_id: str, person_id: str, now: datetime) -> Notice:
     """What it tells is looked up when it is sent."""
     name = f"gap.{line_id}.{person_id}.{now:%Y%m%dT%H%M%S}"
     return Notice(name, NoticeKind.GAP, None, now, now, person_id=person_id, line_id=line_id)
+
+
+def about_duty(line_id: str, shift_id: str, person_id: str, now: datetime) -> Notice:
+    name = f"duty.{shift_id}.{person_id}"
+    return Notice(name, NoticeKind.DUTY, None, now, now, person_id=person_id, line_id=line_id)
 
 
 def wait_after(tries: int) -> timedelta:

@@ -147,6 +147,17 @@ def mail(reference: str, percent: int, due_at: datetime, office: str, link: str 
 _GAPS_TOLD = 20
 
 
+def duty_mail(line: str, on_duty: Sequence[str], link: str | None) -> tuple[str, str]:
+    """(subject, text) of an e-mail to a leader, in bokmål: whoever is to be on duty did not confirm it on the telephone."""
+    now = f"På vakt nå: {', '.join(on_duty)}." if on_duty else "Ingen er på vakt nå."
+    where = f"Se vaktlista: {link}" if link else "Se vaktlista i Tast 1, under Vakt."
+    text = (
+        f"{line}: den som har vakta, bekreftet den ikke da vi ringte to ganger.\nVi ringer nå de andre på linja.\n{now}\n"
+        f"{where}\n\nDenne meldingen er sendt automatisk og kan ikke besvares.\n"
+    )
+    return f"Tast 1: vakta er ikke bekreftet, {line}", text
+
+
 def gaps_mail(line: str, gaps: Sequence[Gap], percent: int, link: str | None) -> tuple[str, str]:
     """(subject, text) of an e-mail to a leader, in bokmål: when nobody can be reached on an on-call line. The first gap first."""
     days = _SMS[BASE_LANGUAGE].weekdays

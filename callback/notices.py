@@ -70,7 +70,7 @@ class _Health:
 
 _ACCOUNT = frozenset({"http_401", "http_402", "http_403", "http_404", "smtp_530", "smtp_535"})
 """Refusals that are of us, not of one message: somebody must look at the settings."""
-_KINDS = {"sms": (NoticeKind.MISSED,), "email": (NoticeKind.STEP, NoticeKind.GAP)}
+_KINDS = {"sms": (NoticeKind.MISSED,), "email": (NoticeKind.STEP, NoticeKind.GAP, NoticeKind.DUTY)}
 
 
 class Notices:

@@ -11,12 +11,13 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from callback.desk_offices import Gap, OfficeNow
+from callback.desk_offices import OfficeNow
 from callback.desk_roster import OnDuty
 from callback.office_event import EventKind
 from callback.office_note import OfficeNote
 from config.model import Person
 from config.oncall import TargetGroup
+from scheduler.coverage import Gap
 
 NameOf = Callable[[str], str]
 """Id of a person -> their name."""
@@ -107,7 +108,7 @@ class GapView(Told):
 
 class OnCallDetailView(OnCallView):
     gaps: list[GapView] = Field(
-        description="Where nobody is on duty in the line's hours, within the next 28 days"
+        description="Where nobody could be reached, within the next 28 days: while the contact centre and the line are open"
     )
 
 

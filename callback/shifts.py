@@ -39,7 +39,7 @@ class RosterEntry:
     """Id of a person, `command_line` or `service`."""
     event: str
     """`shift_added`, `shift_changed`, `shift_removed`, `override_added`, `swapped`, `imported`, `feed_read`, `gap_warned`,
-    `address_renewed`."""
+    `address_renewed`, `duty_unconfirmed`."""
     details: Mapping[str, object] = field(default_factory=dict)
     """JSON: ids of staff and times; never a caller."""
 

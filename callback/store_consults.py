@@ -17,7 +17,7 @@ from callback.store_schema import Database
 T = TypeVar("T")
 COLUMNS = (
     *("id", "office_no", "line_id", "caller", "started_at", "request_id", "answered_at", "answered_by"),
-    *("ended_at", "outcome", "result"),
+    *("ended_at", "outcome", "result", "shift_id"),
 )
 LEG_COLUMNS = ("id", "consult_id", "person_id", "telephone", "rung_at", "joined_at", "ended_at", "outcome")
 _CHANGING = COLUMNS[5:]
@@ -36,6 +36,7 @@ def consult_row(consult: Consult) -> Row:
         *(consult.id, consult.office_no, consult.line_id, consult.caller.value, to_text(consult.started_at)),
         *(consult.request_id, _text(consult.answered_at), consult.answered_by, _text(consult.ended_at)),
         *(consult.outcome and consult.outcome.value, consult.result and consult.result.value),
+        consult.shift_id,
     )
 
 
@@ -43,7 +44,7 @@ def consult_from(row: Row) -> Consult:
     """From values of COLUMNS."""
     return Consult(
         row[0], row[1], row[2], ConsultCaller(row[3]), from_text(row[4]), row[5], _time(row[6]), row[7],
-        _time(row[8]), row[9] and ConsultOutcome(row[9]), row[10] and ConsultResult(row[10]),
+        _time(row[8]), row[9] and ConsultOutcome(row[9]), row[10] and ConsultResult(row[10]), row[11],
     )  # fmt: skip
 
 

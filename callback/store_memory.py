@@ -31,7 +31,7 @@ from callback.store import (
     StoreError,
     StoreUnavailable,
 )
-from callback.store_memory_consults import MemoryConsults
+from callback.store_memory_consult_report import MemoryConsultReport
 from callback.store_memory_notices import MemoryNotices
 from callback.store_memory_offices import MemoryOffices
 from callback.store_memory_roster import MemoryRoster
@@ -59,7 +59,7 @@ from callback.turn import list_order
 from scheduler.clock import aware_utc
 
 
-class MemoryStore(MemoryNotices, MemoryConsults, MemoryRoster, MemoryOffices):
+class MemoryStore(MemoryNotices, MemoryConsultReport, MemoryRoster, MemoryOffices):
     """See callback.store.Store. What is written is kept from open to open."""
 
     def __init__(self) -> None:

@@ -364,7 +364,7 @@ _CONSULTS = (
         id TEXT PRIMARY KEY NOT NULL,
         office_no TEXT NOT NULL,
         line_id TEXT NOT NULL,
-        caller TEXT NOT NULL CHECK (caller IN ('contact_centre', 'caller')),
+        caller TEXT NOT NULL CHECK (caller IN ('contact_centre', 'caller', 'duty_check')),
         started_at TEXT NOT NULL,
         request_id TEXT REFERENCES request (id),
         answered_at TEXT,
@@ -372,6 +372,7 @@ _CONSULTS = (
         ended_at TEXT,
         outcome TEXT CHECK (outcome IN ('answered', 'promised', 'gave_up', 'lost')),
         result TEXT CHECK (result IN ('solved', 'follow_up')),
+        shift_id TEXT,
         CHECK ((answered_at IS NULL) = (answered_by IS NULL)),
         CHECK ((ended_at IS NULL) = (outcome IS NULL))) WITHOUT ROWID""",
     "CREATE INDEX consult_started ON consult (started_at)",
@@ -445,7 +446,7 @@ _ROSTER = (
     "ALTER TABLE notice RENAME TO notice_before",
     """CREATE TABLE notice (
         id TEXT PRIMARY KEY NOT NULL,
-        kind TEXT NOT NULL CHECK (kind IN ('missed', 'step', 'gap')),
+        kind TEXT NOT NULL CHECK (kind IN ('missed', 'step', 'gap', 'duty')),
         request_id TEXT REFERENCES request (id),
         created_at TEXT NOT NULL,
         due_at TEXT NOT NULL,
@@ -457,8 +458,8 @@ _ROSTER = (
         ended_at TEXT,
         why TEXT,
         line_id TEXT,
-        CHECK ((request_id IS NULL) = (kind = 'gap')),
-        CHECK ((line_id IS NULL) = (kind <> 'gap')),
+        CHECK ((request_id IS NULL) = (kind IN ('gap', 'duty'))),
+        CHECK ((line_id IS NULL) = (kind NOT IN ('gap', 'duty'))),
         UNIQUE (request_id, percent, person_id)) WITHOUT ROWID""",
     """INSERT INTO notice (id, kind, request_id, created_at, due_at, attempt_id, percent, person_id, state, tries, ended_at, why)
         SELECT id, kind, request_id, created_at, due_at, attempt_id, percent, person_id, state, tries, ended_at, why
@@ -516,4 +517,23 @@ _CONTACT_CENTRE = (
 def m017_contact_centre(db: Database) -> None:
     """What offices say of themselves to the contact centre, and the events that its own system is told."""
     for statement in _CONTACT_CENTRE:
+        db.conn.execute(statement)
+
+
+_CONSULT_REPORT = (
+    # The report reads these indexes only, never the rows behind them.
+    "DROP INDEX consult_started",
+    "CREATE INDEX consult_started ON consult (started_at, office_no, caller, outcome, answered_at)",
+    "CREATE INDEX consult_office ON consult (office_no, started_at, caller, outcome, answered_at)",
+    "DROP INDEX duty_leg_consult",
+    "CREATE INDEX duty_leg_consult ON duty_leg (consult_id, person_id, outcome)",
+    "CREATE INDEX consult_counts ON consult (office_no, caller, outcome) WHERE outcome IS NOT NULL",
+    "CREATE INDEX consult_request ON consult (request_id) WHERE request_id IS NOT NULL",
+)
+
+
+@MIGRATIONS()
+def m019_consult_report(db: Database) -> None:
+    """An office's consult calls, their counts, and those of one request, are found without a look at all."""
+    for statement in _CONSULT_REPORT:
         db.conn.execute(statement)

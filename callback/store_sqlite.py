@@ -33,7 +33,7 @@ from callback.store import (
     StoreUnavailable,
 )
 from callback.store_checkpoint import Checkpointer, carry
-from callback.store_consults import SqliteConsults
+from callback.store_consult_report import SqliteConsultReport
 from callback.store_offices import SqliteOffices
 from callback.store_roster import SqliteRoster
 from callback.store_rows import (
@@ -57,7 +57,7 @@ from callback.store_worker import Worker
 T = TypeVar("T")
 
 
-class SqliteStore(SqliteConsults, SqliteRoster, SqliteOffices):
+class SqliteStore(SqliteConsultReport, SqliteRoster, SqliteOffices):
     """See callback.store.Store. `busy_timeout` is how long a write waits while another program holds the
     file before it raises StoreUnavailable."""
 

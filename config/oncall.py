@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from config.values import Duration, HoursOfDay, Model, WeekHours
+from config.values import Duration, Hours, HoursOfDay, Model, WeekHours
 
 _OFFICE_HOURS = HoursOfDay(opens=time(9), closes=time(15))
 
@@ -73,6 +73,8 @@ class OnCallSettings(Model):
     """Before each shift, who is on duty is rung to confirm it."""
     duty_check_before: Duration = timedelta(minutes=15)
     """So long before the shift."""
+    duty_check_hours: Hours = HoursOfDay(opens=time(7), closes=time(21))
+    """Nobody is rung for it at other hours."""
     contact_centre_hours: WeekHours = WeekHours(
         mon=_OFFICE_HOURS, tue=_OFFICE_HOURS, wed=_OFFICE_HOURS, thu=_OFFICE_HOURS, fri=_OFFICE_HOURS
     )

@@ -105,8 +105,26 @@ class EndConsult:
     """A `callback.consult.ConsultOutcome`."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckConfirmed:
+    """Whoever was rung before their shift has confirmed it. No answer."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEnded:
+    """They have not. No answer."""
+
+    leg: str
+    outcome: str
+    """A `callback.consult.DutyOutcome`."""
+
+
 ConsultCommand = (
-    CheckPin
+    CheckConfirmed
+    | CheckEnded
+    | CheckPin
     | FindLines
     | BeginConsult
     | RingNext

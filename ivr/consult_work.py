@@ -16,6 +16,8 @@ from config.model import Office
 from config.oncall import OnCallLine
 from ivr.consult_port import (
     BeginConsult,
+    CheckConfirmed,
+    CheckEnded,
     CheckPin,
     Choice,
     ConsultCommand,
@@ -94,14 +96,20 @@ class ConsultWork:
                 await self._ended(call_id, command)
             case DutyResult():
                 await self._result(call_id, command)
+            case CheckConfirmed(leg):
+                await self._desk.check_confirmed(call_id, leg)
+            case CheckEnded(leg, outcome):
+                await self._desk.check_ended(call_id, leg, DutyOutcome(outcome))
             case EndConsult(outcome):
                 await self._desk.end_consult(call_id, ConsultOutcome(outcome))
 
     async def _check_pin(self, asked: CheckPin) -> PinRight | PinWrong:
-        """Counted like references: nobody finds it by guessing."""
-        allowed = await self._desk.count_reference(asked.caller)
+        """Wrong ones are counted: nobody finds it by guessing."""
         right = self.pin is not None and hmac.compare_digest(self.pin, asked.digits)
-        return PinRight() if allowed and right else PinWrong()
+        if right and await self._desk.may_try_code(asked.caller):
+            return PinRight()
+        await self._desk.code_was_wrong(asked.caller)
+        return PinWrong()
 
     def _line(self, line_id: str, office_no: str) -> OnCallLine:
         """Also where it was taken out of the configuration a moment ago: the call goes on without its people."""

@@ -41,13 +41,14 @@ from hardware.line import (
     LineRestored,
     Originate,
 )
-from ivr import arrival, callback_call, consult, intake, waiting
+from ivr import arrival, callback_call, consult, duty_check, intake, waiting
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
 from ivr.consult_port import Choice
 from ivr.consult_state import ConsultState
 from ivr.consult_work import choice
 from ivr.desk_work import DeskWork
+from ivr.duty_check import CheckFacts, CheckState
 from ivr.intake_state import IntakeState, Node, OfficeFacts
 from ivr.machine import (
     Command,
@@ -61,9 +62,10 @@ from ivr.waiting_state import WaitingState
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-State = ArrivalState | ConsultState | IntakeState | WaitingState | CallbackState
+State = ArrivalState | CheckState | ConsultState | IntakeState | WaitingState | CallbackState
 _MACHINES: dict[type, ModuleType] = {
     ArrivalState: arrival,
+    CheckState: duty_check,
     ConsultState: consult,
     IntakeState: intake,
     WaitingState: waiting,
@@ -159,7 +161,7 @@ class Runner:
         line = self.on_the_line()
         return request_id in line.waiting | line.in_menu
 
-    def calls(self) -> frozenset[str]:
+    def call_ids(self) -> frozenset[str]:
         """Ids of the calls that go on."""
         return frozenset(self._calls)
 
@@ -175,6 +177,14 @@ class Runner:
         """Ring the caseworker for an attempt that the desk has started."""
         state, commands = callback_call.begin(facts)
         call = self._new_call(office_no, (state.leg, state.peer), state)
+        await self._persist(call)
+        self._run(call)
+        await self._to_line(call, commands)
+
+    async def start_duty_check(self, facts: CheckFacts, office_no: str, check_id: str) -> None:
+        """Ring whoever is about to be on duty, for a check that the desk has begun."""
+        state, commands = duty_check.begin(facts)
+        call = self._new_call(office_no, (state.leg,), state, check_id)
         await self._persist(call)
         self._run(call)
         await self._to_line(call, commands)
@@ -275,10 +285,14 @@ class Runner:
 
     # -- one call
 
-    def _new_call(self, office_no: str, legs: tuple[str, ...], state: State) -> _Call:
+    def _new_call(
+        self, office_no: str, legs: tuple[str, ...], state: State, call_id: str | None = None
+    ) -> _Call:
         now = self._desk.clock.now()
         machine = _NAMES[type(state)]
-        return _Call(CallRecord(uuid.uuid4().hex, machine, self._name, office_no, legs, None, now), state)
+        return _Call(
+            CallRecord(call_id or uuid.uuid4().hex, machine, self._name, office_no, legs, None, now), state
+        )
 
     def _run(self, call: _Call) -> None:
         self._calls[call.record.id] = call

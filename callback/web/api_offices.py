@@ -13,6 +13,7 @@ from callback.office_view import (
     OfficeOnCallView,
     OnCallDetailView,
 )
+from callback.web import oncall_report
 from callback.web.api import BASE, answer
 from callback.web.context import SERVICES
 from callback.web.page import viewer_of
@@ -54,4 +55,5 @@ async def _shown(request: web.Request) -> list[OfficeFactsView]:
 def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{BASE}/offices", offices)
     app.router.add_get(f"{BASE}/oncall", on_call)
+    oncall_report.add_api_routes(app)  # before those of one office
     app.router.add_get(f"{BASE}/oncall/{{office_no}}", on_call_of)

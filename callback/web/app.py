@@ -26,6 +26,7 @@ from callback.web import (
     metrics,
     offices,
     oncall,
+    oncall_report,
     pages,
     phone,
     prompt_list,
@@ -84,6 +85,7 @@ def build_app(services: Services) -> web.Application:
     offices.add_routes(app)
     status.add_routes(app)
     oncall.add_routes(app)
+    oncall_report.add_routes(app)
     prompt_list.add_routes(app)
     api.add_routes(app)
     api_serving.add_routes(app)

@@ -9,18 +9,23 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from callback.consult import ConsultCaller, ConsultOutcome
+from callback.consult_report import quantile
+from callback.report_view import HALF, MOST
 from callback.store import StoreError, in_no_hurry
 from callback.web.context import SERVICES, Services
 
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 _Values = dict[tuple[str, ...], float]
 """Labels -> value."""
+_LATELY = timedelta(days=7)
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 """A proxy on this machine asks for somebody who is not on it."""
 
@@ -38,7 +43,10 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
     try:
         for metric in await _requests(services):
             yield metric
-        yield await _coverage(services)
+        for metric in await _coverage(services):
+            yield metric
+        for metric in await _consults(services):
+            yield metric
     except StoreError:
         ok = False
     yield _gauge("store_up", "Whether the list can be read.", {(): int(ok)})
@@ -50,7 +58,6 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
     swept = services.heartbeat.last_sweep
     age = (now - (swept or services.started_at)).total_seconds()
     yield _gauge("sweep_age_seconds", "Since the list was last looked through.", {(): age})
-    # Consult calls: their counts belong here, `_gauge("consult_calls", ..., {(office_no, outcome): n}, "office", "outcome")`.
 
 
 async def _requests(services: Services) -> list[Metric]:
@@ -74,17 +81,51 @@ async def _requests(services: Services) -> list[Metric]:
     ]
 
 
-async def _coverage(services: Services) -> Metric:
-    """On-call coverage: whether somebody is on duty now. The share of the coming weeks belongs beside it."""
-    table = await services.board.read()
-    covered: _Values = {
-        (one.office.office_no, duty.line.id): int(bool(duty.people))
-        for one in table.shown
-        for duty in one.duties
-    }
-    return _gauge(
-        "oncall_covered", "Whether somebody who can be rung is on duty now.", covered, "office", "line"
+async def _coverage(services: Services) -> list[Metric]:
+    """On-call coverage: whether somebody is on duty now, and how the coming four weeks look."""
+    now = services.clock.now()
+    with in_no_hurry():
+        coming = {one.line_id: one for one in await services.desk.coverage()}
+        duties = await services.desk.duties(now)
+    covered, share, gaps = _Values(), _Values(), _Values()
+    for duty in duties:
+        of, found = (duty.line.office_no, duty.line.id), coming.get(duty.line.id)
+        covered[of] = int(bool(duty.people))
+        if found is not None:  # a line that came while we looked has it the next time
+            share[of], gaps[of] = found.share, sum(gap.ends_at > now for gap in found.gaps)
+    kinds = (
+        ("covered", "Whether somebody who can be rung is on duty now.", covered),
+        ("coverage_ratio", "The share of the coming 28 days in which somebody can be reached.", share),
+        ("gaps", "How often nobody can be reached in the coming 28 days.", gaps),
     )
+    return [_gauge(f"oncall_{kind}", what, values, "office", "line") for kind, what, values in kinds]
+
+
+async def _consults(services: Services) -> list[Metric]:
+    """The calls that asked for whoever is on duty, since the beginning; and how long the contact centre waited of late."""
+    now = services.clock.now()
+    with in_no_hurry():
+        counts = await services.desk.store.consult_counts()
+        ended = await services.desk.store.ended_calls(now - _LATELY, now)
+    calls = CounterMetricFamily(
+        "tast1_consult_calls",
+        "Calls that asked for whoever is on duty.",
+        labels=("office", "caller", "outcome"),
+    )
+    for (office_no, caller, outcome), count in sorted(counts.items()):
+        calls.add_metric((office_no, caller.value, outcome.value), count)
+    waits: dict[str, list[float]] = {}
+    for call in ended:
+        answered = call.outcome is ConsultOutcome.ANSWERED and call.caller is ConsultCaller.CONTACT_CENTRE
+        if answered and call.waited is not None:
+            waits.setdefault(call.office_no, []).append(call.waited.total_seconds())
+    values: _Values = {
+        (office_no, str(share)): quantile(of, share) or 0.0
+        for office_no, of in sorted(waits.items())
+        for share in (HALF, MOST)
+    }
+    what = "How long the contact centre waited for a person in the last 7 days."
+    return [calls, _gauge("consult_wait_seconds", what, values, "office", "quantile")]
 
 
 def _gauge(name: str, what: str, values: _Values, *labels: str) -> Metric:

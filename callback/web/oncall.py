@@ -39,7 +39,7 @@ async def roster_page(request: web.Request) -> web.StreamResponse:
     lines = lines_of(request.config_dict[SERVICES], viewer_of(request))
     wanted = request.query.get("line")
     if not lines and wanted is None:
-        return render(request, "oncall.html", {"lines": [], "errors": {}})
+        return render(request, "oncall.html", {"lines": [], "errors": {}, "leads": False})
     line = lines[0] if wanted is None else line_of(request, wanted)
     return render(request, "oncall.html", await roster_context(request, line))
 

@@ -13,6 +13,7 @@ from aiohttp import web
 from callback.access import Viewer
 from callback.shifts import RosterEntry
 from callback.web.context import SERVICES, Services
+from callback.web.office_rows import OfficeRow
 from callback.web.page import Page, viewer_of
 from callback.web.words import Words
 from config.oncall import OnCallLine
@@ -61,11 +62,13 @@ async def roster_context(
     shifts = await desk.shifts_of(line)
     covered = await desk.coverage_of(line)
     now = services.clock.now()
+    (shown,) = await desk.offices_now([desk.office(line.office_no)])
     edited = next((shift for shift in shifts if shift.id == request.query.get("change")), None)
     url = (services.config.settings.service.public_url or str(request.url.origin())).rstrip("/")
     return {
         "lines": lines_of(services, viewer),
         "line": line,
+        "row": OfficeRow.of(shown, words),
         "duty": await desk.duty(line),
         "open": desk.line_calendar(line).is_open(now),
         "covered": covered,
@@ -78,6 +81,7 @@ async def roster_context(
             (entry, told(entry, words)) for entry in await desk.roster_history(line, _LINES_OF_HISTORY)
         ],
         "address": f"{url}/oncall/{line.id}.ics?key={await desk.export_key(line)}",
+        "leads": viewer.leads(line.office_no),
         "may_renew": viewer.leads(line.office_no),
         "edited": edited,
         "errors": errors or {},

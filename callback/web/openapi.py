@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from callback.office_view import OfficeFactsList, OfficeOnCallDetailView, OfficeOnCallList
+from callback.report_view import ReportQuery, ReportView
 from callback.web.models import (
     AcknowledgeBody,
     CallBody,
@@ -107,6 +108,10 @@ _OPERATIONS = (
     _Operation(
         "get", "/oncall", "Who is on duty on the on-call lines, and who comes next",
         {200: ("The offices the token may see", OfficeOnCallList)}, (401, 503),
+    ),
+    _Operation(
+        "get", "/oncall/report", "How the on-call lines did, by office and week",
+        {200: ("The offices the token may see", ReportView)}, (401, 404, 422, 503), query=ReportQuery,
     ),
     _Operation(
         "get", "/oncall/{office_no}", "The same of one office, with the gaps in the next 28 days",

@@ -154,6 +154,7 @@ async def request_context(
     phase = services.call_phase(live.id) if live else None
     mine = shown.claimed_by is not None and shown.claimed_by == viewer.person_id
     ledger = await services.desk.store.ledger(shown.id) if act else []
+    consults = await services.desk.store.consults_of(shown.id) if act else []
     idle = shown.is_open and shown.state is not RequestState.CALLING
     lost = shown.is_out_of_reach(page.words.now)
     never = bool(await services.desk.never_called([shown]))
@@ -174,7 +175,7 @@ async def request_context(
         "may_end": act and idle and (mine or shown.claimed_by is None),
         "colleagues": _colleagues(services, viewer, shown) if act and idle else [],
         "results": list(CallResult),
-        "moments": timeline(shown, ledger, page.words),
+        "moments": timeline(shown, ledger, page.words, consults),
         "errors": errors or {},
         "form": form or {},
         "told": f"flash.{request.query.get('told')}" if request.query.get("told") in _TOLD else None,

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from callback.consult import Consult, ConsultCaller, ConsultOutcome
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
 from callback.web.words import Words
 
@@ -38,10 +39,27 @@ _STEP = frozenset(
 _KNOWN = _CALL | _END | _STEP
 
 
-def timeline(request: CallbackRequest, ledger: Iterable[LedgerEntry], words: Words) -> list[Moment]:
-    """Oldest first."""
+def timeline(
+    request: CallbackRequest, ledger: Iterable[LedgerEntry], words: Words, consults: Iterable[Consult] = ()
+) -> list[Moment]:
+    """Oldest first. `consults`: the calls on an on-call line that are about it."""
     attempts = {attempt.id: attempt for attempt in request.attempts}
-    return [_moment(entry, attempts.get(entry.details.get("attempt", "")), words) for entry in ledger]
+    told = [_moment(entry, attempts.get(entry.details.get("attempt", "")), words) for entry in ledger]
+    calls = [_consult(request, consult, words) for consult in consults if consult.outcome is not None]
+    return sorted((*calls, *told), key=lambda moment: moment.at)
+
+
+def _consult(request: CallbackRequest, consult: Consult, words: Words) -> Moment:
+    at, key = consult.started_at, "line.born"
+    if consult.caller is ConsultCaller.CALLER:
+        at = consult.ended_at or at
+        answered = consult.outcome is ConsultOutcome.ANSWERED
+        key = f"line.duty.{(consult.result or 'answered') if answered else 'unanswered'}"
+    elif consult.outcome is ConsultOutcome.ANSWERED:
+        key = "line.born.follow_up"
+    elif request.registered_at < at:
+        key = "line.born.before"
+    return Moment(at, words.when(at), words.t(key, to=words.person(consult.answered_by)), "call")
 
 
 def _moment(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> Moment:

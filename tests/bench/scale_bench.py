@@ -78,6 +78,9 @@ class StubRunner:
     def on_the_line(self) -> OnTheLine:
         return OnTheLine()
 
+    def call_ids(self) -> frozenset[str]:
+        return frozenset()
+
     def waits(self, request_id: str) -> bool:
         return False
 

@@ -255,10 +255,10 @@ def test_a_picture_says_all_that_callers_hear() -> None:
     housing = TransferNode(kind="transfer", to="+4773001234", next="register")
     words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": housing}}))
     assert "(ringer +4773001234)" in words
-    assert "(den som svarer, taster 1)" not in words
+    asked = words.count("(den som svarer, taster 1)")
     screened = housing.model_copy(update={"accept": True})
     words = drawn(menu.model_copy(update={"zero": "housing", "node": menu.node | {"housing": screened}}))
-    assert "(den som svarer, taster 1)" in words
+    assert words.count("(den som svarer, taster 1)") == asked + 1
     assert "når det er stengt: åpningstidene etter første" in " ".join(words)
     assert "venter på linjen; 1: heller bli ringt" in " ".join(words)
     said = " ".join(words)

@@ -17,12 +17,13 @@ from callback import service
 from callback.cli import DEMO_CONFIG, main
 from config.load import load
 from config.model import VoiceSpeed
+from ivr.names import own_prompts
 from ivr.prompts import MUSIC, Catalogue
 from ivr.sound import wav_bytes
 from ivr.voice import VoiceUnavailable
 
 Capture = pytest.CaptureFixture[str]
-CATALOGUE = Catalogue.load()
+CATALOGUE = Catalogue.load().with_own(own_prompts(load(DEMO_CONFIG, {})))
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,13 @@ from callback.consult import Consult, ConsultOutcome, ConsultResult, DutyLeg, Du
 from callback.desk import Desk
 from callback.dispatch import Dispatch
 from callback.request import CallbackRequest, CallResult, Origin, RequestState, Urgency
+from callback.shifts import Planned
 from config.model import Config, Person, Role
 from config.oncall import OnCallLine, OnCallSettings, RingRule
 from hardware.line import PromptInfo
 from hardware.simulated.line import SimulatedLine
 from hardware.simulated.phone import Behaviour
+from ivr.consult_port import CheckPin, PinRight, PinWrong
 from ivr.names import own_prompts
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
@@ -487,3 +489,112 @@ async def test_the_service_dies_while_it_rings(world: OnCall) -> None:
     world.line.answer(KARI)
     await world.accepts(KARI)
     assert (await world.record())[0].answered_by == "kari"
+
+
+async def has_shift(
+    world: OnCall, begins: timedelta, *people: str, length: timedelta = timedelta(hours=6)
+) -> None:
+    """From so long after Monday's 09:05."""
+    line = world.desk.config.line("vakt")
+    assert line is not None
+    begins_at = world.clock.now() + begins
+    await world.desk.add_override(line, Planned(people, begins_at, begins_at + length), "liv")
+
+
+DAY_BEFORE = timedelta(hours=23, minutes=55)
+"""Until Tuesday at nine."""
+
+
+async def at_quarter_to_nine(world: OnCall) -> None:
+    await has_shift(world, DAY_BEFORE, "kari")
+    world.clock.advance(DAY_BEFORE - timedelta(minutes=16))
+    await world.dispatch.sweep()
+    assert world.line.leg_of(KARI) is None, "not yet"
+    world.clock.advance(timedelta(minutes=1))
+    await world.dispatch.sweep()
+    await world.is_rung(KARI)
+
+
+async def test_whoever_is_about_to_be_on_duty_confirms_it(world: OnCall) -> None:
+    """Once; a voicemail would not."""
+    behave(world, kari=Behaviour.ANSWER)
+    await at_quarter_to_nine(world)
+    await world.hears(KARI, "duty.confirm")
+    assert "nb/hour.9" in world.line.heard(KARI)
+    world.line.press(KARI, "1")
+    await world.is_told(KARI, "duty.thanks")
+    await until(lambda: world.runner.calls_up == 0)
+    for _ in range(4):
+        world.clock.advance(timedelta(minutes=5))
+        await world.dispatch.sweep()
+    (consult, (leg,)) = await world.record()
+    assert (consult.outcome, consult.answered_by, leg.outcome) == (
+        ConsultOutcome.ANSWERED, "kari", DutyOutcome.TALKED,
+    )  # fmt: skip
+
+
+async def test_no_1_once_more_and_then_the_next_person(world: OnCall) -> None:
+    """A voicemail, then no answer: the leader is told, and Ola takes the shift with a 1."""
+    behave(world, kari=Behaviour.ANSWER, ola=Behaviour.ANSWER)
+    await at_quarter_to_nine(world)
+    for times in (1, 2):
+        await until(lambda t=times: world.line.heard(KARI).count("nb/duty.confirm") == t)  # type: ignore[misc]
+        world.line.silence(KARI)
+    await until(lambda: world.runner.calls_up == 0)
+    world.line.behave(KARI, Behaviour.NO_ANSWER)
+    world.clock.advance(timedelta(minutes=1))
+    await world.dispatch.sweep()
+    assert len(await world.all()) == 1, "not at once"
+    world.clock.advance(timedelta(minutes=1))
+    await world.dispatch.sweep()
+    await until(lambda: world.runner.calls_up == 0)
+    line = world.desk.config.line("vakt")
+    assert line is not None
+    history = await world.desk.roster_history(line)
+    assert (history[0].event, history[0].details["person"]) == ("duty_unconfirmed", "kari")
+    world.clock.advance(timedelta(minutes=2))
+    await world.dispatch.sweep()
+    await world.hears(OLA, "duty.confirm")
+    world.line.press(OLA, "1")
+    await world.is_told(OLA, "duty.thanks")
+    await until(lambda: world.runner.calls_up == 0)
+    world.clock.advance(timedelta(minutes=15))
+    await world.dispatch.sweep()
+    assert world.runner.calls_up == 0
+    assert [person.id for person in (await world.desk.duty(line)).people] == ["ola"]
+
+
+async def test_nobody_is_rung_in_the_night(world: OnCall) -> None:
+    """A shift at six is confirmed when the night is over."""
+    behave(world, kari=Behaviour.ANSWER)
+    await has_shift(world, timedelta(hours=20, minutes=55), "kari", length=timedelta(hours=2))
+    world.clock.advance(timedelta(hours=20, minutes=50))
+    await world.dispatch.sweep()
+    assert world.runner.calls_up == 0
+    world.clock.advance(timedelta(hours=1, minutes=5))
+    await world.dispatch.sweep()
+    await world.hears(KARI, "duty.confirm")
+
+
+async def test_a_check_that_dies_with_the_service_is_made_again(world: OnCall) -> None:
+    await at_quarter_to_nine(world)
+    await world.kill()
+    world.line.hang_up(KARI)
+    await world.reboot()
+    await until(lambda: world.runner.calls_up == 0)
+    await world.dispatch.sweep()
+    world.clock.advance(timedelta(minutes=2))
+    await world.dispatch.sweep()
+    await world.is_rung(KARI)
+
+
+async def test_codes_are_not_guessed(world: OnCall) -> None:
+    """After five wrong ones the right one opens nothing from that number today; from another it does, however often."""
+    work = world.runner._desk_work._consult
+    for _ in range(5):
+        assert await work.perform("c", CheckPin("000000", CALLER)) == PinWrong()
+    assert await work.perform("c", CheckPin(PIN, CALLER)) == PinWrong()
+    for _ in range(20):
+        assert await work.perform("c", CheckPin(PIN, CENTRE)) == PinRight()
+    world.clock.advance(timedelta(days=1))
+    assert await work.perform("c", CheckPin(PIN, CALLER)) == PinRight()

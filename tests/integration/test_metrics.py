@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
+from callback.shifts import Planned
 from callback.store import StoreUnavailable
 from tests.web_site import Client, World, serve
 
@@ -34,6 +35,8 @@ async def test_what_is_counted(client: Client, world: World) -> None:
         'tast1_requests_late{office="9001"}': 0,
         'tast1_requests_urgent{office="9001"}': 1,
         'tast1_oncall_covered{line="vakt-9001",office="9001"}': 1,
+        'tast1_oncall_coverage_ratio{line="vakt-9001",office="9001"}': 1,
+        'tast1_oncall_gaps{line="vakt-9001",office="9001"}': 0,
         "tast1_store_up": 1,
         'tast1_line_up{line="simulated"}': 0,
         "tast1_calls_up": 0,
@@ -42,6 +45,20 @@ async def test_what_is_counted(client: Client, world: World) -> None:
     assert found['tast1_requests_waiting{office="9002"}'] == 0
     for personal in ("4000", "+47", "Kari", "Nordmann"):
         assert personal not in text
+
+
+async def test_coverage(client: Client, world: World) -> None:
+    """How the coming four weeks look, beside now: a day without anybody, until it is over."""
+    (line, *_) = world.desk.config.lines_of("9001")
+    begins = world.clock.now() + timedelta(days=1)
+    hole = Planned((), begins, begins + timedelta(hours=12))
+    await world.desk.add_override(line, hole, "liv")
+    of = '{line="vakt-9001",office="9001"}'
+    for days, told in ((0, (1, 1)), (1, (0, 1)), (2, (1, 0))):
+        world.clock.advance(timedelta(days=days and 1))
+        found = values(await (await client.get("/metrics")).text())
+        assert (found[f"tast1_oncall_covered{of}"], found[f"tast1_oncall_gaps{of}"] > 0) == told, days
+        assert (found[f"tast1_oncall_coverage_ratio{of}"] < 1) == told[1], days
 
 
 async def test_late(client: Client, world: World) -> None:

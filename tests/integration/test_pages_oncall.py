@@ -111,6 +111,16 @@ async def test_a_day_at_the_roster(kari: Client, world: World) -> None:
     assert "Removed a shift: nobody" in english
 
 
+async def test_confirmed_where_one_stands(kari: Client) -> None:
+    """The office says on the roster page that what is shown of it is right, and stays there."""
+    page = await text_of(kari, "/oncall?line=bolig")
+    assert 'action="/offices/9001/confirm"' in page
+    assert 'name="from" value="roster"' in page
+    response = await submit(kari, "/offices/9001/confirm", {"from": "roster"})
+    assert response.url.path == "/oncall"
+    assert "Bekreftet av Kari i dag" in await response.text()
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

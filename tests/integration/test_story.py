@@ -651,7 +651,7 @@ async def is_urgent(world: World, *, carried: bool = True) -> CallbackRequest:
             p.model_copy(update={"mobile": ON_CALL}) if p.id == "ola" else p for p in world.desk.config.people
         ]
         world.desk.use_config(world.desk.config.model_copy(update={"people": tuple(people)}))
-    (line,) = world.desk.config.lines
+    line = world.desk.config.lines_of("9001")[0]
     line = line.model_copy(update={"people": ("ola",) if carried else ()})
     world.desk.use_config(world.desk.config.model_copy(update={"lines": (line,)}))
     world.line.dial(CALLER, PUBLIC)

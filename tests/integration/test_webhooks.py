@@ -105,7 +105,7 @@ async def test_each_change_is_one_event(world: World) -> None:
     await world.round()
     world.clock.advance(timedelta(hours=6))
     await world.round()
-    (line,) = world.desk.config.lines
+    (line,) = world.desk.config.on_call_lines
     line = line.model_copy(update={"number": "+4773000019"})
     world.desk.use_config(world.desk.config.model_copy(update={"lines": (line,)}))
     await world.round()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -88,32 +89,40 @@ class WatchedStore(SqliteStore):
 class WatchedLine(SimulatedLine):
     """Sees whom we ring, and that it was written before."""
 
-    def __init__(self, clock: ManualClock, path: Path, on_call: frozenset[str]) -> None:
+    def __init__(self, clock: ManualClock, path: Path) -> None:
         super().__init__(clock, lambda item: PromptInfo(item, timedelta(0)), timers=False)
         self._path = path
-        self._on_call = on_call
         self.rung: Counter[str] = Counter()
         """How often each attempt rang its caller; by attempt id."""
         self.wrong: list[str] = []
 
-    def _ring(self, command: Originate | Dial, dialler: Leg | None = None) -> None:
-        if isinstance(command, Dial) and command.peer.endswith("-caller"):
-            self.rung[command.peer.removeprefix("tast1-").removesuffix("-caller")] += 1
-            if any(leg.dialler is not None and leg.phone.number == command.to for leg in self._legs.values()):
+    def _originate(self, command: Originate) -> None:
+        self._look(command)
+        super()._originate(command)
+
+    def _dial(self, dialler: Leg, dial: Dial) -> None:
+        if dial.peer.endswith("-caller"):
+            self.rung[dial.peer.removeprefix("tast1-").removesuffix("-caller")] += 1
+            if any(leg.dialler is not None and leg.phone.number == dial.to for leg in self._legs.values()):
                 self.wrong.append("a number was rung while a call of ours to it was up")
+        self._look(dial)
+        super()._dial(dialler, dial)
+
+    def _look(self, command: Originate | Dial) -> None:
         if not self._is_written(command):
             self.wrong.append(f"{type(command).__name__} without its attempt in the file")
-        super()._ring(command, dialler)
 
     def _is_written(self, command: Originate | Dial) -> bool:
-        """A colleague is rung for an attempt that is in the file; a caller once it says that they are rung."""
+        """A colleague is rung for an attempt that is in the file; a caller once it says that they are rung; whoever is on
+        duty once that is there."""
         live = "SELECT 1 FROM attempt WHERE ended_at IS NULL"
-        if isinstance(command, Originate):
+        rung = command.leg if isinstance(command, Originate) else command.peer
+        if re.search(r"-to-d|-d$", rung):
+            sql, value = "SELECT 1 FROM duty_leg WHERE ended_at IS NULL AND id = ?", rung
+        elif isinstance(command, Originate):
             sql, value = f"{live} AND id = ?", command.leg.split("-")[1]
         elif command.peer.endswith("-caller"):
             sql, value = f"{live} AND ringing_at IS NOT NULL AND phone = ?", command.to
-        elif command.to in self._on_call:
-            return True  # put through from the menu, which is no attempt
         else:
             sql, value = f"{live} AND inbound = ?", "1"
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as database:
@@ -137,8 +146,7 @@ class Weeks:
         self.chance = chance
         self.clock = ManualClock(start)
         self.disk = Disk(chance)
-        on_call = frozenset(office.fallback_number for office in config.offices)
-        self.line = WatchedLine(self.clock, path, on_call)
+        self.line = WatchedLine(self.clock, path)
         self.kills = 0
         self.pressed = 0
         """Key presses of 1 that the service lived to take."""

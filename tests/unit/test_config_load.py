@@ -281,9 +281,11 @@ def test_unknown_key_beside_the_tables_is_told(folder: Path, edit: Edit) -> None
 
 
 def test_every_key_of_tast1_toml_has_a_default(folder: Path) -> None:
-    """The demo's tast1.toml shows the defaults: an empty one gives the same, but for the local exchange."""
+    """The demo's tast1.toml shows the defaults: an empty one gives the same, but for the local exchange and its contact
+    centre."""
     shown = load(folder, {}).settings
-    (folder / "tast1.toml").write_text("[asterisk]\nlocal_pbx = true\n", encoding="utf-8")
+    own = '[asterisk]\nlocal_pbx = true\n[oncall]\ncallers = ["+4755553333"]\n'
+    (folder / "tast1.toml").write_text(own, encoding="utf-8")
     assert load(folder, {}).settings == shown
 
 

@@ -35,7 +35,16 @@ from hardware.line import (
     LegOutcome,
     NoInput,
 )
-from ivr import arrival, callback_call, consult, consult_state, intake, waiting, waiting_state
+from ivr import (
+    arrival,
+    callback_call,
+    consult,
+    consult_state,
+    duty_check,
+    intake,
+    waiting,
+    waiting_state,
+)
 from ivr.callback_call import CallbackFacts
 from ivr.consult_port import (
     Choice,
@@ -50,6 +59,7 @@ from ivr.consult_port import (
     RungBy,
 )
 from ivr.consult_state import ConsultState
+from ivr.duty_check import CheckFacts
 from ivr.intake_state import IntakeState, Node, OfficeFacts, peer_of
 from ivr.machine import (
     AttemptEnded,
@@ -352,6 +362,12 @@ def explore_consult() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
     return list(dict.fromkeys(edges)), rows
 
 
+def explore_check() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
+    begin, _ = duty_check.begin(CheckFacts(LEG, "+4740000001", "+4773000011", "nb", NOW))
+    events = [*KEYS, NoInput(LEG), LegAnswered(LEG), *ENDS]
+    return explore(duty_check, begin, events)
+
+
 def meanings(enum: type[StrEnum]) -> dict[str, str]:
     """Member value -> the string that stands under it in the source."""
     body = cast("ast.ClassDef", ast.parse(inspect.getsource(enum).strip()).body[0]).body
@@ -404,6 +420,10 @@ def states_page() -> str:
         "`_TABLE` in `ivr/consult.py` and `TABLE` in `ivr/consult_promise.py`: a call that asks for whoever is on duty. `menu` is the intake machine above. Found in the same way.",
         diagram(explore_consult()[0], "offered", ["menu", "ended"]),
         table(consult_state.Node),
+        "## The duty_check machine",
+        "`_TABLE` in `ivr/duty_check.py`: whoever is about to be on duty confirms it. Found in the same way.",
+        diagram(explore_check()[0], "ringing", ["ended"]),
+        table(duty_check.Node),
         "## The callback_call machine",
         "`_TABLE` in `ivr/callback_call.py`: the caseworker's leg first, then the caller's. Found in the same way.",
         diagram(explore_callback()[0], "ringing_caseworker", ["ended"]),
@@ -425,9 +445,10 @@ def test_state_diagrams() -> None:
         (intake, explore_intake),
         (waiting, explore_waiting),
         (consult, explore_consult),
+        (duty_check, explore_check),
         (callback_call, explore_callback),
     ],
-    ids=["arrival", "intake", "waiting", "consult", "callback_call"],
+    ids=["arrival", "intake", "waiting", "consult", "duty_check", "callback_call"],
 )
 def test_every_row_is_drawn(machine: Any, explored: Callable[[], tuple[list[Edge], set[Any]]]) -> None:
     """Every row of a machine's table can be reached from the beginning, so that the diagram leaves none out."""

@@ -11,11 +11,13 @@ from typing import Any
 
 from callback.web.texts.en import TEXTS as EN
 from callback.web.texts.en_oncall import TEXTS as EN_ONCALL
+from callback.web.texts.en_report import TEXTS as EN_REPORT
 from callback.web.texts.nb import TEXTS as NB
 from callback.web.texts.nb_oncall import TEXTS as NB_ONCALL
+from callback.web.texts.nb_report import TEXTS as NB_REPORT
 
 DEFAULT_LANGUAGE = "nb"
-LANGUAGES = {"nb": NB | NB_ONCALL, "en": EN | EN_ONCALL}
+LANGUAGES = {"nb": NB | NB_ONCALL | NB_REPORT, "en": EN | EN_ONCALL | EN_REPORT}
 LANGUAGE_NAMES = {
     "nb": "Norsk bokmål",
     "nn": "Norsk nynorsk",
