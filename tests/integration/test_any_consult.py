@@ -224,7 +224,7 @@ class AnyConsult(RuleBasedStateMachine):
             if s.joined and s.node in (Node.LEAVING, Node.RESULT, Node.THANKING)
         }
         going_on = {consult.id for consult in self.world.do(self.world.store.open_consults())}
-        assert going_on <= self.world.runner.calls()
+        assert going_on <= self.world.runner.call_ids()
 
     @invariant()
     def a_promise_is_kept(self) -> None:
