@@ -154,10 +154,9 @@ class DeskConsult(DeskRoster):
             [(p.id, self.telephones_of(line, p)[0]) for p in step if request is None or may_serve(request, p)]
             for step in _steps(duty)
         ]
-        carried = (
-            line.telephone is not None and request is None
-        )  # what a talk came to is written for a person
-        if not duty.people and carried and self.line_is_open(line, now):
+        if request is not None:  # what a talk comes to is written for a person
+            return steps
+        if not duty.people and line.telephone is not None and self.line_is_open(line, now):
             return [[(line.id, line.telephone)], *steps]
         return steps
 

@@ -303,6 +303,16 @@ async def test_the_contact_centre_hangs_up_while_three_ring(world: OnCall) -> No
     assert await world.store.occupied() == frozenset()
 
 
+async def test_the_contact_centre_hangs_up_while_one_rings(world: OnCall) -> None:
+    """Nobody else is said to have been rung."""
+    await world.rings()
+    await world.is_told(CENTRE, "office.calling-kari")
+    await world.is_rung(KARI)
+    world.line.hang_up(CENTRE)
+    assert (await world.over()).outcome is ConsultOutcome.GAVE_UP
+    assert await world.came_of() == [("kari", DutyOutcome.CANCELLED)]
+
+
 async def test_the_shift_changes_while_it_rings(world: OnCall) -> None:
     """Who is on duty is asked anew before each ring."""
     behave(world, kari=Behaviour.RING, siv=Behaviour.ANSWER)

@@ -322,7 +322,7 @@ def explore_consult() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
         *(
             LegEnded(leg, outcome, 16, answered)
             for leg in (peer, other)
-            for outcome in (LegOutcome.ENDED, LegOutcome.BUSY)
+            for outcome in (LegOutcome.ENDED, LegOutcome.BUSY, LegOutcome.CANCELLED)
             for answered in (False, True)
         ),
     ]
