@@ -235,7 +235,7 @@ USES_DATA = {
     *("tast1 prompts list", "tast1 prompts render", "tast1 ledger verify", "tast1 backup"),
     *("tast1 never-call check", "tast1 never-call add", "tast1 never-call remove"),
     *("tast1 person show", "tast1 person erase"),
-    *("tast1 oncall who", "tast1 oncall gaps", "tast1 oncall import"),
+    *("tast1 oncall who", "tast1 oncall gaps", "tast1 oncall report", "tast1 oncall import"),
 }
 
 
