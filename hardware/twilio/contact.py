@@ -212,7 +212,7 @@ class Contact(Creates):
     def _account_refused(self, error: Refused) -> None:
         self._lose(advice(error.fault, error.code))
 
-    def _setup_refused(self, error: Refused) -> None:
-        if self._refused is None or self._refused.code != error.code:
+    def _setup_refused(self, error: Refused | None) -> None:
+        if error is not None and (self._refused is None or self._refused.code != error.code):
             log.error("twilio_refuses_calls", code=error.code)
         self._refused = error

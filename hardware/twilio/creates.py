@@ -50,7 +50,8 @@ class Creates(Steps):
         """Nothing will work until a person has mended it."""
 
     @abstractmethod
-    def _setup_refused(self, error: Refused) -> None: ...
+    def _setup_refused(self, error: Refused | None) -> None:
+        """None: a call was placed, so it is mended."""
 
     # ---- placing
 
@@ -85,6 +86,7 @@ class Creates(Steps):
             log.warning("call_not_placed", leg=live.leg.id, why=type(error).__name__)
             await self._not_placed(live, _OURS)
         else:
+            self._setup_refused(None)
             await self._bind(live, call.sid)
 
     async def _ring(self, live: Live) -> CallFacts:

@@ -32,7 +32,7 @@ _HURRY = Timing(
     offered=timedelta(seconds=2),
     idle=timedelta(seconds=3),
     patience=timedelta(seconds=10),
-    silent=timedelta(seconds=0.3),
+    silent=timedelta(seconds=3),
     looks=(0.1, 0.2, 0.4),
     pauses=(0.2, 0.2, 0.5),
     listens=0.4,

@@ -49,20 +49,21 @@ class Verbs(Network):
         wishes = parse_qs(fragment)
         tries = 1 + int(wishes.get("rc", ["1"])[0])
         until = asyncio.get_running_loop().time() + int(wishes.get("tt", ["15000"])[0]) / 1000 / self.speed
-        for _ in range(tries):
-            try:
-                if not self.cut_off:
-                    return await self._post_once(bare, form)
-            except (aiohttp.ClientError, TimeoutError, NoDocument):
-                pass
-            if asyncio.get_running_loop().time() + self.pause / self.speed > until:
-                break
-            self.trying_again += 1
-            try:
+        failed = 0
+        try:
+            while True:
+                try:
+                    if not self.cut_off:
+                        return await self._post_once(bare, form)
+                except (aiohttp.ClientError, TimeoutError, NoDocument):
+                    pass
+                self.trying_again += failed == 0
+                failed += 1
+                if failed == tries or asyncio.get_running_loop().time() + self.pause / self.speed > until:
+                    raise NoDocument(bare)
                 await self.seconds(self.pause)
-            finally:
-                self.trying_again -= 1
-        raise NoDocument(bare)
+        finally:
+            self.trying_again -= failed > 0
 
     async def _post_once(self, url: str, form: dict[str, str]) -> str:
         """As often as it is tampered with, side by side; the last answer counts."""

@@ -117,7 +117,7 @@ async def test_webhooks_and_creates() -> None:
     ids=["revoked credentials", "a country that is closed", "a number that is not ours"],
 )
 async def test_refused_by_the_account(fault: Fault, word: str, up: bool) -> None:
-    """What a person must mend is told once, on the status page; no attempt is charged to the caller."""
+    """What a person must mend is told once, on the status page, until it is; no attempt is charged to the caller."""
 
     async def story(world: TwilioWorld) -> None:
         world.fake.api_fault = lambda method, path: (
@@ -132,6 +132,11 @@ async def test_refused_by_the_account(fault: Fault, word: str, up: bool) -> None
         assert status.up is up or word in status.detail
         assert word in status.alarm + status.detail
         assert CALLER not in status.alarm + status.detail
+        world.fake.api_fault = lambda method, path: None
+        await until(lambda: world.line.status().up, 5)
+        await world.dispatch.ring(request[0].id, "kari")
+        await until(lambda: "201" in world.fake.ringing, 5)
+        assert world.line.status().alarm == ""
 
     await world_of(story)
 
