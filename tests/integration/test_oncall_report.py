@@ -137,7 +137,9 @@ async def test_who_may(world: World) -> None:
 async def test_the_api(client: Client, world: World) -> None:
     """The same figures; names only to whoever leads the office; a token of one office sees that one."""
     request_id = await two_weeks(world)
-    world.clock.advance(timedelta(hours=3))
+    tuesday = a_call("c6", ConsultOutcome.GAVE_UP, office_no="9002", started_at=MONDAY + timedelta(days=1))
+    await called(world.store, tuesday)
+    world.clock.advance(timedelta(hours=30))
     status, body = await ask(client, "GET", "/oncall/report?weeks=2", await world.token(Role.CONTACT_CENTRE))
     first, other = body["offices"]
     assert (status, body["comparison"]) == (200, {"year": 2021, "calls": 44, "answered": 6, "percent": 14})
