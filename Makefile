@@ -43,7 +43,7 @@ test: lint type
 	@hardware/setup.sh pbx phones browser
 	@$(PY) -m hardware.asterisk.local_pbx --build-only
 	@# In two halves side by side: the tests with a PBX mostly listen, several at a time, each in a network of its own.
-	@mkdir -p var; $(PY) -m pytest -m "not pbx" >var/test.log 2>&1 & other=$$!; \
+	@mkdir -p var; $(PY) -m pytest -m "not pbx" -n 2 --dist worksteal -p no:cacheprovider >var/test.log 2>&1 & other=$$!; \
 	$(PY) -m pytest -m pbx -n auto --dist worksteal -p no:cacheprovider; with_pbx=$$?; \
 	wait $$other; without=$$?; cat var/test.log; exit $$((with_pbx || without))
 

@@ -115,7 +115,14 @@ class TooManyRegistrations(DeskError):
 
 
 class Desk(
-    DeskOffer, DeskColleagues, DeskNotices, DeskPerson, DeskDutyCheck, DeskReport, DeskOffices, DeskSweep
+    DeskOffer,
+    DeskColleagues,
+    DeskNotices,
+    DeskPerson,
+    DeskDutyCheck,
+    DeskReport,
+    DeskOffices,
+    DeskSweep,
 ):
     """The use cases. Raises DeskError and StoreError kinds, IllegalTransition, NumberRefused."""
 

@@ -212,6 +212,8 @@ class Promised:
     request_id: str
     reference: str
     due_at: datetime
+    has_number: bool = True
+    """Without one nobody can be rung."""
 
 
 @dataclass(frozen=True, slots=True)

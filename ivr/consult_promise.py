@@ -222,8 +222,9 @@ def _register(state: ConsultState, phone: str | None) -> Step:
 
 def _promised(state: ConsultState, event: Promised, now: datetime) -> Step:
     number = reference_items(event.reference, state.language)
+    said = _item(state, "consult.promised"), *_by(state, now)
     items = (
-        *(_item(state, "consult.promised"), *_by(state, now)),
+        *(said if event.has_number else (_item(state, "consult.no_number"),)),
         *(_item(state, "consult.reference"), *number, _item(state, "consult.reference"), *number),
         _item(state, "intake.goodbye"),
     )

@@ -170,7 +170,7 @@ class ConsultWork:
         desk = self._desk
         registration = Registration(
             asked.office_no,
-            asked.phone,
+            None if await self._is_anothers(call_id, asked) else asked.phone,
             registered_by=desk.contact_centre(),
             origin=Origin.CONTACT_CENTRE,
             urgency=Urgency.URGENT,
@@ -182,7 +182,14 @@ class ConsultWork:
             return NotPromised()
         line = self._line(asked.line_id, asked.office_no)
         await desk.begin_consult(call_id, line, ConsultCaller.CONTACT_CENTRE, request.id)
-        return Promised(request.id, request.reference, request.due_at)
+        return Promised(request.id, request.reference, request.due_at, has_number=request.phone is not None)
+
+    async def _is_anothers(self, call_id: str, asked: MakePromise) -> bool:
+        """The contact centre's number is that of all who work there: on the list already, it stands for another caller."""
+        if asked.phone is None or asked.phone not in self._desk.config.settings.oncall.callers:
+            return False
+        known = await self._desk.open_request_of(asked.office_no, phone=asked.phone)
+        return known is not None and known.id != call_id
 
     async def _result(self, call_id: str, asked: DutyResult) -> None:
         """Of a caller's own request it is the result of the talk. What the contact centre asked about, and is to be followed

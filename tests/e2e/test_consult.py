@@ -17,6 +17,8 @@ import pytest_asyncio
 
 from callback.access import Access
 from callback.consult import Consult, ConsultOutcome, DutyLeg, DutyOutcome
+from callback.desk import Desk
+from callback.shifts import Planned
 from config.load import load
 from config.model import Role
 from hardware.asterisk.local_pbx import LocalPbx
@@ -41,7 +43,10 @@ people = ["kari", "ola", "sami"]
 leader = "liv"
 ring_for = "10s"
 """
-OPEN = {f'callers = ["{CENTRE}"]': f'callers = ["{CENTRE}", "{OTHER_CENTRE}"]'}
+OPEN = {
+    f'callers = ["{CENTRE}"]': f'callers = ["{CENTRE}", "{OTHER_CENTRE}"]',
+    '"07:00-21:00"': '"00:00-23:59"',
+}
 
 
 @pytest_asyncio.fixture
@@ -268,6 +273,23 @@ async def test_the_shift_changes_while_it_rings(
     await refuses.press("2")
     on_duty = await accepts(line, office, "203", 60)
     await hear_each_other((await contact_centre.phone(CENTRE), centre), (sami, on_duty))
+
+
+async def test_whoever_is_about_to_be_on_duty_confirms_it(line: Service, public: Phones) -> None:
+    """Kari is rung before her shift, hears from when, and presses 1."""
+    kari, clock = await public.phone(KARI), SystemClock()
+    async with line.store() as store:
+        desk = Desk(store, load(line.directory / "config", os.environ, line="simulated"), clock)
+        begins_at = clock.now() + timedelta(minutes=10)
+        shift = Planned(("kari",), begins_at, begins_at + timedelta(minutes=5))
+        await desk.add_override(desk.line("vakt"), shift, "liv")
+    call = await (await kari.incoming(40)).answer()
+    await hears(call, line, "nb/duty.check")
+    await hears(call, line, "nb/duty.confirm")
+    await call.press("1")
+    await call.closed()
+    consult, legs = await record(line)
+    assert (consult.answered_by, legs) == ("kari", [("kari", DutyOutcome.TALKED)])
 
 
 async def reload(service: Service) -> None:

@@ -132,3 +132,33 @@ async def test_one_telephone_of_two_people_rings_once(world: OnCall) -> None:
     await world.is_told(CENTRE, "office.calling-liv")
     await world.is_rung(LIV)
     assert [person for person, _ in await world.came_of()] == ["kari", "liv"]
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_no_call_is_promised_where_there_is_no_number(world: OnCall) -> None:
+    """Every number keyed in is one that is never called: the reference, and what is true."""
+    await world.desk.never_call(CALLER, "kari")
+    await comes_to_the_number(world)
+    for times in range(1, 5):
+        await until(lambda times=times: world.line.heard(CENTRE).count("nb/consult.number") == times)  # type: ignore[misc]
+        await world.presses(CENTRE, CALLER[3:])
+    await world.hears(CENTRE, "consult.reference")
+    assert (await world.the_request()).phone is None
+    assert "nb/consult.no_number" in world.line.heard(CENTRE)
+    assert "nb/consult.promised" not in world.line.heard(CENTRE)
+
+
+@pytest.mark.parametrize("world", [NOBODY], indirect=True)
+async def test_two_callers_of_the_contact_centre_are_two_on_the_list(world: OnCall) -> None:
+    """All who work there show one number: the second promise for it is no repetition of the first."""
+    for _ in range(2):
+        told = len(world.line.heard(CENTRE))
+        await world.rings()
+        await until(lambda told=told: "nb/consult.within" in world.line.heard(CENTRE)[told:])  # type: ignore[misc]
+        world.line.press(CENTRE, "1")
+        await until(lambda told=told: "nb/consult.number" in world.line.heard(CENTRE)[told:])  # type: ignore[misc]
+        world.line.hang_up(CENTRE)
+        await until(lambda: world.runner.calls_up == 0)
+    requests = await world.requests()
+    assert [request.urgency for request in requests] == [Urgency.URGENT] * 2
+    assert {request.phone for request in requests} == {CENTRE, None}
