@@ -37,10 +37,12 @@ async def make_line(desk: Desk, secrets: Secrets, legs: LegStore, library: Promp
 
     def of_number(number: str) -> str:
         office = desk.config.office_of_number(number)
-        return desk.config.line_of_office(office.office_no if office else "")
+        return of_office(office.office_no if office else "")
 
     def of_office(office_no: str) -> str:
-        return desk.config.line_of_office(office_no)
+        """An office that came by a reload may name a line that this service has not started."""
+        name = desk.config.line_of_office(office_no)
+        return name if name in made else next(iter(made))
 
     # A line that others carry refuses protected persons, also where it is the only one.
     alone = len(made) == 1 and LineName.TWILIO not in made

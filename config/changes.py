@@ -39,7 +39,9 @@ class Changes:
 def merged(old: Config, new: Config) -> Config:
     """The new configuration with what cannot change under way as it was."""
     kept = {name: getattr(old.settings, name) for name in _FIXED}
-    return new.model_copy(update={"settings": new.settings.model_copy(update=kept)})
+    lines = {number: office.line for number, office in by_number(old).items()}
+    offices = tuple(o.model_copy(update={"line": lines.get(o.office_no, o.line)}) for o in new.offices)
+    return new.model_copy(update={"settings": new.settings.model_copy(update=kept), "offices": offices})
 
 
 def changes(old: Config, new: Config) -> Changes:
@@ -64,13 +66,16 @@ def changes(old: Config, new: Config) -> Changes:
     return Changes(
         changed=(
             *(text for section, text in settings if section not in _FIXED),
-            *(text for _, text in offices),
+            *(text for key, text in offices if key != "line"),
             *(text for _, text in people),
             *(text for _, text in lines),
             *_menus(old, new),
             *_prompts(old, new),
         ),
-        needs_restart=tuple(text for section, text in settings if section in _FIXED),
+        needs_restart=(
+            *(text for section, text in settings if section in _FIXED),
+            *(text for key, text in offices if key == "line"),
+        ),
         needs_exchange=tuple(exchange),
     )
 

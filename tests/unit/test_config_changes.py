@@ -75,6 +75,16 @@ def test_what_is_read_at_the_start_needs_a_restart(demo: Config) -> None:
     assert used.calls.menu_wait == timedelta(seconds=9)
 
 
+def test_the_line_of_an_office_needs_a_restart(demo: Config) -> None:
+    """The lines are made at the start: an office keeps its own until the next one."""
+    new = with_office(demo, line=LineName.TWILIO, phone_hours=HOURS)
+    assert changes(demo, new) == Changes(
+        changed=("offices.toml: office 9001 phone_hours",), needs_restart=("offices.toml: office 9001 line",)
+    )
+    assert merged(demo, new).line_of_office("9001") is LineName.SIMULATED
+    assert merged(demo, new).offices[0].phone_hours == HOURS
+
+
 def test_whole_tables(demo: Config) -> None:
     """Offices and people that came, went, or stand in another order."""
     lillevik, storvik = demo.offices
