@@ -39,6 +39,12 @@ def spoken() -> Voice:
 
 
 @pytest.fixture(scope="module")
+def speech_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of its own: what is in the shared one others make, in another order, and the voice remembers what it said before."""
+    return tmp_path_factory.mktemp("speech")
+
+
+@pytest.fixture(scope="module")
 def rendered(spoken: Voice, speech_cache: Path) -> dict[str, WavFile]:
     """Every prompt of every language that has a voice, made once."""
     prompts = PromptLibrary(CATALOGUE, speech_cache, voice=spoken)
