@@ -49,7 +49,7 @@ from ivr.prompts import BASE_LANGUAGE
 LEAST_RING = timedelta(seconds=10)
 """No telephone rings for less: two or three rings."""
 SCREEN_PAUSE = timedelta(seconds=3)
-RESULT_PAUSE = timedelta(seconds=8)
+RESULT_PAUSE = timedelta(seconds=5)
 OUTCOMES = {
     LegOutcome.ENDED: "no_answer",
     LegOutcome.BUSY: "busy",

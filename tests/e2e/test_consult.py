@@ -32,6 +32,7 @@ from tests.e2e.story import CALLER, heard_row, hears
 from tests.e2e.test_put_through import hear_each_other
 from tests.e2e.waiting import until_answered
 
+pytestmark = pytest.mark.long
 CENTRE, OTHER_CENTRE, ON_CALL = "+4755553333", "+4755553334", "+4773000011"
 KARI, LIV = "+4740000001", "+4740000003"
 LINE = f"""

@@ -104,6 +104,8 @@ async def test_a_person_takes_the_call(service: Service, public: Phones) -> None
     long_enough = SHORT_TALK.total_seconds() + 1
     await hear_each_other((await public.phone(CALLER), caller), (on_call, staff), long_enough)
     await caller.hang_up()
+    await hears(staff, service, "nb/duty.result")
+    await staff.press("1")
     await staff.closed()
     assert await service.requests(phone=CALLER) == [], "a person has taken it"
 
