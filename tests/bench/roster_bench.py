@@ -60,11 +60,9 @@ async def roster_times(
     store, beside = SqliteStore(path), SqliteStore(path)
     await store.open()
     try:
-        each = shifts // offices + 1
-        written = 0
         for n in range(offices):
-            rows = [_shift(n, k, each) for k in range(min(each, shifts - written))]
-            written += len(rows)
+            each = shifts * (n + 1) // offices - shifts * n // offices
+            rows = [_shift(n, k, each) for k in range(each)]
             await store.save_roster(
                 RosterChange(0, RosterEntry(f"l{n}", NOW, "bench", "imported"), tuple(rows))
             )
@@ -80,7 +78,7 @@ async def roster_times(
         await desk.coverage()
         covering = (time.perf_counter() - begun) * 1000
         on_duty = sum(bool(duty.people) for duty in await desk.duties())
-        return RosterTimes(written, offices, on_duty, first, nows, changed, covering)
+        return RosterTimes(shifts, offices, on_duty, first, nows, changed, covering)
     finally:
         await beside.close()
         await store.close()
