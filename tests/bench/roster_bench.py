@@ -29,7 +29,7 @@ class RosterTimes:
     shifts: int
     lines: int
     on_duty: int
-    """Lines on which somebody is found."""
+    """Lines on which somebody is found: all but the one whose shift another process took away."""
     first: float
     """All rows are read."""
     nows: list[float]
