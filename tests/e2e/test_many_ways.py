@@ -109,7 +109,7 @@ async def _no_number_to_show(town: Town) -> None:
         pressed = now_in(call)
         await call.press("#")
         await hears(call, service, "nb/number.refused.not_a_number", share=0.3, since=pressed)
-    await hears(call, service, "nb/intake.ring_back", 60, share=0.3)
+    await hears(call, service, "nb/intake.ring_back", 60, since=pressed)
     (request,) = [r for r in await service.requests(office="9001", state="open") if r["phone"] is None]
     said = ("nb/intake.no_number", *reference_items(request["reference"], "nb"))
     await heard_row(call, service, *said, *said)
