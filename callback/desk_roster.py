@@ -42,6 +42,8 @@ class OnDuty:
     leader: Person | None
     until: datetime | None = None
     then: tuple[Person, ...] = ()
+    open: bool = True
+    """Somebody is meant to answer it then."""
 
     @property
     def in_order(self) -> tuple[Person, ...]:
@@ -193,6 +195,7 @@ class DeskRoster(DeskBase):
             next(iter(self._reachable(line, (line.leader or "",), own=True)), None),
             duty.until,
             self._reachable(line, duty.then),
+            self.line_is_open(line, at),
         )
 
     def _is_nobodys(self, line: OnCallLine, at: datetime) -> bool:

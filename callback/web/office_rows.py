@@ -39,6 +39,8 @@ class DutyWords:
     """Empty: nobody."""
     until: str
     then: str
+    closed: bool
+    """Nobody is meant to answer it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,9 @@ def _duty(duty: OnDuty, words: Words, *, several: bool) -> DutyWords:
     then = words.t("office.then", names=_names(duty.then)) if duty.then else ""
     common = words.config.settings.oncall.number if line.number is None else None
     key = words.t("office.key", office=line.office_no) if common else ""
-    return DutyWords(name, spaced(line.number or common), key, _names(duty.people), until, then)
+    return DutyWords(
+        name, spaced(line.number or common), key, _names(duty.people), until, then, not duty.open
+    )
 
 
 def _names(people: tuple[Person, ...]) -> str:

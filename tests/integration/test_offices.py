@@ -80,6 +80,15 @@ async def test_the_table(nks: Client, world: World) -> None:
     assert "40 00 00 01" not in page  # never a person's number, nor the one they carry
 
 
+async def test_nobody_is_missed_at_night(nks: Client, world: World) -> None:
+    """A planned closed hour is no gap: a line is closed then, and shouts nothing."""
+    world.clock.advance(timedelta(hours=9))
+    await world.services.board.read()
+    page = await (await nks.get("/offices/9001")).text()
+    assert "Ingen på vakt" not in page
+    assert "Stengt" in page[page.index("+47 73 00 00 12") :]
+
+
 async def test_an_old_confirmation_is_marked(nks: Client, world: World) -> None:
     """Amber after 7 days, red after 14, in words too; a click makes it fresh again."""
     await world.desk.confirm_office("9001", "liv")
@@ -274,7 +283,7 @@ async def test_the_end_of_a_session_ends_its_stream(
                 pass
         assert told[0] == "gone"
         assert await live.response.content.read() == b""
-        world.clock.advance(timedelta(hours=10))
+        world.clock.advance(timedelta(hours=9))
         await world.desk.confirm_office("9001", "kari")
         async with asyncio.timeout(5):
             while (told := await old.event())[0] == "beat":
