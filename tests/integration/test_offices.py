@@ -283,7 +283,7 @@ async def test_the_end_of_a_session_ends_its_stream(
                 pass
         assert told[0] == "gone"
         assert await live.response.content.read() == b""
-        world.clock.advance(timedelta(hours=9))
+        world.clock.advance(timedelta(hours=10))
         await world.desk.confirm_office("9001", "kari")
         async with asyncio.timeout(5):
             while (told := await old.event())[0] == "beat":
