@@ -19,6 +19,7 @@ from callback.store import Change, RequestQuery, StoreUnavailable
 from callback.store_memory import MemoryStore
 from config.model import Config
 from hardware.line import Command, Dial, LineUnavailable, PromptInfo, Screen
+from hardware.lines import CLOUD, Lines
 from hardware.simulated.phone import Behaviour
 from ivr.names import own_prompts
 from ivr.phrases import date_items, phone_items
@@ -50,7 +51,11 @@ class World:
 
     def boot(self) -> None:
         self.desk = Desk(self.store, self.config, self.clock)
-        self.runner = Runner(self.line, self.line_name, self.desk, self.pin)
+        name = self.line_name
+        lines = (
+            Lines({name: self.line}, lambda number: name, lambda office: name) if name == CLOUD else self.line
+        )
+        self.runner = Runner(lines, name, self.desk, self.pin)
         self.dispatch = Dispatch(self.desk, self.runner)
 
     async def open(self) -> World:

@@ -95,7 +95,7 @@ class PatientTwilio(FakeTwilio):
     """Prompts that were there, by path; asked for once in all scenarios."""
 
     def __init__(self) -> None:
-        super().__init__(SID, TOKEN, speed=8)
+        super().__init__(SID, TOKEN, speed=5)
         self.pause = 4.0
         self._people: dict[str, Person] = {}
         self._whose: dict[str, Person] = {}
