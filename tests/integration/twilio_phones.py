@@ -73,9 +73,9 @@ class Person(Telephone):
         self._acts.clear()
 
     @property
-    def acts(self) -> bool:
-        """Whether they have done something that nobody has taken yet."""
-        return bool(self._acts)
+    def acts(self) -> tuple[str, ...]:
+        """What they have done that nobody has taken yet."""
+        return tuple(self._acts)
 
     async def next(self, *, keys: bool = True, silence: bool = True) -> str:
         """The first of these that they do, or have done since they were last listened to."""
@@ -123,6 +123,13 @@ class PatientTwilio(FakeTwilio):
     async def _is_answered(self, call: Call, number: str) -> bool:
         how = self.person(number).takes_it
         return how is Behaviour.ANSWER or (how is Behaviour.RING and await call.picked_up.wait())
+
+    def end(self, call: Call, status: str, sip: int | None = None) -> None:
+        if not call.over and _SILENCE in self.of_call(call).acts:
+            self.broken.append(
+                AssertionError(f"{call.sid} ended before it had heard as much as the scenario says")
+            )
+        super().end(call, status, sip)
 
     async def _post_once(self, url: str, form: dict[str, str]) -> str:
         """What is asked is asked, also where the caller has hung up in the same moment."""
