@@ -16,6 +16,7 @@ help:
 	@echo "make run [LINE=asterisk] [PORT=8600]   the service, with the demo offices and a telephone in the browser"
 	@echo "make test    lint, types and every test, with a real Asterisk, real phones and a real browser"
 	@echo "make lint | type | docs | fmt          style and floors | mypy | check the docs | format"
+	@echo "make ready   everything the tests need, set up"
 	@echo "make pbx     the local Asterisk in the foreground"
 	@echo "make bench   speed, as ratios in one run"
 	@echo "make clean   remove what the commands above made (also the demo data)"
