@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 
 def channels_of(
-    secrets: Secrets, account_sid: str | None = None
+    secrets: Secrets, account_sid: str | None = None, public_url: str | None = None
 ) -> Callable[[NoticeSettings], Awaitable[Channels]]:
-    """`account_sid`: of [twilio], for SMS that name no other."""
+    """`account_sid`: of [twilio], for SMS that name no other. `public_url`: where Twilio may say what came of an SMS."""
 
     async def make(settings: NoticeSettings) -> Channels:
         mail = None if settings.email is None else SmtpMail(settings.email, secrets.smtp_password)
-        return Channels(await _sms(settings, secrets, account_sid), mail)
+        return Channels(await _sms(settings, secrets, account_sid, public_url), mail)
 
     return make
 
 
-async def _sms(settings: NoticeSettings, secrets: Secrets, account_sid: str | None) -> SmsGateway | None:
+async def _sms(
+    settings: NoticeSettings, secrets: Secrets, account_sid: str | None, public_url: str | None
+) -> SmsGateway | None:
     if settings.sms is SmsService.HTTP and settings.http is not None:
         return HttpSms(settings.http, secrets.sms_token)
     if settings.sms is SmsService.TWILIO and settings.twilio is not None:
@@ -36,7 +38,7 @@ async def _sms(settings: NoticeSettings, secrets: Secrets, account_sid: str | No
             _twilio_driver
         )  # the import takes a while: callers must not wait for it
         sid = settings.twilio.account_sid or account_sid or ""
-        return driver(settings.twilio, sid, secrets.twilio_token or "")
+        return driver(settings.twilio, sid, secrets.twilio_token or "", public_url)
     return None
 
 
