@@ -47,9 +47,7 @@ class TwilioSms:
         except TwilioRestException as error:
             if error.code == OPTED_OUT:
                 raise MessageRefused("opted_out") from None
-            if (
-                error.status >= 500 or error.status == 408
-            ):  # it may have been done, and there is no key to ask with
+            if error.status >= 500 or error.status == 408:  # perhaps done; there is no key to ask with
                 raise MessageUncertain(f"http_{error.status}") from None
             raise refusal_of(int(error.status)) or MessageUncertain("odd_answer") from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):

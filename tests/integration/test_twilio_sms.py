@@ -71,7 +71,8 @@ async def at(tmp_path: Path) -> AsyncIterator[AtTwilio]:
 async def test_it_came(at: AtTwilio) -> None:
     """Each status is kept with the notice, in the history and in the counts; the address has our id and no number, and no log does."""
     with capture_logs() as logs:
-        request = await at.sent()
+        request, sent_at = await at.sent(), at.world.clock.now()
+        at.world.clock.advance(timedelta(minutes=5))
         for status in ("queued", "sent", "delivered"):
             assert await at.fake.told(0, status) == 204
     assert await at.told(request) == [(SENT, None), (DELIVERED, None)]
@@ -80,7 +81,7 @@ async def test_it_came(at: AtTwilio) -> None:
     assert CALLER.lstrip("+") not in f"{url} {logs}"
     (status,) = await at.world.notices.status()
     assert (status.undelivered, status.failed) == (0, 0)
-    assert status.last_sent is not None
+    assert status.last_sent == sent_at
 
 
 @pytest.mark.parametrize("end", ["delivered", "undelivered", "failed"])
