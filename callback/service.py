@@ -111,8 +111,7 @@ async def running(
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
-        sid = config.settings.twilio.account_sid
-        notices = Notices(desk, channels_of(secrets, sid, sms_told_at(config)))
+        notices = Notices(desk, channels_of(secrets, config.settings.twilio, sms_told_at(config)))
         board = Board(desk)
         post = WebhookHttp()
         stack.push_async_callback(post.close)

@@ -1,6 +1,6 @@
 """GET /metrics, for a Prometheus: how much is waiting, and whether everything works.
 
-Labels are office numbers and names of lines of ours: never a telephone number, a person or a note. It is open to programs on
+Labels are office numbers, names of lines of ours and fixed words: never a telephone number, a person or a note. It is open to programs on
 this machine, and to others only with the token in TAST1_METRICS_TOKEN.
 """
 

@@ -30,8 +30,8 @@ class TwilioSms:
         public_url: str | None = None,
         base_url: str | None = None,
     ) -> None:
-        """`public_url`: where Twilio says what came of each SMS; None: nowhere. `base_url`: another server in the place of
-        Twilio's, for tests."""
+        """`public_url`: where Twilio says what came of each SMS; None: nowhere. `base_url`: the API of another region than the
+        USA, whose tokens are its own."""
         self._addresses = None if public_url is None else Addresses(public_url.rstrip("/"))
         self._http = Http()
         self._client = client(account_sid, token, self._http, base_url)

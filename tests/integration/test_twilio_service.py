@@ -100,7 +100,7 @@ async def test_an_sms_that_does_not_come(
     """From the missed call to the page of the caseworker, who sees that the person knows nothing; the numbers of the service say
     it too; the pages' own port takes no word of Twilio's."""
     monkeypatch.setattr(lines, "account_of", partial(lines.account_of, api_url=fake.url))
-    monkeypatch.setattr(channels, "_twilio_driver", lambda: partial(TwilioSms, base_url=fake.url))
+    monkeypatch.setattr(channels, "api_of", lambda region: fake.url)
     config, clock = mixed(free_port()), ManualClock(MONDAY)
     notices = NoticeSettings(sms=SmsService.TWILIO, twilio=TwilioSmsSettings(sender="+4740000009"))
     config = config.model_copy(update={"settings": config.settings.model_copy(update={"notices": notices})})
@@ -134,6 +134,18 @@ async def test_an_sms_that_does_not_come(
             await up.desk.no_sms(CALLER, "command_line")
             assert await shows("Nummeret får ikke SMS")
             assert (await client.post(f"{up.url}/tw/sms/sms.a1")).status == 403, "the pages' own"
+
+
+async def test_sms_of_a_region() -> None:
+    """The API of the region is asked: each has tokens of its own, and another refuses ours."""
+    notices = NoticeSettings(sms=SmsService.TWILIO, twilio=TwilioSmsSettings(sender="+4740000009"))
+    asked = []
+    for settings in (TwilioSettings(account_sid=SID), TwilioSettings(account_sid=SID, region="ie1")):
+        made = await channels.channels_of(Secrets(twilio_token=TOKEN), settings)(notices)
+        assert isinstance(made.sms, TwilioSms)
+        asked.append(made.sms._client.api.base_url)
+        await made.sms.close()
+    assert asked == ["https://api.twilio.com", "https://api.dublin.ie1.twilio.com"]
 
 
 async def test_sms(fake: FakeTwilio) -> None:
