@@ -18,7 +18,7 @@ from callback.store import StoreError
 from hardware.message import SmsReports
 from hardware.twilio.outcomes import ENDS, sms_report
 from hardware.twilio.steps import caller_of
-from hardware.twilio.twiml import fallback, hang_up
+from hardware.twilio.twiml import RETRIES, fallback, hang_up
 
 if TYPE_CHECKING:
     from hardware.twilio.line import TwilioLine
@@ -36,14 +36,18 @@ _XML: Final = "application/xml"
 
 class Signatures:
     """Whether Twilio signed a request, with one of the account's tokens. `base`: the address Twilio asks, which behind a
-    proxy is not the one we see."""
+    proxy is not the one we see.
+
+    Twilio signs an address up to the end of its query (https://www.twilio.com/docs/usage/security); others who sign as it does
+    take the fragment too, which does not reach us. Either is the account's own signature."""
 
     def __init__(self, base: str, tokens: Iterable[str]) -> None:
         self._base = base
         self._validators = [RequestValidator(token) for token in tokens]
 
     def fits(self, path: str, form: Mapping[str, Any], given: str) -> bool:
-        return any(one.validate(self._base + path, form, given) for one in self._validators)
+        addresses = (self._base + path, self._base + path + RETRIES)
+        return any(one.validate(url, form, given) for url in addresses for one in self._validators)
 
 
 class Listener:

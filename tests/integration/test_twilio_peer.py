@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -34,11 +33,7 @@ def changed(signed: Signed) -> Iterator[Signed]:
     yield path.replace("?", "x?") if "?" in path else path + "/", form, given
     for name, value in form.items():
         yield path, {**form, name: value + " "}, given
-        yield (
-            path,
-            {key: one for key, one in form.items() if key != name or not value},
-            given + "=" * (not value),
-        )
+        yield path, {key: one for key, one in form.items() if key != name}, given
     yield path, {**form, "Digits": "1"}, given
     yield path, form, given.swapcase()
     yield path, form, ""
@@ -78,10 +73,8 @@ async def test_signatures_of_others(tmp_path: Path) -> None:
         assert not any(ours.fits(*other) for other in changed(one))
 
 
-async def test_an_sms_there_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_sms_there_and_back(tmp_path: Path) -> None:
     """It keeps what we send as we sent it, and what it says of it afterwards is on record; forged words are not."""
-    # It signs the fragment of an address too, which Twilio keeps to itself (`RETRIES` are only for its eyes).
-    monkeypatch.setattr("hardware.twilio.twiml.RETRIES", "")
     base = f"http://127.0.0.1:{free_port()}"
     settings = TwilioSmsSettings(account_sid=SID, sender=SENDER)
     (tmp_path / "peer").mkdir()
