@@ -76,6 +76,7 @@ MOST_STEPS = 60
 KEY_PAUSE = timedelta(seconds=3)
 """Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
+"""A telephone rings so long for somebody who is on the line, and must have begun to within so long."""
 REFERENCE_TRIES = 3
 """References keyed in in one call; then nobody is found, whatever is keyed in."""
 SHORT_TALK = timedelta(seconds=10)
@@ -641,7 +642,8 @@ def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
         urgent = ("whisper.urgent",) if state.urgent else ()
         language = state.office.languages[0]
         screen = Screen(tuple(f"{language}/{i}" for i in ("whisper.transfer", *urgent, "whisper.accept")))
-    dial = Dial(state.leg, state.peer, node.to, PERSON_RING, state.office.public_number, screen)
+    shown = state.office.public_number
+    dial = Dial(state.leg, state.peer, node.to, PERSON_RING, shown, screen, until=now + PERSON_RING)
     return replace(state, node=Node.DIALLING), (dial,)
 
 

@@ -59,6 +59,10 @@ class TwilioRig(LineRig[Call]):
     ring_timeout = timedelta(seconds=5 * SPEED)
     accepts_without_us = False
 
+    def __init__(self, calls_per_second: float = 100) -> None:
+        super().__init__()
+        self._pace = calls_per_second
+
     async def open(self) -> None:
         self.fake = FakeTwilio(SID, TOKEN, SPEED)
         await self.fake.start()
@@ -73,7 +77,7 @@ class TwilioRig(LineRig[Call]):
             base,
             "127.0.0.1",
             port,
-            calls_per_second=100,
+            calls_per_second=self._pace,
             api_url=self.fake.url,
             sip="pbx.example.org",
         )
