@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import aiohttp
-import pytest
 from twilio.request_validator import RequestValidator
 
 from callback.desk import Registration
@@ -149,40 +148,6 @@ async def test_a_call_that_appears_late() -> None:
         await world_of(story)
 
     await side_by_side(harmed(name, harm) for name, harm in LATE.items())
-
-
-@pytest.mark.parametrize(
-    ("fault", "word", "up"),
-    [
-        (Fault(401, 20003), "TAST1_TWILIO_TOKEN", False),
-        (Fault(400, 21215), "Geographic", True),
-        (Fault(400, 21210), "kontorets nummer", True),
-    ],
-    ids=["revoked credentials", "a country that is closed", "a number that is not ours"],
-)
-async def test_refused_by_the_account(fault: Fault, word: str, up: bool) -> None:
-    """What a person must mend is told once, on the status page, until it is; no attempt is charged to the caller."""
-
-    async def story(world: TwilioWorld) -> None:
-        world.fake.api_fault = lambda method, path: (
-            fault if path.endswith("/Calls.json") and method == "POST" else None
-        )
-        request = await world.desk.register(Registration("9001", CALLER))
-        await world.dispatch.ring(request[0].id, "kari")
-        await until(lambda: world.runner.calls_up == 0, 5)
-        (attempt,) = (await world.the_request()).attempts
-        assert attempt.outcome is AttemptOutcome.LINE_FAILED
-        status = world.line.status()
-        assert status.up is up or word in status.detail
-        assert word in status.alarm + status.detail
-        assert CALLER not in status.alarm + status.detail
-        world.fake.api_fault = lambda method, path: None
-        await until(lambda: world.line.status().up, 5)
-        await world.dispatch.ring(request[0].id, "kari")
-        await until(lambda: "201" in world.fake.ringing, 5)
-        assert world.line.status().alarm == ""
-
-    await world_of(story)
 
 
 async def test_a_key_counts_once() -> None:
