@@ -97,7 +97,7 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
         f"line.{key}",
         actor=words.actor(entry.actor),
         event=entry.event.replace("_", " "),
-        outcome=t(f"outcome.{details.get('outcome') or 'line_failed'}"),
+        outcome=words.how(details.get("outcome"), details.get("cause")),
         result=t(f"result.{details.get('result') or 'ring_again'}").lower(),
         span=_talk(attempt, words),
         percent=details.get("percent"),

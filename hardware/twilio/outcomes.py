@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import phonenumbers
+
 from hardware.line import LegOutcome
 from hardware.message import SmsReport
 from hardware.twilio.leg import Leg
@@ -153,6 +155,17 @@ REFUSED: Final[Mapping[Fault, Ending]] = {
 
 _GEO: Final = frozenset({21215, 13227, 32205})
 _CALLER_ID: Final = frozenset({21210, 21212, 21213})
+
+
+def refused_for(code: int | None, leg: Leg) -> str:
+    """Which calls are refused with this code like that of the leg: those to the same country, or that show the same number;
+    empty: all. Kept in memory only."""
+    if code in _GEO:
+        try:
+            return f"+{phonenumbers.parse(leg.number).country_code}"
+        except phonenumbers.NumberParseException:
+            return "extension"
+    return leg.shown if code in _CALLER_ID else ""
 
 
 def advice(fault: Fault, code: int | None) -> str:

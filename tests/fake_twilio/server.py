@@ -3,6 +3,7 @@ Twilio's own rules; what breaks one fails the test that caused it, also where it
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -30,6 +31,10 @@ class Fault:
     code: int = 0
     done: bool = False
     """It was carried out all the same."""
+    hangs: bool = False
+    """No answer ever comes: who asked gives up."""
+    late: float = 0.0
+    """So many of Twilio's seconds pass before it is carried out."""
 
 
 class FakeTwilio(Verbs):
@@ -100,23 +105,32 @@ class FakeTwilio(Verbs):
         form = {name: values[-1] for name, values in parse_qs(body.decode()).items()}
         self.asked.append((request.method, request.path, form))
         fault = self.api_fault(request.method, request.path)
-        if fault is not None and not fault.done:
-            return self._broken(request, fault)
-        answer, status = self._answer(request, body, form)
+        if fault is not None and fault.late:
+            self.start_task(self._answer_late(request, body, fault))
+        if fault is not None and (fault.late or not fault.done):
+            return await self._broken(request, fault)
+        answer, status = self._answer(request, body)
         if fault is not None:
-            return self._broken(request, fault)
+            return await self._broken(request, fault)
         return web.json_response(text=answer, status=status)
 
-    def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+    async def _answer_late(self, request: web.Request, body: bytes, fault: Fault) -> None:
+        await self.seconds(fault.late)
+        self._answer(request, body)
+
+    async def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        while fault.hangs and request.transport and not request.transport.is_closing():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.05)
+        if request.transport is None:
+            return web.Response()
         if fault.status == 0:
-            assert request.transport is not None
             request.transport.abort()
             return web.Response()
         if not fault.code:
             return web.Response(status=fault.status, text="<html>upstream</html>")
         return _error(fault.status, fault.code)
 
-    def _answer(self, request: web.Request, body: bytes, form: dict[str, str]) -> tuple[str, int]:
+    def _answer(self, request: web.Request, body: bytes) -> tuple[str, int]:
         login = base64.b64encode(f"{self.account}:{self.token}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {login}":
             return _error_body(401, 20003), 401

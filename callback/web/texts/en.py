@@ -166,6 +166,7 @@ TEXTS: dict[str, str] = {
     "outcome.invalid": "the number does not exist",
     "outcome.cancelled": "stopped before the caller was reached, does not count",
     "outcome.line_failed": "a fault of ours, does not count",
+    "outcome.line_full": "the line was full, the caller was not rung, does not count",
     "result.reached": "Reached",
     "result.wrong_person": "Wrong person",
     "result.ring_again": "Ring again",

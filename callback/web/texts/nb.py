@@ -166,6 +166,7 @@ TEXTS: dict[str, str] = {
     "outcome.invalid": "nummeret finnes ikke",
     "outcome.cancelled": "avbrutt før innringeren ble nådd, teller ikke",
     "outcome.line_failed": "teknisk feil hos oss, teller ikke",
+    "outcome.line_full": "linja var full, innringeren ble ikke ringt, teller ikke",
     "result.reached": "Nådd",
     "result.wrong_person": "Feil person",
     "result.ring_again": "Ring igjen",
