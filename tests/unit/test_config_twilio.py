@@ -10,6 +10,7 @@ import pytest
 
 from callback.cli import DEMO_CONFIG
 from callback.lines import account_of
+from config.check import warnings
 from config.load import ConfigError, load, load_secrets
 from config.model import LineName
 from hardware.twilio.rest import Http, client
@@ -69,6 +70,21 @@ def test_wrong(folder: Path, more: str, key: str) -> None:
     """Each mistake names its key."""
     write(folder, more)
     assert any(key in problem for problem in problems(folder, TOKEN))
+
+
+def test_an_extension_at_twilio(folder: Path) -> None:
+    """Twilio knows no extensions of an exchange: `tast1 check` names who cannot be rung there."""
+
+    def told() -> list[str]:
+        return [str(one) for one in warnings(load(folder, TOKEN)) if "sip_domain" in str(one)]
+
+    write(folder, WHOLE)
+    (said,) = told()
+    assert "offices.toml" in said
+    assert "9001" in said
+    assert "kari" in said
+    write(folder, 'sip_domain = "pbx.example.org"\n')
+    assert told() == []
 
 
 def test_mixed(folder: Path) -> None:
