@@ -452,6 +452,7 @@ async def test_a_store_that_fails_when_the_call_is_to_begin(
 async def test_a_call_that_cannot_be_read_any_more(world: World) -> None:
     """A state written by another version does not stop the service; its attempt is ended as our failure."""
     request = await world.registers()
+    await until(lambda: world.runner.calls_up == 0)
     world.line.behave("201", Behaviour.RING)
     await world.dispatch.ring(request.id, "kari")
     await world.kill()

@@ -248,7 +248,7 @@ class TwilioPhones:
     async def close(self) -> None:
         """Raises what broke Twilio's rules; and no leg of ours was ever called twice."""
         await self.fake.stop()
-        placed = [form["Url"] for form in self.fake.creates]
+        placed = [call.url for call in self.fake.calls.values() if call.direction == "outbound-api"]
         assert len(placed) == len(set(placed)), placed
 
     # ---- the telephones
