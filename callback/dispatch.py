@@ -130,6 +130,7 @@ class Dispatch:
     async def sweep(self, patience: timedelta = timedelta(minutes=1)) -> None:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
+        self._runner.wake()
         with in_no_hurry():
             await self._desk.sweep()
         for attempt in await self._desk.store.live_attempts(self._desk.clock.now() - patience):

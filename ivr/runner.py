@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from hardware.line import (
     Abandon,
     CallOffered,
     Dial,
+    Hangup,
     Kept,
     LegEnded,
     LegEvent,
@@ -58,6 +59,7 @@ from ivr.machine import (
     DeskEvent,
     Event,
     IllegalTransition,
+    TimeIsUp,
 )
 from ivr.waiting_state import WaitingState
 
@@ -87,8 +89,9 @@ _STORE_PAUSE = 0.3
 class _Call:
     record: CallRecord
     state: State
-    inbox: asyncio.Queue[CallOffered | LegEvent] = field(default_factory=asyncio.Queue)
+    inbox: asyncio.Queue[CallOffered | LegEvent | TimeIsUp] = field(default_factory=asyncio.Queue)
     task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
     kept: bool = False
     """It has a row in the store."""
 
@@ -178,6 +181,12 @@ class Runner:
         if call is None or isinstance(call.state, IntakeState) or call.state.attempt_id != attempt_id:
             return None
         return call.state.node.value
+
+    def wake(self) -> None:
+        """Tell every call whose machine wants to be woken by now. A timer does so at that moment; the sweep makes good
+        what it missed."""
+        for call in self._calls.values():
+            self._set_timer(call)
 
     async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
         """Ring the caseworker for an attempt that the desk has started."""
@@ -291,6 +300,7 @@ class Runner:
                 for end in ends:
                     call.inbox.put_nowait(end)
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
+        self.wake()
         self.on_callback_ended()  # nobody could be rung for a while
 
     # -- one call
@@ -318,6 +328,23 @@ class Runner:
         for leg in call.record.legs:
             self._legs[leg] = call
         call.task = asyncio.get_running_loop().create_task(self._live(call))
+        self._set_timer(call)
+
+    def _set_timer(self, call: _Call) -> None:
+        """For the moment at which its machine wants to be woken. While the line is lost nothing can be stopped: it is told
+        when the line is back."""
+        if call.timer is not None:
+            call.timer.cancel()
+            call.timer = None
+        at = _wake_at(call.state)
+        if at is None or self._stopping:
+            return
+        left = at - self._desk.clock.now()
+        if left > timedelta(0):
+            loop = asyncio.get_running_loop()
+            call.timer = loop.call_later(left.total_seconds(), self._set_timer, call)
+        elif self.line.status().up:
+            call.inbox.put_nowait(TimeIsUp())
 
     async def _live(self, call: _Call) -> None:
         try:
@@ -334,6 +361,8 @@ class Runner:
                     await self._send(Abandon(call.record.legs[0]))
                     call.inbox.put_nowait(LegEnded(call.record.legs[0], LegOutcome.FAILED))
         finally:
+            if call.timer is not None:
+                call.timer.cancel()
             if not self._stopping:
                 self._calls.pop(call.record.id, None)
                 for leg in call.record.legs:
@@ -368,6 +397,7 @@ class Runner:
             call.state = state
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
+        self._set_timer(call)
 
     def _add_leg(self, call: _Call, leg: str) -> None:
         if leg not in call.record.legs:
@@ -399,6 +429,8 @@ class Runner:
                 await self.line.send(command)  # type: ignore[arg-type]  # only line commands come here
             except LineError as error:
                 log.warning("line_refused", call=call.record.id, type=type(command).__name__, why=str(error))
+                if isinstance(command, Hangup) and command.leg != call.record.legs[0]:
+                    continue  # one of those it rings, or another call's: it ends by itself, or is told again to
                 legs = command.peers if isinstance(command, Dial) else call.record.legs[:1]
                 for leg in legs:
                     call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
@@ -437,6 +469,10 @@ class Runner:
         task = asyncio.get_running_loop().create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _wake_at(state: State) -> datetime | None:
+    return state.wake_at if isinstance(state, ConsultState) else None
 
 
 def _is_worth_keeping(state: State) -> bool:

@@ -80,6 +80,7 @@ from ivr.machine import (
     Registered,
     ReturnRefused,
     ReturnStarted,
+    TimeIsUp,
     Updated,
     Why,
 )
@@ -318,7 +319,7 @@ def explore_consult() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
             Registered("r", "1", PHONE, DAY),
         ),
         *(NotRegistered(), NumberAccepted(PHONE), NumberRefused(Refusal.PREMIUM), Kept(peer)),
-        *(Connected(LEG, peer), LegEnded(LEG, LegOutcome.ENDED, 16, answered=True)),
+        *(Connected(LEG, peer), TimeIsUp(), LegEnded(LEG, LegOutcome.ENDED, 16, answered=True)),
         *(
             LegEnded(leg, outcome, 16, answered)
             for leg in (peer, other)
