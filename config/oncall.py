@@ -63,6 +63,8 @@ class OnCallSettings(Model):
     """E.164; one number for all offices: whoever rings it keys the office."""
     fallback_number: str | None = None
     """E.164; the exchange rings it for `number` when this service does not answer."""
+    menu_office: str | None = None
+    """Office_no: whose menu they meet who ring `number` and are not the contact centre; None where there is one office."""
     callers: tuple[str, ...] = ()
     """E.164 numbers of the contact centre: they reach the person on duty; others meet the menu."""
     trunks: tuple[str, ...] = ()

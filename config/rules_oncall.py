@@ -188,5 +188,20 @@ def _common_number_problems(oncall: OnCallSettings, draft: Draft) -> _Found:
                 "fallback_number",
                 "missing: the exchange rings it for number when this service does not answer",
             )
+    yield from _menu_office_problems(oncall, draft)
     if oncall.fallback_number is not None and oncall.fallback_number in {*answered, oncall.number}:
         yield "fallback_number", "must ring a telephone, not a number that this service answers itself"
+
+
+def _menu_office_problems(oncall: OnCallSettings, draft: Draft) -> _Found:
+    """Whoever rings the number for all offices and is not the contact centre must meet some office's menu."""
+    offices = {str(one.get("office_no")) for one in draft.offices or ()}
+    known = ", ".join(sorted(offices))
+    if oncall.menu_office is not None and offices and oncall.menu_office not in offices:
+        yield "menu_office", f"no office {oncall.menu_office!r} in {OFFICES_FILE}; there are: {known}"
+    elif oncall.number is not None and oncall.menu_office is None and len(offices) > 1:
+        yield (
+            "menu_office",
+            "missing: several offices share number, and whoever is not the contact centre meets the menu of one of them;"
+            f" write its office_no, one of: {known}",
+        )

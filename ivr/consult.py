@@ -69,7 +69,7 @@ def offered(
     asks_pin: bool = False,
 ) -> ConsultState:
     """A call to an on-call number, or (`line` None) to the one for all offices; its first event is the offer itself.
-    `asks_pin`: the caller is not known and must key in the code; `pin`: the menu of whoever does not."""
+    `asks_pin`: the caller is not known and must key in the code; `pin`: the menu of whoever does not, given with it."""
     office, menu = pin or (None, None)
     language = line.language if line is not None else BASE_LANGUAGE
     return ConsultState(Node.OFFERED, call, wait, language, line, office=office, menu=menu, asks_pin=asks_pin)

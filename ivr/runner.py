@@ -232,7 +232,7 @@ class Runner:
 
     async def _take_call(self, offered: CallOffered) -> None:
         config, now = self._desk.config, self._desk.clock.now()
-        office = config.office_of_number(offered.to)
+        office = config.menu_office(offered.to)
         state: State | None = self._consult(offered, office)
         if state is None and office is not None:
             state = arrival.begin(offered, self._facts(office, now), config.menu_of(office))
@@ -257,11 +257,9 @@ class Runner:
         wait, known = settings.calls.menu_wait, desk.may_consult(offered.caller, offered.trunk)
         if known:
             return consult.offered(offered, asked, wait)
-        if self._pin is None and office is not None:
+        if self._pin is None or office is None:  # no office: the exchange rings its fall-back
             return None
-        menu = (
-            None if office is None else (self._facts(office, desk.clock.now()), desk.config.menu_of(office))
-        )
+        menu = (self._facts(office, desk.clock.now()), desk.config.menu_of(office))
         return consult.offered(offered, asked, wait, menu, asks_pin=True)
 
     def _facts(self, office: Office, now: datetime) -> OfficeFacts:

@@ -44,9 +44,10 @@ people = ["kari", "ola", "sami"]
 leader = "liv"
 ring_for = "10s"
 """
-CALLERS = f'callers = ["{CENTRE}"]'
+LONGEST = 'longest = "1m"'
 OPEN = {
-    CALLERS: f'callers = ["{CENTRE}", "{OTHER_CENTRE}"]',
+    f'callers = ["{CENTRE}"]': f'callers = ["{CENTRE}", "{OTHER_CENTRE}"]',
+    LONGEST: LONGEST,
     '"07:00-21:00"': '"00:00-23:59"',
 }
 
@@ -151,7 +152,7 @@ async def test_the_first_accepts_and_then_the_third(
     ]
 
 
-@pytest.mark.parametrize("line", [{CALLERS: f'{CALLERS}\nlongest = "30s"'}], indirect=True)
+@pytest.mark.parametrize("line", [{LONGEST: 'longest = "30s"'}], indirect=True)
 async def test_nobody_takes_it(line: Service, contact_centre: Phones, public: Phones, office: Phones) -> None:
     """Busy, no such telephone, switched off, and the leader's voicemail, which hears what it is for the second time when
     it is stopped: the promise, within the half minute that was set; to hear the sentence takes two seconds more."""
