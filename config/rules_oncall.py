@@ -200,8 +200,5 @@ def _menu_office_problems(oncall: OnCallSettings, draft: Draft) -> _Found:
     if oncall.menu_office is not None and offices and oncall.menu_office not in offices:
         yield "menu_office", f"no office {oncall.menu_office!r} in {OFFICES_FILE}; there are: {known}"
     elif oncall.number is not None and oncall.menu_office is None and len(offices) > 1:
-        yield (
-            "menu_office",
-            "missing: several offices share number, and whoever is not the contact centre meets the menu of one of them;"
-            f" write its office_no, one of: {known}",
-        )
+        why = "several offices share number, and whoever is not the contact centre meets the menu of one of them"
+        yield "menu_office", f"missing: {why}; write its office_no, one of: {known}"
