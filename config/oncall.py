@@ -77,6 +77,8 @@ class OnCallSettings(Model):
     """So long before the shift."""
     duty_check_hours: Hours = HoursOfDay(opens=time(7), closes=time(21))
     """Nobody is rung for it at other hours."""
+    result_call: bool = True
+    """Who was on duty, and hung up first, is rung back once and asked what came of it."""
     contact_centre_hours: WeekHours = WeekHours(
         mon=_OFFICE_HOURS, tue=_OFFICE_HOURS, wed=_OFFICE_HOURS, thu=_OFFICE_HOURS, fri=_OFFICE_HOURS
     )

@@ -30,6 +30,8 @@ from hardware.line import (
 )
 from ivr import consult_minute, consult_promise, intake
 from ivr.consult_port import (
+    RESULT_KEYS,
+    AskBack,
     Choice,
     DutyEnded,
     DutyJoined,
@@ -57,7 +59,6 @@ OUTCOMES = {
     LegOutcome.CANCELLED: "cancelled",
     LegOutcome.FAILED: "failed",
 }
-RESULTS = {"1": "solved", "2": "follow_up"}
 
 
 def offered(
@@ -116,10 +117,12 @@ def _ring(state: ConsultState, event: RingNow, now: datetime) -> Step:
         tried=(*state.tried, *(rung.person_id for rung in event.rung)),
         count=event.count,
     )
+    other = tuple(map(Hangup, event.hang_up))
     said = _who(state, event, first=first)
     if not said:
-        return _dial(state, event, now)
-    return replace(state, node=Node.CALLING), (Prompt(state.leg, said, 0, timedelta(0)),)
+        after, commands = _dial(state, event, now)
+        return after, (*other, *commands)
+    return replace(state, node=Node.CALLING), (*other, Prompt(state.leg, said, 0, timedelta(0)))
 
 
 def _who(state: ConsultState, event: RingNow, *, first: bool) -> tuple[str, ...]:
@@ -243,7 +246,7 @@ def _talked(state: ConsultState, event: LegEnded, now: datetime) -> Step:
         return replace(state, node=Node.OVER), (ended, _ask_over(state))
     helped = replace(state.intake, answered_by_person=True, wants_person=False)
     state = replace(state, node=Node.HANGING_UP, intake=helped)
-    return state, (ended, EndConsult("answered"), Hangup(state.leg))
+    return state, (ended, EndConsult("answered"), AskBack(), Hangup(state.leg))
 
 
 def _leaves(state: ConsultState, event: LegEnded, now: datetime, *, helped: bool) -> Step:
@@ -292,7 +295,7 @@ def _cut_off(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
 
 
 def _was_all(state: ConsultState, event: NoInput, now: datetime) -> Step:
-    return replace(state, node=Node.HANGING_UP), (EndConsult("answered"), Hangup(state.leg))
+    return replace(state, node=Node.HANGING_UP), (EndConsult("answered"), AskBack(), Hangup(state.leg))
 
 
 # ---- the result ---------------------------------------------------------------------------------
@@ -310,7 +313,7 @@ def _ask_result(state: ConsultState) -> Step:
 
 def _result(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
     assert state.joined is not None, "they have talked"
-    result = RESULTS.get(event.digits)
+    result = RESULT_KEYS.get(event.digits)
     if result is None:
         return _no_result(state, event, now)
     line = _line(state)
@@ -351,7 +354,7 @@ def _left(state: ConsultState, event: LegEnded, now: datetime) -> Step:
 
 
 def _left_over(state: ConsultState, event: LegEnded, now: datetime) -> Step:
-    return replace(state, node=Node.ENDED), (EndConsult("answered"),)
+    return replace(state, node=Node.ENDED), (EndConsult("answered"), AskBack())
 
 
 def _nothing(state: ConsultState, event: Event, now: datetime) -> Step:

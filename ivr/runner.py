@@ -47,7 +47,7 @@ from hardware.lines import OUTLIVES, Lines
 from ivr import arrival, callback_call, consult, duty_check, intake, waiting
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
-from ivr.consult_port import Choice
+from ivr.consult_port import AskBack, Choice
 from ivr.consult_state import ConsultState
 from ivr.consult_work import choice
 from ivr.desk_work import DeskWork
@@ -115,6 +115,8 @@ class Runner:
         free, and somebody is due."""
         self.on_caller_gone: Callable[[], None] = lambda: None
         """Told when a caller has left the menu: they can be rung now, and perhaps a colleague is free."""
+        self.on_ask_back: Callable[[], None] = lambda: None
+        """Told when somebody on duty is to be rung back soon."""
 
     # -- life
 
@@ -197,7 +199,7 @@ class Runner:
         await self._to_line(call, commands)
 
     async def start_duty_check(self, facts: CheckFacts, office_no: str, check_id: str) -> None:
-        """Ring whoever is about to be on duty, for a check that the desk has begun."""
+        """Ring whoever is to answer a question about their duty, for a check or a result call that the desk has begun."""
         state, commands = duty_check.begin(facts)
         call = self._new_call(office_no, (state.leg,), state, check_id)
         await self._persist(call)
@@ -443,7 +445,10 @@ class Runner:
     # -- the desk
 
     async def _ask_desk(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
-        return await self._durably(call, lambda: self._desk_work.perform(call.record.id, command))
+        answer = await self._durably(call, lambda: self._desk_work.perform(call.record.id, command))
+        if isinstance(command, AskBack):
+            self.on_ask_back()
+        return answer
 
     async def _durably(self, call: _Call, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, and while the store is unavailable do it again until it is done: nobody may be lost.
