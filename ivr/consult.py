@@ -41,8 +41,8 @@ from ivr.consult_port import (
     RingNow,
 )
 from ivr.consult_state import ConsultState, Node, Step, ask_next, begin, offer
-from ivr.intake import MOST_STEPS, SHORT_TALK
-from ivr.intake_state import OfficeFacts
+from ivr.intake import SHORT_TALK
+from ivr.intake_state import MOST_STEPS, OfficeFacts
 from ivr.intake_words import spoken
 from ivr.machine import Command, Event, IllegalTransition, NotRegistered, Registered, TimeIsUp
 from ivr.phrases import about_items
@@ -148,6 +148,7 @@ def _dial(state: ConsultState, event: Event, now: datetime) -> Step:
         Screen(_whisper(state), timeout=SCREEN_PAUSE),
         also=tuple(Beside(other.leg, other.number) for other in others),
         keep=True,
+        until=now + ring_for,
     )
     state = state if state.intake is None else replace(state, intake=replace(state.intake, before=()))
     return replace(state, node=Node.RINGING, stop_at=stop_at, stopped=False), (dial,)
