@@ -20,6 +20,8 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EXTENSION = re.compile(r"\d{2,5}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _ENDPOINT = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_LEAST_LONGEST = timedelta(seconds=20)
+"""One telephone rings for ten seconds, and whoever picks it up hears what it is."""
 _Found = Iterator[tuple[str, str]]
 
 
@@ -172,6 +174,8 @@ def _settings_problems(draft: Draft) -> _Found:
     for name in ("longest", "duty_check_before"):
         if getattr(oncall, name) == timedelta(0):
             yield name, "must be longer than 0s"
+    if timedelta(0) < oncall.longest < _LEAST_LONGEST:
+        yield "longest", "must be at least 20s, or nobody has the time to answer"
     if not any(oncall.contact_centre_hours.on(weekday) for weekday in range(7)):
         yield "contact_centre_hours", 'no hours at all; write for example mon = "09:00-15:00"'
 

@@ -50,8 +50,8 @@ async def is_promised_instead(world: OnCall) -> None:
     async def told() -> bool:
         return await world.came_of() == [("kari", DutyOutcome.NO_ANSWER)]
 
-    await settle(told)
     await until(lambda: world.line.leg_of(KARI) is None)
+    await settle(told)
     world.line.silence(CENTRE)
     await world.hears(CENTRE, "consult.nobody")
 

@@ -106,6 +106,7 @@ ERRORS = [
     ('"+4755553333"', '"55553333"', "tast1.toml: oncall.callers[1]: not a telephone number"),
     ('callers = ["+4755553333"]', 'trunks = ["a;b"]', "tast1.toml: oncall.trunks[1]: not the name of a PJSIP endpoint"),
     ('callers = ["+4755553333"]', 'longest = "0s"', "tast1.toml: oncall.longest: must be longer than 0s"),
+    ('callers = ["+4755553333"]', 'longest = "19s"', "tast1.toml: oncall.longest: must be at least 20s"),
     ('mon = "09:00-14:00"', "", "tast1.toml: oncall.contact_centre_hours: no hours at all"),
 ]  # fmt: skip
 
