@@ -233,7 +233,11 @@ async def test_all_at_once(line: Service, contact_centre: Phones, public: Phones
     }
 
 
-@pytest.mark.parametrize("line", [{'ring_for = "10s"': 'ring_for = "40s"'}], indirect=True)
+@pytest.mark.parametrize(
+    "line",
+    [{'ring_for = "10s"': 'ring_for = "40s"', ', "sami"': "", 'leader = "liv"\n': ""}],
+    indirect=True,
+)
 async def test_two_at_once_and_the_service_dies(
     line: Service, contact_centre: Phones, public: Phones, office: Phones
 ) -> None:
