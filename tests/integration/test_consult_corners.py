@@ -87,8 +87,10 @@ async def test_a_moment_that_was_missed(world: OnCall, how: str) -> None:
 
 
 @pytest.mark.parametrize("world", [ALONE], indirect=True)
+@pytest.mark.parametrize("line", ["simulated"])
 async def test_who_accepts_as_they_are_stopped_has_the_call(world: OnCall) -> None:
-    """They pressed 1 in the moment in which the time was up: they are rung again at once."""
+    """They pressed 1 in the moment in which the time was up: they are rung again at once. (At Twilio the key is a request
+    to us: it comes before our hanging up, or after.)"""
     await comes_to_a_voicemail(world)
     world.clock.advance(timedelta(seconds=56))
     world.line.press(KARI, "1")
