@@ -13,7 +13,7 @@ from hardware.asterisk.line import AsteriskLine
 from hardware.line import Line
 from hardware.lines import Lines
 from hardware.simulated.line import SimulatedLine
-from hardware.twilio.account import Account
+from hardware.twilio.account import Account, api_of
 from ivr.library import PromptLibrary
 from ivr.music import ringing_wav
 from ivr.serve import CACHE, serve
@@ -73,7 +73,7 @@ def account_of(config: Config, secrets: Secrets, api_url: str | None = None) -> 
         port=settings.port,
         calls_per_second=settings.calls_per_second,
         sip=settings.sip_domain,
-        api_url=api_url,
+        api_url=api_url or api_of(settings.region),
     )
 
 

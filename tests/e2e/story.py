@@ -129,10 +129,18 @@ def promise_items(request: Json, language: str = "nb") -> tuple[str, ...]:
 
 
 async def heard_row(call: Call, service: Service, *items: str, since: timedelta = timedelta()) -> None:
-    """These were heard, one right after the other."""
+    """Wait until these were heard, one right after the other."""
     await service.fetch_prompts(*items)
-    missed = heard_in_a_row(call.recording(), [service.prompt(item) for item in items], since=since)
-    assert missed == [], f"{call.phone.number}: not heard: {[path.stem for path in missed]}"
+    row, missed = [service.prompt(item) for item in items], list[str]()
+
+    def all_of_it(sound: Path) -> bool:
+        missed[:] = [prompt.stem for prompt in heard_in_a_row(sound, row, since=since)]
+        return not missed
+
+    try:
+        await _listens(call, "the row", 20, all_of_it)
+    except AssertionError as error:
+        raise AssertionError(f"{call.phone.number}: not heard: {missed}") from error
 
 
 FIRST_WORDS = {
