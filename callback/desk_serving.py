@@ -5,6 +5,7 @@ Nothing here moves the clock or the place on the list. The ledger says who was m
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -125,6 +126,18 @@ class DeskServing(DeskWishes):
             return await self._save_fitted(request, after, actor, "protected_set", protected=protected)
 
         return await self._retrying(request_id, change)
+
+    async def unwanted(self, ringing: Iterable[str]) -> set[str]:
+        """Which of these attempts nobody is to be rung for any more: those that have ended, and of colleagues who may have
+        nothing to do with the request now."""
+        live = {attempt.id for attempt in await self.store.live_attempts()}
+        calling = frozenset({RequestState.CALLING})
+        for request in await self.find(RequestQuery(restricted=True, states=calling, limit=_MOST)):
+            attempt = request.live_attempt
+            person = None if attempt is None else self._people.get(attempt.caseworker)
+            if attempt and (person is None or not (may_serve(request, person) or may_hold(request, person))):
+                live.discard(attempt.id)
+        return set(ringing) - live
 
     # -- looking
 

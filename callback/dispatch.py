@@ -112,6 +112,7 @@ class Dispatch:
             caller_ring=self._desk.config.settings.calls.caller_ring,
             offered_to=attempt.caseworker if offered else None,
             private=request.protected,
+            until=request.next_attempt_at,
             screen_language=None
             if request.is_own_number
             else spoken_tag(request.language, office.voice_speed),
@@ -140,10 +141,21 @@ class Dispatch:
                 await self._desk.end_attempt(attempt.id, AttemptOutcome.LINE_FAILED)
             except CallbackError as error:  # the next sweep tries again; the others must not wait for it
                 log.error("attempt_not_ended", attempt=attempt.id, why=type(error).__name__)
+        await self._stop_unwanted()
         await self._desk.end_lost_consults(self._runner.call_ids)
         await self.offer()
         await self._alert()
         await self._check_duties()
+
+    async def _stop_unwanted(self) -> None:
+        """No telephone rings, or is still to ring, for an attempt that has ended meanwhile, or of a colleague who may have
+        nothing to do with the request any more."""
+        ringing = self._runner.ringing()
+        if not ringing:
+            return
+        for attempt_id in await self._desk.unwanted(ringing):
+            log.info("ringing_stopped", attempt=attempt_id)
+            await self._runner.stop_ringing(attempt_id)
 
     # -- who takes calls
 

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
+
+LINE_FULL: Final = 42
+"""Q.850, switching equipment congestion: the cause of a leg whose turn to be rung did not come in time."""
 
 
 class LegOutcome(StrEnum):
@@ -67,6 +70,9 @@ class Originate:
     """E.164 shown to the person rung."""
     private: bool = False
     """The call may not leave the house: it is never placed on a line that others carry."""
+    until: datetime | None = None
+    """Where calls are placed one after another: when its turn has not come by then nothing rings, and it has ended, failed,
+    with `LINE_FULL`. It waits its turn until then. None: as long as the line sees fit. So for `Dial`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class Dial:
     keep: bool = False
     """A peer who was joined stays when `leg` hangs up: `LegEnded(leg)`, then `Kept(peer)`. Where that cannot be done they
     have ended as without it."""
+    until: datetime | None = None
 
     @property
     def peers(self) -> tuple[str, ...]:

@@ -151,7 +151,8 @@ def _started(state: ArrivalState, event: ReturnStarted, now: datetime) -> Step:
 def _dial(state: ArrivalState, event: Event, now: datetime) -> tuple[ArrivalState, tuple[Command, ...]]:
     to = _of(state).colleagues[state.at].number
     screen = Screen(_whisper(state))
-    dial = Dial(state.leg, state.peer, to, PERSON_RING, state.office.public_number, screen)
+    shown = state.office.public_number
+    dial = Dial(state.leg, state.peer, to, PERSON_RING, shown, screen, until=now + PERSON_RING)
     return replace(state, node=Node.RINGING_CASEWORKER), (dial,)
 
 

@@ -90,6 +90,8 @@ class CallbackFacts:
     """The caseworker's other telephones, rung one after another when nobody takes the one before."""
     private: bool = False
     """Of a protected person: not on a line that others carry."""
+    until: datetime | None = None
+    """When the claim ends: no telephone begins to ring for it after that."""
     screen_language: str | None = None
     """In which whoever is rung is asked whether they want to talk; None: joined at once, for the number is known to
     be the caller's own."""
@@ -154,7 +156,8 @@ def begin(facts: CallbackFacts) -> Step:
 
 def _ring(state: CallbackState, number: str) -> Step:
     facts = state.facts
-    return state, (Originate(state.leg, number, facts.caseworker_ring, facts.office_number, facts.private),)
+    ring, shown = facts.caseworker_ring, facts.office_number
+    return state, (Originate(state.leg, number, ring, shown, facts.private, facts.until),)
 
 
 def step(state: CallbackState, event: Event, now: datetime) -> Step:
@@ -200,8 +203,14 @@ def _briefing_key(state: CallbackState, event: DigitsEntered, now: datetime) -> 
         facts.caller_ring,
         facts.office_number,
         _screen(facts.screen_language),
+        until=_until(facts, now),
     )
     return replace(state, node=Node.RINGING_CALLER), (MarkRinging(facts.attempt_id), dial)
+
+
+def _until(facts: CallbackFacts, now: datetime) -> datetime | None:
+    """The caseworker listens to ringing by now, and may hang up: a claim that ends just then is not held against them."""
+    return facts.until and max(facts.until, now + facts.caller_ring)
 
 
 def _screen(language: str | None) -> Screen | None:
@@ -239,7 +248,7 @@ def _over_meanwhile(state: CallbackState, event: IsOver, now: datetime) -> Step:
 
 def _caseworker_gone(state: CallbackState, event: LegEnded, now: datetime) -> Step:
     outcome = "line_failed" if event.outcome in _OURS else "cancelled"
-    if event.outcome is LegOutcome.FAILED:  # the line, not the person
+    if event.outcome in (LegOutcome.FAILED, LegOutcome.CANCELLED):  # the line, or we, and not the person
         return _end(state, Node.ENDED, outcome, event.cause)
     return _not_taken(state, Node.ENDED, outcome, event.cause)
 

@@ -148,6 +148,7 @@ def _dial(state: ConsultState, event: Event, now: datetime) -> Step:
         Screen(_whisper(state), timeout=SCREEN_PAUSE),
         also=tuple(Beside(other.leg, other.number) for other in others),
         keep=True,
+        until=now + ring_for,
     )
     state = state if state.intake is None else replace(state, intake=replace(state.intake, before=()))
     return replace(state, node=Node.RINGING), (dial,)

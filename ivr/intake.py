@@ -76,6 +76,7 @@ from ivr.waiting_state import Node as Waiting
 from ivr.waiting_state import WaitingState
 
 PERSON_RING = timedelta(seconds=25)
+"""A telephone rings so long for somebody who is on the line, and must have begun to within so long."""
 SHORT_TALK = timedelta(seconds=10)
 """A talk that is over sooner was a voicemail or a line that broke: it helped nobody."""
 
@@ -391,7 +392,8 @@ def _dial(state: IntakeState, event: Event, now: datetime) -> Step:
         urgent = ("whisper.urgent",) if state.urgent else ()
         language = state.office.languages[0]
         screen = Screen(tuple(f"{language}/{i}" for i in ("whisper.transfer", *urgent, "whisper.accept")))
-    dial = Dial(state.leg, state.peer, node.to, PERSON_RING, state.office.public_number, screen)
+    shown = state.office.public_number
+    dial = Dial(state.leg, state.peer, node.to, PERSON_RING, shown, screen, until=now + PERSON_RING)
     return replace(state, node=Node.DIALLING), (dial,)
 
 

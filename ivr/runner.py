@@ -30,6 +30,7 @@ from hardware.line import (
     Abandon,
     CallOffered,
     Dial,
+    Hangup,
     Kept,
     LegEnded,
     LegEvent,
@@ -77,6 +78,7 @@ _NAMES = {state: machine.__name__.removeprefix("ivr.") for state, machine in _MA
 _STATES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(state) for state, name in _NAMES.items()}
 _CALL_ID = len(uuid.uuid4().hex)
 """The attempts of a caller who is put through begin with the id of their call."""
+_BEFORE = frozenset({callback_call.Node.RINGING_CASEWORKER, callback_call.Node.BRIEFING})
 _STORE_PATIENCE = 3.0
 """Seconds a person may wait for the store before the fall-back takes their leg."""
 _STORE_PAUSE = 0.3
@@ -173,6 +175,18 @@ class Runner:
         if call is None or isinstance(call.state, IntakeState) or call.state.attempt_id != attempt_id:
             return None
         return call.state.node.value
+
+    def ringing(self) -> frozenset[str]:
+        """Attempts whose caller is not rung yet: the caseworker's telephone rings, or is to, or they hear who it is about."""
+        states = [call.state for call in self._calls.values()]
+        return frozenset(s.attempt_id for s in states if isinstance(s, CallbackState) and s.node in _BEFORE)
+
+    async def stop_ringing(self, attempt_id: str) -> None:
+        """Nobody wants it any more. Nothing happens once the caller is rung."""
+        for call in list(self._calls.values()):
+            state = call.state
+            if isinstance(state, CallbackState) and state.attempt_id == attempt_id and state.node in _BEFORE:
+                await self._send(Hangup(state.leg))
 
     async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
         """Ring the caseworker for an attempt that the desk has started."""
@@ -402,11 +416,11 @@ class Runner:
                     call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
                 return
 
-    async def _send(self, command: Abandon) -> None:
+    async def _send(self, command: Abandon | Hangup) -> None:
         try:
             await self.line.send(command)
         except LineError as error:
-            log.warning("line_refused", leg=command.leg, type="Abandon", why=str(error))
+            log.warning("line_refused", leg=command.leg, type=type(command).__name__, why=str(error))
 
     # -- the desk
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from config.menu import WaitNode
 from hardware.line import (
+    LINE_FULL,
     Connected,
     Dial,
     DigitsEntered,
@@ -170,7 +171,8 @@ def _dial(state: WaitingState, event: Event, now: datetime) -> Step:
     office, colleague = state.intake.office, _turn(state).colleague
     screen = Screen(_whisper(state))
     number = (colleague.number, *colleague.then)[state.rung]
-    dial = Dial(state.leg, state.peer, number, PERSON_RING, office.public_number, screen)
+    shown = office.public_number
+    dial = Dial(state.leg, state.peer, number, PERSON_RING, shown, screen, until=now + PERSON_RING)
     return replace(state, node=Node.RINGING_CASEWORKER), (dial,)
 
 
@@ -193,9 +195,10 @@ def _ended_ringing(state: WaitingState, event: LegEnded, now: datetime) -> Step:
         return _dial(replace(state, rung=state.rung + 1), event, now)
     colleague = _turn(state).colleague.person_id
     failed = event.outcome in (LegOutcome.FAILED, LegOutcome.INVALID)
-    line = (
-        event.outcome is LegOutcome.FAILED and state.failed != colleague
-    )  # the line, perhaps, not the person
+    full = failed and event.cause == LINE_FULL
+    line = event.outcome is LegOutcome.FAILED and (
+        full or state.failed != colleague
+    )  # perhaps, not the person
     state = replace(state, failed=colleague if line else None)
     after, commands = _end(state, Node.ENDING, "line_failed" if failed else "cancelled", event.cause)
     if line or event.outcome is LegOutcome.CANCELLED or _turn(state).by_hand:

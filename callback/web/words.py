@@ -13,6 +13,7 @@ from callback.numbers import mask
 from callback.request import (
     FREE_OUTCOMES,
     URGENT_REASONS,
+    AttemptOutcome,
     CallAttempt,
     CallbackRequest,
     RequestState,
@@ -21,6 +22,7 @@ from callback.request import (
 from callback.turn import PassedOver, Standing
 from callback.web.texts import LANGUAGE_NAMES, Translate
 from config.model import Config
+from hardware.line import LINE_FULL
 from scheduler.clock import to_local
 
 _IDLE = frozenset({RequestState.WAITING, RequestState.UNREACHABLE})
@@ -240,7 +242,12 @@ class Words:
     def outcome(self, attempt: CallAttempt) -> str:
         if attempt.result is not None:
             return self.t(f"result.{attempt.result}").lower()
-        return self.t(f"outcome.{attempt.outcome or 'line_failed'}")
+        return self.how(attempt.outcome, attempt.cause)
+
+    def how(self, outcome: str | None, cause: int | None) -> str:
+        """How an attempt ended; of our own failures, whether the line was full."""
+        full = outcome == AttemptOutcome.LINE_FAILED and cause == LINE_FULL
+        return self.t("outcome.line_full" if full else f"outcome.{outcome or AttemptOutcome.LINE_FAILED}")
 
     def next_attempt(self, request: CallbackRequest) -> str:
         """Empty while someone has it, when it has ended, and when there is no number to ring."""

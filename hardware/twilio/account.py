@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
+
+LIMIT: Final = timedelta(seconds=10)
+"""For one request to Twilio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How long the line waits; tests are in more of a hurry."""
 
+    answer: timedelta = LIMIT
+    """So long Twilio has to answer a request of ours."""
     beat: timedelta = timedelta(seconds=15)
     """Between looks at the account, and at calls that have not been heard of."""
     hold: timedelta = timedelta(seconds=0.5)
@@ -19,7 +25,8 @@ class Timing:
     idle: timedelta = timedelta(seconds=20)
     """So long a leg may hang in the air with nothing said."""
     patience: timedelta = timedelta(minutes=1)
-    """A call that could not be placed for so long is not placed."""
+    """A call waits so long to be placed, where nobody says until when it is wanted; and Twilio is asked for so long for one that it
+    may have placed."""
     silent: timedelta = timedelta(minutes=1)
     """Twilio is asked of a call that it has not spoken of for so long."""
     looks: tuple[float, ...] = (0.5, 1.5, 3.0)
@@ -46,8 +53,19 @@ class Account:
     """The host name of the exchange whose extensions may be rung."""
     api_url: str | None = None
     """None: Twilio's own in the USA."""
+    edge: str | None = None
+    """Where calls to the exchange leave Twilio's network; None: where Twilio likes."""
+
+
+_EDGES: Final = {"us1": None, "ie1": "dublin"}
+"""https://www.twilio.com/docs/global-infrastructure"""
+
+
+def edge_of(region: str) -> str | None:
+    return _EDGES[region]
 
 
 def api_of(region: str) -> str | None:
-    """The API of a region; https://www.twilio.com/docs/global-infrastructure. None: the SDK's own, in the USA."""
-    return {"us1": None, "ie1": "https://api.dublin.ie1.twilio.com"}[region]
+    """The API of a region. None: the SDK's own, in the USA."""
+    edge = _EDGES[region]
+    return edge and f"https://api.{edge}.{region}.twilio.com"

@@ -29,7 +29,7 @@ from hardware.twilio.account import Account, Timing
 from hardware.twilio.creates import Creates
 from hardware.twilio.leg import Kind, Leg
 from hardware.twilio.live import Live
-from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, peer_end
+from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, peer_end, refused_for
 from hardware.twilio.rest import ApiError, Refused
 from hardware.twilio.twiml import Addresses
 from scheduler.clock import Clock
@@ -48,21 +48,23 @@ _MANY = 20
 class Contact(Creates):
     """Knows whether Twilio answers, and mends what was missed."""
 
-    def __init__(self, account: Account, store: LegStore, clock: Clock, timing: Timing) -> None:
-        super().__init__(Addresses(account.public_url.rstrip("/")), account, timing)
+    def __init__(
+        self, addresses: Addresses, account: Account, store: LegStore, clock: Clock, timing: Timing
+    ) -> None:
+        super().__init__(addresses, account, clock, timing)
         self._store = store
-        self._clock = clock
         self._sink: EventSink | None = None
         self._ends: dict[str, LegEnded] = {}
         self._quiet: list[LineEvent] | None = None
         """What is not told at once while we find out what we have missed."""
         self._lost: str | None = NOT_STARTED
-        self._refused: Refused | None = None
+        self._refused: dict[tuple[int | None, str], Refused] = {}
+        """What a person must mend: by Twilio's code, and which calls are refused for it."""
         self._since = clock.now()
         self._ready = asyncio.Event()
 
     def status(self) -> LineStatus:
-        alarm = "" if self._refused is None else advice(self._refused.fault, self._refused.code)
+        alarm = " ".join(dict.fromkeys(advice(one.fault, one.code) for one in self._refused.values()))
         return LineStatus("twilio", self._lost is None, self._since, self._lost or "", alarm)
 
     # ---- legs: on disk, and told
@@ -98,11 +100,11 @@ class Contact(Creates):
             try:
                 await self._look()
                 failures = 0
-            except Refused as error:
-                self._account_refused(error)
-            except (ApiError, StoreUnavailable):
+            except (ApiError, StoreUnavailable) as error:
                 failures += 1
-                if failures > 1:
+                if isinstance(error, Refused) and error.fault is not Fault.CAPACITY:
+                    self._account_refused(error)
+                elif failures > 1:
                     self._lose(NO_CONTACT)
             except Exception:
                 log.exception("twilio_look_failed")  # the next one comes all the same
@@ -183,7 +185,9 @@ class Contact(Creates):
         leg = live.leg
         try:
             if leg.sid is None:
-                placed = await self._placed(leg)
+                if live.placing:
+                    return None
+                placed = await self._placed(live, leg, leg.began_at)
                 if placed is None:
                     return LegOutcome.FAILED, None
                 await self._bind(live, placed.sid)
@@ -239,7 +243,14 @@ class Contact(Creates):
     def _account_refused(self, error: Refused) -> None:
         self._lose(advice(error.fault, error.code))
 
-    def _setup_refused(self, error: Refused | None) -> None:
-        if error is not None and (self._refused is None or self._refused.code != error.code):
+    def _setup_refused(self, error: Refused, leg: Leg) -> None:
+        key = error.code, refused_for(error.code, leg)
+        if key not in self._refused:
             log.error("twilio_refuses_calls", code=error.code)
-        self._refused = error
+        self._refused[key] = error
+
+    def _was_placed(self, leg: Leg) -> None:
+        """Of such calls alone: a call to another country says nothing of the one that is closed."""
+        for code, what in list(self._refused):
+            if refused_for(code, leg) == what:
+                del self._refused[code, what]

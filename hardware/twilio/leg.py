@@ -58,6 +58,8 @@ class Leg:
     """The caller id; of an inbound leg the caller's number, empty when it is withheld."""
     inbound: bool = False
     ring_timeout: timedelta = timedelta(seconds=60)
+    until: datetime | None = None
+    """When its call has not been placed by then it is not placed."""
     sid: str | None = None
     """Twilio's id of the call; None: it was not placed, or nobody knows yet."""
     up: bool = False
@@ -107,11 +109,19 @@ def from_json(text: str) -> Leg:
     return _LEGS.validate_json(text)
 
 
-def originated(command: Originate, now: datetime) -> Leg:
-    return Leg(command.leg, now, command.to, command.caller_id, ring_timeout=command.ring_timeout)
+def originated(command: Originate, now: datetime, patience: timedelta) -> Leg:
+    """`patience`: how long it may wait to be placed, where the command does not say."""
+    return Leg(
+        command.leg,
+        now,
+        command.to,
+        command.caller_id,
+        ring_timeout=command.ring_timeout,
+        until=command.until or now + patience,
+    )
 
 
-def peers_of(dial: Dial, now: datetime) -> list[Leg]:
+def peers_of(dial: Dial, now: datetime, patience: timedelta) -> list[Leg]:
     rung = [(dial.peer, dial.to), *((beside.peer, beside.to) for beside in dial.also)]
     return [
         Leg(
@@ -120,6 +130,7 @@ def peers_of(dial: Dial, now: datetime) -> list[Leg]:
             number=to,
             shown=dial.caller_id,
             ring_timeout=dial.ring_timeout,
+            until=dial.until or now + patience,
             dialler=dial.leg,
             screen=dial.screen,
             keep=dial.keep,

@@ -30,7 +30,7 @@ from hardware.twilio.leg import FALLBACK, HANGUP, Document, Kind, Leg
 from hardware.twilio.live import Live
 from hardware.twilio.outcomes import ENDS, ending, our_end
 from hardware.twilio.rest import Api
-from hardware.twilio.twiml import twiml
+from hardware.twilio.twiml import Addresses, twiml
 from hardware.twilio.webhooks import Listener, Signatures, Sounds
 from scheduler.clock import Clock
 
@@ -47,8 +47,11 @@ class TwilioLine(Contact):
         fallback_of: Callable[[str], str | None],
         *,
         timing: Timing | None = None,
+        name_of: Callable[[str], str] = str,
     ) -> None:
-        super().__init__(account, store, clock, timing or Timing())
+        """`name_of`: under which name `sounds` is asked for a prompt."""
+        addresses = Addresses(account.public_url.rstrip("/"), name_of)
+        super().__init__(addresses, account, store, clock, timing or Timing())
         self._fallback_of = fallback_of
         tokens = tuple(token for token in (account.token, account.second_token) if token)
         signatures = Signatures(self._addresses.base, tokens)
@@ -58,7 +61,7 @@ class TwilioLine(Contact):
     # ---- the Line port
 
     async def start(self, sink: EventSink) -> None:
-        self._api = Api(self._account.sid, self._account.token, self._account.api_url)
+        self._api = Api(self._account.sid, self._account.token, self._account.api_url, self._timing.answer)
         self._sink, self._stopping, self._lost, self._since = sink, False, NO_CONTACT, self._clock.now()
         self._ready = asyncio.Event()
         self._start(self._serve())
@@ -86,7 +89,7 @@ class TwilioLine(Contact):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._queue.clear()
+        self._turns.clear()
         self._live.clear()
         await self._api.close()
 
@@ -95,7 +98,7 @@ class TwilioLine(Contact):
             self._check_contact()
             if command.leg in self._live:
                 raise LineRejected(f"leg {command.leg} exists already")
-            await self._ring_new(legs.originated(command, self._clock.now()), asyncio.Lock())
+            await self._ring_new(legs.originated(command, self._clock.now(), self._timing.patience))
             return
         live = self._live.get(command.leg)
         if live is None:
@@ -110,19 +113,20 @@ class TwilioLine(Contact):
 
     # ---- legs
 
-    async def _ring_new(self, leg: Leg, lock: asyncio.Lock) -> None:
-        """On disk, then in line to be placed."""
-        live = self._live[leg.id] = Live(leg, lock)
-        try:
-            await self._stored(self._keep(leg))
-        except LineUnavailable:
-            self._live.pop(leg.id, None)
-            raise
-        self._place(live)
+    async def _ring_new(self, leg: Leg) -> None:
+        """On disk, then in line to be placed; a command that ends it meanwhile comes after that."""
+        live = self._live[leg.id] = Live(leg, asyncio.Lock())
+        async with live.lock:
+            try:
+                await self._stored(self._keep(leg))
+            except LineUnavailable:
+                self._live.pop(leg.id, None)
+                raise
+            self._place(live)
 
     async def _ring_peers(self, dial: Dial, live: Live) -> None:
         self._check_contact()
-        rung = legs.peers_of(dial, self._clock.now())
+        rung = legs.peers_of(dial, self._clock.now(), self._timing.patience)
         room = Document(Kind.ROOM, room=f"{dial.leg}-{live.leg.seq + 1}")
         for peer in rung:
             self._live[peer.id] = Live(peer, live.lock)

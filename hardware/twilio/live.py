@@ -32,6 +32,8 @@ class Live:
     """When Twilio last spoke of it, or was asked."""
     falls: int = 0
     """How often Twilio could not go on with its documents."""
+    placing: bool = False
+    """It was given its turn to be placed in this life of the service: whoever places it says what came of it."""
     hanging_up: bool = False
     task: asyncio.Task[None] | None = None
     """What brings it its new document, or ends it."""

@@ -1,6 +1,6 @@
-"""What Twilio's words for the end of a call, and its error codes, mean for us. Pure.
+"""What Twilio's words for the end of a call or of an SMS, and its error codes, mean for us. Pure.
 
-Sources: the Call resource (status), SIP (RFC 3261, 21), and Twilio's error dictionary. Whatever is not the person's doing
+Sources: the Call and the Message resource (status), SIP (RFC 3261, 21), and Twilio's error dictionary. Whatever is not the person's doing
 is our own failure, and uses up no attempt of theirs.
 """
 
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import phonenumbers
+
 from hardware.line import LegOutcome
+from hardware.message import SmsReport
 from hardware.twilio.leg import Leg
 
 ENDS: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -124,6 +127,26 @@ def fault_of(http: int, code: int | None) -> Fault:
     return _BY_CODE.get(code or 0) or _BY_HTTP.get(http, Fault.OTHER)
 
 
+OPTED_OUT: Final = 21610
+"""They have answered STOP: Twilio sends them nothing, and we do not try again."""
+_OF_SMS: Final[Mapping[str, SmsReport]] = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), SmsReport.SENT),
+    **dict.fromkeys(("delivered", "read"), SmsReport.DELIVERED),
+    **dict.fromkeys(("undelivered", "partially_delivered"), SmsReport.UNDELIVERED),
+    **dict.fromkeys(("failed", "canceled"), SmsReport.FAILED),
+}
+
+
+def sms_report(status: str, code: int | None) -> tuple[SmsReport, str | None] | None:
+    """What a status of a message says, and why; None for a word we do not know."""
+    report = _OF_SMS.get(status)
+    if report is None:
+        return None
+    if code is None or report in (SmsReport.SENT, SmsReport.DELIVERED):
+        return report, None
+    return report, "opted_out" if code == OPTED_OUT else f"twilio_{code}"
+
+
 REFUSED: Final[Mapping[Fault, Ending]] = {
     Fault.NUMBER: (LegOutcome.INVALID, 1),
     Fault.UNREACHABLE: (LegOutcome.NO_ANSWER, 18),
@@ -132,6 +155,17 @@ REFUSED: Final[Mapping[Fault, Ending]] = {
 
 _GEO: Final = frozenset({21215, 13227, 32205})
 _CALLER_ID: Final = frozenset({21210, 21212, 21213})
+
+
+def refused_for(code: int | None, leg: Leg) -> str:
+    """Which calls are refused with this code like that of the leg: those to the same country, or that show the same number;
+    empty: all. Kept in memory only."""
+    if code in _GEO:
+        try:
+            return f"+{phonenumbers.parse(leg.number).country_code}"
+        except phonenumbers.NumberParseException:
+            return "extension"
+    return leg.shown if code in _CALLER_ID else ""
 
 
 def advice(fault: Fault, code: int | None) -> str:

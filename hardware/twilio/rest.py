@@ -20,11 +20,11 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from hardware.twilio.account import LIMIT
 from hardware.twilio.leg import Leg
 from hardware.twilio.outcomes import Asked, Fault, fault_of
 from hardware.twilio.twiml import Addresses, whole_seconds
 
-LIMIT = timedelta(seconds=10)
 T = TypeVar("T")
 
 logging.getLogger("twilio.async_http_client").setLevel(logging.CRITICAL)
@@ -51,12 +51,21 @@ class Refused(ApiError):
         self.fault = fault
         self.code = code
 
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may be done later: it says nothing of the call it is about."""
+        return self.fault in (Fault.CAPACITY, Fault.ACCOUNT)
+
 
 class Http(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK ships no types
     """With a time limit that is kept, and the login as a header: aiohttp gives up its BasicAuth."""
 
+    def __init__(self, limit: timedelta = LIMIT) -> None:
+        super().__init__()
+        self._limit = limit
+
     async def request(self, *args: Any, **kwargs: Any) -> Response:
-        kwargs["timeout"] = LIMIT.total_seconds()
+        kwargs["timeout"] = self._limit.total_seconds()
         user, password = kwargs.pop("auth", None) or ("", "")
         login = base64.b64encode(f"{user}:{password}".encode()).decode()
         kwargs["headers"] = {**(kwargs.get("headers") or {}), "Authorization": f"Basic {login}"}
@@ -86,8 +95,11 @@ class CallFacts:
 class Api:
     """The part of Twilio's API that calls need. Create it inside the running loop."""
 
-    def __init__(self, account_sid: str, token: str, base_url: str | None = None) -> None:
-        self._http = Http()
+    def __init__(
+        self, account_sid: str, token: str, base_url: str | None = None, limit: timedelta = LIMIT
+    ) -> None:
+        """`limit`: an answer that takes longer is none."""
+        self._http = Http(limit)
         self._client = client(account_sid, token, self._http, base_url)
 
     async def close(self) -> None:
@@ -135,9 +147,12 @@ class Api:
         return found
 
     async def to_number(self, to: str, shown: str) -> list[CallFacts]:
-        """Calls to this number that show this one, the newest first."""
-        calls = await _asked(self._client.calls.list_async(to=to, from_=shown, limit=20))
-        return [_facts(call) for call in calls]
+        """Calls to this number that show this one, the newest first. How Twilio writes the parameters of a SIP address is its
+        own affair: they are not looked at, and not asked for."""
+        is_sip = to.startswith("sip:")
+        asked = {"limit": 100} if is_sip else {"limit": 20, "to": to}
+        calls = await _asked(self._client.calls.list_async(from_=shown, **asked))
+        return [_facts(call) for call in calls if not is_sip or _address(str(call.to)) == _address(to)]
 
     async def asked_of_us(self, sid: str) -> list[Asked]:
         """What a call asked of us, the oldest first."""
@@ -154,6 +169,10 @@ class Api:
 def _request(request: dict[str, Any], response: dict[str, Any]) -> Asked:
     form = {str(name): str(value) for name, value in (request.get("parameters") or {}).items()}
     return Asked(str(request.get("url", "")), form, response.get("response_code") == 200)
+
+
+def _address(sip: str) -> str:
+    return sip.partition(";")[0].lower()
 
 
 def _facts(call: Any) -> CallFacts:

@@ -19,12 +19,20 @@ from aiohttp import web
 from twilio.request_validator import RequestValidator
 
 from callback.store_twilio import MemoryLegs
-from hardware.line import Hangup, LegEnded, LineEvent, LineRestored, Originate
+from hardware.line import (
+    LINE_FULL,
+    Hangup,
+    LegEnded,
+    LegOutcome,
+    LineEvent,
+    LineRestored,
+    Originate,
+)
 from hardware.twilio.account import Account, Timing
 from hardware.twilio.line import TwilioLine
-from scheduler.clock import SystemClock
+from scheduler.clock import ManualClock
 from tests.contract.line_rig_twilio import SID, TOKEN, free_port, sounds
-from tests.offices import PUBLIC
+from tests.offices import MONDAY, PUBLIC
 
 WAITING: Final = 5000
 POLLS: Final = 170
@@ -156,40 +164,51 @@ class Placed:
     """Of those that were placed."""
     gap: float
     """The time between two, in seconds, on the average."""
-    given_up: int
-    """Those that were told to have ended."""
+    given_back: int
+    """Those that were told to have ended because nobody wanted them any more."""
+    full: int
+    """Those whose claim ended before their turn came."""
 
 
-KEPT: Final = 5
-"""So many of them are still wanted: the first two, one in the middle, and the last two."""
+_CLAIM: Final = timedelta(minutes=15)
 
 
-async def creates(count: int = CREATES, seconds: float = 8.0, per_second: float = 1.0) -> Placed:
-    """So many asked for at once; all but a few are given up, as when claims end."""
+def wanted(count: int) -> list[int]:
+    """Those that are still wanted when all the others have died: twenty, from the front to the very last."""
+    return [0, 1, 2, 3, *range(count // 16 - 1, count, count // 16)]
+
+
+async def creates(count: int = CREATES, per_second: float = 1.0) -> Placed:
+    """So many asked for at once; half of the others are given back, and of the other half the claims end."""
     api = await _stub_api()
     account = Account(
         SID, TOKEN, "http://127.0.0.1:1", "127.0.0.1", 0, api_url=api.url, calls_per_second=per_second
     )
-    line = TwilioLine(account, MemoryLegs(), SystemClock(), sounds, lambda number: None, timing=Timing())
+    clock = ManualClock(MONDAY)
+    line = TwilioLine(account, MemoryLegs(), clock, sounds, lambda number: None, timing=Timing())
     told: list[LineEvent] = []
     await line.start(told.append)
     while not any(isinstance(event, LineRestored) for event in told):  # noqa: ASYNC110 - it has no event
         await asyncio.sleep(0.05)
     legs = [f"tast1-{n:032}" for n in range(count)]
+    kept = wanted(count)
+    dying = [n for n in range(count) if n not in kept]
     for n, leg in enumerate(legs):
-        await line.send(Originate(leg, f"+{_FIRST + n}", timedelta(seconds=25), PUBLIC))
-    kept = {0, 1, count // 2, count - 2, count - 1}
-    for n in range(2, count):
-        if n not in kept:
-            await line.send(Hangup(legs[n]))
-    await asyncio.sleep(seconds)
+        until = clock.now() + (4 * _CLAIM if n in kept else _CLAIM)
+        await line.send(Originate(leg, f"+{_FIRST + n}", timedelta(seconds=25), PUBLIC, until=until))
+    for n in dying[: len(dying) // 2]:
+        await line.send(Hangup(legs[n]))
+    clock.advance(_CLAIM)
+    await asyncio.sleep((len(kept) + 3) / per_second)
     await line.stop()
     await api.stop()
-    times = [at for at, _ in api.rung]
+    times = [at for at, _ in api.rung[1:]]  # the first one connects, and so comes late
+    ended = [event for event in told if isinstance(event, LegEnded)]
     return Placed(
         order=[int(form["To"].lstrip("+")) - _FIRST for _, form in api.rung],
         gap=(times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0,
-        given_up=sum(isinstance(event, LegEnded) for event in told),
+        given_back=sum(event.outcome is LegOutcome.CANCELLED for event in ended),
+        full=sum(event.cause == LINE_FULL for event in ended),
     )
 
 

@@ -68,9 +68,9 @@ class LineRig(ABC, Generic[H]):
     short_ring: ClassVar[timedelta] = timedelta(seconds=0.2)
     """For calls that nobody shall answer."""
 
-    accepts_without_us: ClassVar[bool] = True
-    """Whether a key that answers a screen counts while the service is away. Where each key is a request to us, the exchange can only
-    ask again for some seconds."""
+    joins_by_itself: ClassVar[bool] = True
+    """Whether who accepts is joined while the service is away. Else the exchange asks again for some seconds, and joins them once
+    the service is back (see tests.integration.test_twilio_away)."""
 
     line: Line
 

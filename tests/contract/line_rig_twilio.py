@@ -57,7 +57,11 @@ class TwilioRig(LineRig[Call]):
     line: TwilioLine
     silence = timedelta(seconds=1 / SPEED)
     ring_timeout = timedelta(seconds=5 * SPEED)
-    accepts_without_us = False
+    joins_by_itself = False
+
+    def __init__(self, calls_per_second: float = 100) -> None:
+        super().__init__()
+        self._pace = calls_per_second
 
     async def open(self) -> None:
         self.fake = FakeTwilio(SID, TOKEN, SPEED)
@@ -73,7 +77,7 @@ class TwilioRig(LineRig[Call]):
             base,
             "127.0.0.1",
             port,
-            calls_per_second=100,
+            calls_per_second=self._pace,
             api_url=self.fake.url,
             sip="pbx.example.org",
         )
@@ -95,7 +99,14 @@ class TwilioRig(LineRig[Call]):
         return Handle(number, self.fake.call_in(number, to, withheld=caller is None))
 
     async def press(self, handle: Handle[Call], keys: str) -> None:
-        """Twilio loses keys that nobody listens for; so between two documents a person must not be too quick."""
+        """Twilio loses keys that nobody listens for; so between two documents a person must not be too quick. While Twilio
+        asks us in vain they hear nothing, and press when they do."""
+        if handle.call in self.fake.trying_again:
+            self.fake.start_task(self._press(handle, keys))
+        else:
+            await self._press(handle, keys)
+
+    async def _press(self, handle: Handle[Call], keys: str) -> None:
         loop = asyncio.get_running_loop()
         for key in keys:
             until = loop.time() + _LISTENS
@@ -116,7 +127,14 @@ class TwilioRig(LineRig[Call]):
         self.fake.answer(handle.number)
         call = handle.call
         await self.until(
-            lambda: call.over or call.keys is not None or call.hears or call.in_conference, "it hears us"
+            lambda: (
+                call.over
+                or call.keys is not None
+                or call.hears
+                or call.in_conference
+                or call in self.fake.trying_again
+            ),
+            "it hears us, or Twilio asks us in vain",
         )
 
     async def answered(self, handle: Handle[Call]) -> None:

@@ -42,14 +42,15 @@ async def test_the_newest_note_counts(store: Store, reopen: Reopen) -> None:
     assert await again.office_history("9001", 1) == [said[3]]
 
 
-async def test_what_an_office_said_cannot_be_changed(store: Store) -> None:
-    """The database refuses it, whatever the code does."""
-    if not isinstance(store, SqliteStore):
-        pytest.skip("the twin has no other way in")
+async def test_what_an_office_said_cannot_be_changed(tmp_path: Path) -> None:
+    """The database refuses it, whatever the code does. The twin has no other way in."""
+    store = SqliteStore(tmp_path / "list.db")
+    await store.open()
     await store.add_office_note(OfficeNote("9001", NoteKind.CONFIRMED, T0, "liv"))
     for statement in ("UPDATE office_note SET by = 'ola'", "DELETE FROM office_note"):
         with pytest.raises(StoreError, match="append-only"):
             await store.write(lambda db, sql=statement: db.conn.execute(sql))  # type: ignore[misc]
+    await store.close()
 
 
 async def test_events_wait_until_they_are_taken(store: Store, reopen: Reopen) -> None:

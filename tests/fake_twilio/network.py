@@ -31,6 +31,8 @@ class Network:
         self.ringing: dict[str, Call] = {}
         self.busy: dict[str, Call] = {}
         """The call of each telephone that is in use."""
+        self.call_waiting = False
+        """A telephone that is in use rings all the same; nobody takes the second call."""
         self.conferences: dict[str, Conference] = {}
         self.voice_url = self.voice_fallback = self.number_status = ""
         """The settings of our number."""
@@ -95,11 +97,13 @@ class Network:
         number = call.to.removeprefix("sip:").partition("@")[0]
         await self.seconds(0.05)
         self._status(call, "initiated")
-        behaviour = "busy" if number in self.busy else self.behaviours.get(number, "ring")
+        in_use = number in self.busy
+        behaviour = "busy" if in_use and not self.call_waiting else self.behaviours.get(number, "ring")
         if behaviour in _BEHAVIOURS:
             self.end(call, *_BEHAVIOURS[behaviour])
             return
-        self.busy[number] = self.ringing[number] = call
+        if not in_use:
+            self.busy[number] = self.ringing[number] = call
         call.status = "ringing"
         self._status(call, "ringing")
         try:
@@ -109,7 +113,8 @@ class Network:
             self.end(call, "no-answer", 487)
             return
         finally:
-            self.ringing.pop(number, None)
+            if not in_use:
+                self.ringing.pop(number, None)
         call.status = "in-progress"
         self._status(call, "answered")
         await self._execute(call, call.url, {})

@@ -3,6 +3,7 @@ Twilio's own rules; what breaks one fails the test that caused it, also where it
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs
 
 import aiohttp
 from aiohttp import web
+from twilio.request_validator import RequestValidator
 
 from tests.fake_twilio import rules
 from tests.fake_twilio.call import Call
@@ -29,6 +31,10 @@ class Fault:
     code: int = 0
     done: bool = False
     """It was carried out all the same."""
+    hangs: bool = False
+    """No answer ever comes: who asked gives up."""
+    late: float = 0.0
+    """So many of Twilio's seconds pass before it is carried out."""
 
 
 class FakeTwilio(Verbs):
@@ -75,6 +81,19 @@ class FakeTwilio(Verbs):
     async def _bin(self, request: web.Request) -> web.Response:
         return web.Response(text=self.bin, content_type="application/xml")
 
+    # ---- messages
+
+    async def told(self, message: int, status: str, code: int | None = None, token: str | None = None) -> int:
+        """Say what came of a message; `token`: signed with another one. Returns what the other side answers."""
+        sent, sid = self.messages[message], f"SM{message:032}"
+        url = sent["StatusCallback"].partition("#")[0]
+        form = {"MessageSid": sid, "SmsSid": sid, "AccountSid": self.account, "MessageStatus": status}
+        form |= {"SmsStatus": status, "To": sent["To"], "ApiVersion": "2010-04-01"}
+        form |= {"From": sent["From"]} | ({} if code is None else {"ErrorCode": str(code)})
+        signed = RequestValidator(token or self.token).compute_signature(url, form)
+        async with self.session.post(url, data=form, headers={"X-Twilio-Signature": signed}) as answer:
+            return answer.status
+
     # ---- the API
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
@@ -86,23 +105,32 @@ class FakeTwilio(Verbs):
         form = {name: values[-1] for name, values in parse_qs(body.decode()).items()}
         self.asked.append((request.method, request.path, form))
         fault = self.api_fault(request.method, request.path)
-        if fault is not None and not fault.done:
-            return self._broken(request, fault)
-        answer, status = self._answer(request, body, form)
+        if fault is not None and fault.late:
+            self.start_task(self._answer_late(request, body, fault))
+        if fault is not None and (fault.late or not fault.done):
+            return await self._broken(request, fault)
+        answer, status = self._answer(request, body)
         if fault is not None:
-            return self._broken(request, fault)
+            return await self._broken(request, fault)
         return web.json_response(text=answer, status=status)
 
-    def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+    async def _answer_late(self, request: web.Request, body: bytes, fault: Fault) -> None:
+        await self.seconds(fault.late)
+        self._answer(request, body)
+
+    async def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        while fault.hangs and request.transport and not request.transport.is_closing():  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.05)
+        if request.transport is None:
+            return web.Response()
         if fault.status == 0:
-            assert request.transport is not None
             request.transport.abort()
             return web.Response()
         if not fault.code:
             return web.Response(status=fault.status, text="<html>upstream</html>")
         return _error(fault.status, fault.code)
 
-    def _answer(self, request: web.Request, body: bytes, form: dict[str, str]) -> tuple[str, int]:
+    def _answer(self, request: web.Request, body: bytes) -> tuple[str, int]:
         login = base64.b64encode(f"{self.account}:{self.token}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {login}":
             return _error_body(401, 20003), 401
@@ -134,6 +162,9 @@ class FakeTwilio(Verbs):
         if path == "/Calls.json":
             return self._list(dict(request.query)), 200
         if path == "/Messages.json":
+            assert first["To"].lstrip("+") not in first.get("StatusCallback", ""), (
+                "a number in StatusCallback"
+            )
             self.messages.append(first)
             return {"sid": "SM" + "0" * 32, "status": "queued", "to": first["To"]}, 201
         if path == "/IncomingPhoneNumbers.json":
@@ -154,7 +185,10 @@ class FakeTwilio(Verbs):
         assert form.get("Record", "false") == "false", "nothing is recorded"
         for name in ("Url", "FallbackUrl", "StatusCallback"):
             assert form["To"].lstrip("+") not in form[name], f"a number in {name}"
-        call = Call(self.account, form["To"], form["From"], "outbound-api", form["Url"], form["FallbackUrl"])
+        to = form["To"].partition(";")[
+            0
+        ]  # nobody knows whether Twilio tells the parameters of a SIP address again
+        call = Call(self.account, to, form["From"], "outbound-api", form["Url"], form["FallbackUrl"])
         call.status_callback = form["StatusCallback"]
         call.events = frozenset(every["StatusCallbackEvent"])
         call.timeout = float(form["Timeout"])

@@ -32,8 +32,8 @@ class Verbs(Network):
         self.cut_off = False
         self.pause = 2.0
         """Twilio's seconds between two tries of a webhook."""
-        self.trying_again = 0
-        """Requests that have failed and will be made again."""
+        self.trying_again: list[Call | None] = []
+        """Whose requests have failed and will be made again; None: one that only tells us something."""
         self.documents = 0
         self.broken: list[BaseException] = []
         self.tamper: Callable[[str, dict[str, str]], list[float]] = lambda url, form: [0.0]
@@ -43,7 +43,7 @@ class Verbs(Network):
 
     # ---- asking
 
-    async def _post(self, url: str, form: dict[str, str]) -> str:
+    async def _post(self, url: str, form: dict[str, str], call: Call | None = None) -> str:
         """One request, and again as the address says. Raises NoDocument."""
         bare, fragment = urldefrag(url)
         wishes = parse_qs(fragment)
@@ -57,13 +57,15 @@ class Verbs(Network):
                         return await self._post_once(bare, form)
                 except (aiohttp.ClientError, TimeoutError, NoDocument):
                     pass
-                self.trying_again += failed == 0
+                if failed == 0:
+                    self.trying_again.append(call)
                 failed += 1
                 if failed == tries or asyncio.get_running_loop().time() + self.pause / self.speed > until:
                     raise NoDocument(bare)
                 await self.seconds(self.pause)
         finally:
-            self.trying_again -= failed > 0
+            if failed:
+                self.trying_again.remove(call)
 
     async def _post_once(self, url: str, form: dict[str, str]) -> str:
         """As often as it is tampered with, side by side; the last answer counts."""
@@ -122,7 +124,7 @@ class Verbs(Network):
         }
         call.requests.append(event)
         try:
-            text = await self._post(url, whole)
+            text = await self._post(url, whole, call)
             event["response"]["response_code"] = 200
         except NoDocument:
             if not call.fallback_url:

@@ -16,7 +16,7 @@ from tests.bench.postgres import NoPostgres
 from tests.bench.rivals import ACTS, CLAIM_BARE, Side, ours, table
 from tests.bench.roster_bench import roster_times
 from tests.bench.scale_bench import dispatched, memory_of_service, next_times, sweep_beside_menu
-from tests.bench.twilio_bench import KEPT, creates
+from tests.bench.twilio_bench import creates, wanted
 from tests.bench.waiting_bench import asked
 
 
@@ -37,11 +37,12 @@ async def test_all_are_dispatched_and_nobody_twice(tmp_path: Path) -> None:
 
 
 async def test_calls_are_placed_in_order(tmp_path: Path) -> None:
-    """Those still wanted are placed in order, at their pace; who was given up is told so, and costs no time."""
-    placed = await creates(60, 0.8, per_second=20)
-    assert placed.order == [0, 1, 30, 58, 59]
+    """Those still wanted are placed in order, at their pace; who was given back, or whose claim ended, is told so, and costs
+    no time."""
+    placed = await creates(160, per_second=20)
+    assert placed.order == wanted(160)
     assert placed.gap >= 0.04
-    assert placed.given_up == 60 - KEPT
+    assert (placed.given_back, placed.full) == (70, 70)
 
 
 async def test_all_who_wait_are_told(tmp_path: Path) -> None:

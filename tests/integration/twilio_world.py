@@ -32,6 +32,7 @@ from tests.offices import CALLER, MONDAY, config
 
 FALLBACK = "+4740000001"
 _HURRY = Timing(
+    answer=timedelta(seconds=1),
     beat=timedelta(seconds=0.3),
     hold=timedelta(seconds=0.05),
     offered=timedelta(seconds=2),
@@ -107,6 +108,8 @@ class TwilioWorld:
         self.account = account
         self.talks: list[Call] = []
         """Calls of the caller that were conversations."""
+        self.reaches = 0.0
+        """So many of Twilio's seconds people need to pick up."""
         self._people: list[asyncio.Task[None]] = []
 
     async def open(self) -> TwilioWorld:
@@ -186,6 +189,9 @@ class TwilioWorld:
         while True:
             if number in self.fake.ringing:
                 call = self.fake.ringing[number]
+                await self.fake.seconds(self.reaches)
+                if call.over:
+                    continue
                 self.fake.answer(number)
                 while not call.over:
                     if key and call.keys is not None and call.heard:

@@ -314,3 +314,21 @@ class TestTwoTelephones:
         """The caller rang back, or the attempt ended before the service was killed: no other telephone rings."""
         call = self.rung().event(LegEnded(LEG, LegOutcome.FAILED)).event(IsOver())
         assert (call.commands, call.state.ended, call.ended_with) == ((), True, [])
+
+
+def test_the_claim_goes_with_every_call() -> None:
+    """No telephone begins to ring once the claim is over; but a caseworker who listens to ringing by then is not cut short."""
+    for left in (timedelta(minutes=15), timedelta(0)):
+        call = Call(replace(FACTS, until=NOW + left, then=("+4740000009",)))
+        assert [c.until for c in call.commands if isinstance(c, Originate)] == [NOW + left]
+        call.event(LegEnded(LEG, LegOutcome.NO_ANSWER)).event(GoesOn())
+        assert [c.until for c in call.commands if isinstance(c, Originate)] == [NOW + left]
+        call.event(LegAnswered(f"{LEG}-1")).event(DigitsEntered(f"{LEG}-1", "1"))
+        until = NOW + max(left, FACTS.caller_ring)
+        assert [c.until for c in call.commands if isinstance(c, Dial)] == [until]
+
+
+def test_whom_we_stopped_is_not_away() -> None:
+    """Their telephone rang until we hung it up: they have refused nothing."""
+    call = Call(replace(FACTS, offered_to="kari")).event(LegEnded(LEG, LegOutcome.CANCELLED))
+    assert call.commands == (EndAttempt("a1", "cancelled", None),)

@@ -10,6 +10,7 @@ import pytest
 
 from callback.cli import DEMO_CONFIG
 from callback.lines import account_of
+from config.check import warnings
 from config.load import ConfigError, load, load_secrets
 from config.model import LineName
 from hardware.twilio.rest import Http, client
@@ -71,6 +72,21 @@ def test_wrong(folder: Path, more: str, key: str) -> None:
     assert any(key in problem for problem in problems(folder, TOKEN))
 
 
+def test_an_extension_at_twilio(folder: Path) -> None:
+    """Twilio knows no extensions of an exchange: `tast1 check` names who cannot be rung there."""
+
+    def told() -> list[str]:
+        return [str(one) for one in warnings(load(folder, TOKEN)) if "sip_domain" in str(one)]
+
+    write(folder, WHOLE)
+    (said,) = told()
+    assert "offices.toml" in said
+    assert "9001" in said
+    assert "kari" in said
+    write(folder, 'sip_domain = "pbx.example.org"\n')
+    assert told() == []
+
+
 def test_mixed(folder: Path) -> None:
     """One office on Twilio, the others where the service says; --line wins over every office."""
     write(folder, WHOLE)
@@ -122,3 +138,11 @@ async def test_region(folder: Path, region: str, asked: str) -> None:
         assert urlsplit(made.get_hostname(made.api.v2010.absolute_url("/Calls.json"))).hostname == asked
     finally:
         await http.close()
+
+
+@pytest.mark.parametrize(("more", "is_warned"), [("", True), ('region = "ie1"\n', False)])
+def test_outside_the_eea(folder: Path, more: str, is_warned: bool) -> None:
+    """Nobody sends calls to the USA without having been told."""
+    write(folder, WHOLE + more)
+    told = [one for one in warnings(load(folder, TOKEN)) if one.key == "twilio.region"]
+    assert bool(told) == is_warned

@@ -7,7 +7,17 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from hardware.line import Connected, Dial, DigitsEntered, Hangup, LegEnded, LegOutcome, NoInput, Prompt
+from hardware.line import (
+    LINE_FULL,
+    Connected,
+    Dial,
+    DigitsEntered,
+    Hangup,
+    LegEnded,
+    LegOutcome,
+    NoInput,
+    Prompt,
+)
 from ivr import waiting
 from ivr.intake_state import IntakeState
 from ivr.intake_state import Node as Menu
@@ -191,6 +201,17 @@ def test_a_telephone_that_fails_twice() -> None:
     assert state.attempt_id == "callw2"
     _, commands = steps(state, LegEnded(state.peer, LegOutcome.FAILED))
     assert commands[0] == StopTaking("kari")
+
+
+def test_a_line_that_is_full() -> None:
+    """It is nobody's fault, however often: the colleague is not set away."""
+    state = None
+    for _ in range(3):
+        state = ringing(state=state)
+        state, commands = steps(state, LegEnded(state.peer, LegOutcome.FAILED, LINE_FULL))
+        assert [c.outcome for c in commands if isinstance(c, EndAttempt)] == ["line_failed"]
+        assert not any(isinstance(c, StopTaking) for c in commands)
+        state, _ = steps(state, AttemptEnded(NOW), NoInput("leg"))
 
 
 def test_refused_and_asked_again() -> None:
