@@ -179,6 +179,8 @@ class NoInput:
     """The prompt was played to its end and nothing was pressed."""
 
     leg: str
+    again: bool = False
+    """Said once more after a restart: what was to be heard since may never have been."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,11 @@ from ivr.machine import (
     TimeIsUp,
 )
 from ivr.waiting_state import WaitingState
+from ivr.whereabouts import State, Whereabouts
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-State = ArrivalState | CheckState | ConsultState | IntakeState | WaitingState | CallbackState
 _MACHINES: dict[type, ModuleType] = {
     ArrivalState: arrival,
     CheckState: duty_check,
@@ -109,6 +109,7 @@ class Runner:
         self._desk_work = DeskWork(desk, self.on_the_line, pin)
         self._calls: dict[str, _Call] = {}
         self._legs: dict[str, _Call] = {}
+        self._whereabouts = Whereabouts()
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.on_callback_ended: Callable[[], None] = lambda: None
@@ -156,13 +157,7 @@ class Runner:
 
     def on_the_line(self) -> OnTheLine:
         """Whose persons wait on the line just now, and whose are in the menu."""
-        states = [call.state for call in self._calls.values()]
-        return OnTheLine(
-            frozenset(s.request_id for s in states if isinstance(s, WaitingState) and s.waits),
-            frozenset(
-                s.request_id for s in states if isinstance(s, IntakeState | ConsultState) and s.request_id
-            ),
-        )
+        return self._whereabouts.now()
 
     def waits(self, request_id: str) -> bool:
         """Whether the person of this request waits on the line just now."""
@@ -338,6 +333,7 @@ class Runner:
 
     def _run(self, call: _Call) -> None:
         self._calls[call.record.id] = call
+        self._whereabouts.note(call.record.id, call.state)
         for leg in call.record.legs:
             self._legs[leg] = call
         call.task = asyncio.get_running_loop().create_task(self._live(call))
@@ -378,6 +374,7 @@ class Runner:
                 call.timer.cancel()
             if not self._stopping:
                 self._calls.pop(call.record.id, None)
+                self._whereabouts.note(call.record.id, None)
                 for leg in call.record.legs:
                     if self._legs.get(leg) is call:
                         del self._legs[leg]
@@ -408,6 +405,7 @@ class Runner:
                     elif isinstance(command, Originate):
                         self._change_leg(call, command.leg)
             call.state = state
+            self._whereabouts.note(call.record.id, state)
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
         self._set_timer(call)

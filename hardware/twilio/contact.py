@@ -14,7 +14,16 @@ import structlog
 
 from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, LegStore
-from hardware.line import EventSink, LegEnded, LegOutcome, LineEvent, LineLost, LineRestored, LineStatus
+from hardware.line import (
+    Connected,
+    EventSink,
+    LegEnded,
+    LegOutcome,
+    LineEvent,
+    LineLost,
+    LineRestored,
+    LineStatus,
+)
 from hardware.twilio import leg as legs
 from hardware.twilio.account import Account, Timing
 from hardware.twilio.creates import Creates
@@ -126,13 +135,20 @@ class Contact(Creates):
             self._lost, self._since = None, self._clock.now()
             self._ready.set()
             for live in self._live.values():
-                if live.leg.told and live.leg.sid is not None:
+                if live.leg.sid is not None and (live.leg.told or self._was_in_conference(live)):
                     self._start(self._hurry(live.leg))
+
+    def _was_in_conference(self, live: Live) -> bool:
+        """It has something else to do since, or rings somebody else, and nobody may have told Twilio. Whoever talks is left alone."""
+        leg = live.leg
+        talks = any(peer.leg.joined for peer in self._peers(live))
+        return bool(leg.peers) and leg.up and leg.document.kind is not Kind.NONE and not talks
 
     async def _hurry(self, leg: Leg) -> None:
         """It may sit in a conference that nobody else comes to."""
         try:
-            await self._api.push(leg.sid or "", self._addresses.step(leg.id, leg.seq))
+            over = leg.seq if leg.told else leg.seq - 1
+            await self._api.push(leg.sid or "", self._addresses.step(leg.id, over))
         except ApiError:
             log.warning("leg_not_hurried", leg=leg.id)
 
@@ -160,6 +176,8 @@ class Contact(Creates):
         ended = [one for one in found if one is not None]
         for live, how in sorted(ended, key=lambda one: one[0].leg.dialler is None):
             async with live.lock:
+                if how[0] is LegOutcome.FAILED and live.leg.joined:
+                    live.leg = replace(live.leg, joined=False)  # they were to be joined, and waited in vain
                 await self._end(live, how)
 
     async def _how_it_ended(self, live: Live) -> Ending | None:
@@ -196,15 +214,24 @@ class Contact(Creates):
             if live.leg.ended is not None:
                 self._ends[key] = await self._words(live.leg, live.leg.ended)
         self._tell(LineRestored(frozenset(self._live)))
+        for live in self._live.values():
+            if live.leg.joined and live.leg.dialler in self._live:
+                self._tell(Connected(live.leg.dialler, live.leg.id))
         self._tell(*(one for one in untold if diallers.get(getattr(one, "leg", ""), "") in self._live))
 
     async def _words(self, leg: Leg, own: LegEnded) -> LegEnded:
         """How its latest conversation ended, or itself."""
+        ends = await self._ends_of_peers(leg)
+        last = next((end for end in ends if end.answered), ends[-1] if ends else None)
+        return own if last is None else replace(last, leg=leg.id)
+
+    async def _ends_of(self, leg: Leg) -> list[LegEnded]:
+        return await self._ends_of_peers(leg) if leg.document.kind is Kind.ROOM else []
+
+    async def _ends_of_peers(self, leg: Leg) -> list[LegEnded]:
         states = [await self._store.get(peer) for peer in leg.peers]
         peers = [legs.from_json(state) for state in states if state is not None]
-        ended = [peer for peer in peers if peer.ended is not None]
-        last = next((peer for peer in ended if peer.joined), ended[-1] if ended else None)
-        return own if last is None or last.ended is None else replace(last.ended, leg=leg.id)
+        return [peer.ended for peer in peers if peer.ended is not None]
 
     def _lose(self, why: str) -> None:
         if self._lost is None:

@@ -67,6 +67,10 @@ class Steps(ABC):
     @abstractmethod
     async def _ring_peers(self, dial: Dial, live: Live) -> None: ...
 
+    @abstractmethod
+    async def _ends_of(self, leg: Leg) -> list[LegEnded]:
+        """How those ended whom a conference that is over was with; of any other document, none. Raises StoreUnavailable."""
+
     # ---- commands
 
     async def _act(self, live: Live, command: Answer | Prompt | Dial | Hangup | Abandon) -> None:
@@ -130,9 +134,10 @@ class Steps(ABC):
             return
         keys = prompt.keys + digits
         if len(keys) < prompt.digits:
-            await self._keep(leg.given(replace(prompt, items=(), keys=keys)))
+            pressed = replace(leg, taken=leg.seq)
+            await self._keep(pressed.given(replace(prompt, items=(), keys=keys)))
             return
-        await self._keep(replace(leg, told=True, ahead=keys[prompt.digits :]))
+        await self._keep(replace(leg, told=True, taken=leg.seq, ahead=keys[prompt.digits :]))
         self._tell(DigitsEntered(leg.id, keys[: prompt.digits]))
 
     async def _over(self, live: Live, digits: str) -> None:
@@ -146,7 +151,7 @@ class Steps(ABC):
                     await self._keep(replace(leg, ahead=(leg.ahead + digits)[-_MOST_AHEAD:]))
             case Kind.PROMPT:
                 keys = leg.document.keys + digits
-                await self._keep(replace(leg, told=True))
+                await self._keep(replace(leg, told=True, taken=leg.seq))
                 self._tell(DigitsEntered(leg.id, keys) if keys else NoInput(leg.id))
             case Kind.SCREEN:
                 await self._screened(live, digits)
@@ -258,8 +263,9 @@ class Steps(ABC):
         and nobody hangs in the air for long."""
         leg = live.leg
         if live.taken_up:
-            live.taken_up = False
-            self._tell(*_again(leg))
+            ends = [] if live.told_again else await self._ends_of(leg)
+            live.told_again, live.taken_up = True, bool(ends)  # if they were known, it is asked once more
+            self._tell(*(ends or _again(leg)))
         elif long or not leg.up:
             await self._abandon(live)
         elif leg.told or leg.document.kind is Kind.NONE:
@@ -286,10 +292,8 @@ def _again(leg: Leg) -> list[LineEvent]:
             return [CallOffered(leg.id, leg.number, leg.shown or None)]
         case Kind.NONE:
             return [LegAnswered(leg.id)]
-        case Kind.ROOM:
-            return [LegEnded(peer, LegOutcome.ENDED, 16, answered=True) for peer in leg.peers[-1:]]
         case _:
-            return [NoInput(leg.id)]
+            return [NoInput(leg.id, again=True)]
 
 
 def caller_of(params: Mapping[str, str]) -> str:
