@@ -94,6 +94,13 @@ class Ringer:
             return await self.desk.claim(request_id, person_id), None
         return await self.desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
 
+    async def stop(self, request_id: str, person_id: str) -> bool:
+        attempt = (await self.desk.get(request_id)).live_attempt
+        if attempt is None or attempt.caseworker != person_id or attempt.ringing_at is not None:
+            return False
+        await self.desk.end_attempt(attempt.id, AttemptOutcome.CANCELLED)
+        return True
+
 
 @dataclass
 class Line:

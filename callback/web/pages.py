@@ -35,6 +35,7 @@ from callback.web.serving_context import kept_away, serving_context
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
 from config.model import Office, Role
+from ivr.callback_call import BEFORE_THE_CALLER
 from scheduler.retry import person_decides
 
 LIST_LIMIT = 200
@@ -167,6 +168,7 @@ async def request_context(
         "request": shown,
         "live": live_sentence(shown, viewer, phase, page.words, standing, waits=waits),
         "calling": shown.state is RequestState.CALLING,
+        "may_stop": act and mine and live and not live.inbound and phase in BEFORE_THE_CALLER,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
         "wants_number": act and idle and (not shown.phone or lost or never or gone),
         "number_hint": page.t(f"number.{'never_hint' if never or gone else 'lost_hint' if lost else 'hint'}"),
