@@ -105,9 +105,11 @@ class Ringer:
 @dataclass
 class Line:
     up: bool = True
+    queued: int = 0
 
     def status(self) -> LineStatus:
-        return LineStatus("simulated", self.up, MONDAY, "" if self.up else "Start the exchange.")
+        detail = "" if self.up else "Start the exchange."
+        return LineStatus("simulated", self.up, MONDAY, detail, queued=self.queued)
 
 
 @dataclass

@@ -54,7 +54,9 @@ class Contact(Creates):
 
     def status(self) -> LineStatus:
         alarm = " ".join(dict.fromkeys(advice(one.fault, one.code) for one in self._refused.values()))
-        return LineStatus("twilio", self._lost is None, self._since, self._lost or "", alarm)
+        return LineStatus(
+            "twilio", self._lost is None, self._since, self._lost or "", alarm, len(self._turns)
+        )
 
     # ---- legs: on disk, and told
 

@@ -64,6 +64,9 @@ async def test_given_back_before_the_caller_is_rung(kari: Client, world: World) 
     (attempt,) = (await world.desk.get(request.id)).attempts
     assert stop not in await text_of(kari, f"/requests/{request.id}")
     world.phases[attempt.id] = "ringing_caseworker"
+    world.line.queued = 12
+    said = await text_of(kari, f"/requests/{request.id}/live")
+    assert "12 anrop venter på linjen. Telefonen din ringer når det er din tur." in said
     assert stop in await text_of(kari, f"/requests/{request.id}")
     response = await submit(kari, stop, {})
     assert "Ringingen er avbrutt. Innringeren ble ikke ringt." in unescape(await response.text())

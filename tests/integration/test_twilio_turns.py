@@ -107,10 +107,12 @@ async def test_given_back() -> None:
     async def story(world: TwilioWorld) -> None:
         _, second = await two_clicks(world)
         assert not await world.dispatch.stop(second.id, "kari")
+        assert world.line.status().queued == 1
         assert await world.dispatch.stop(second.id, "ola")
         await until(lambda: world.runner.calls_up == 1, 5, "the second call is over")
         (attempt,) = (await world.desk.get(second.id)).attempts
         assert attempt.outcome is AttemptOutcome.CANCELLED
+        assert world.line.status().queued == 0
         await turn_passes(world)
         assert len(world.fake.creates) == 1
 

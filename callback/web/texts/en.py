@@ -231,6 +231,8 @@ TEXTS: dict[str, str] = {
     "live.claimed": "{name} has this until {when}.",
     "live.caseworker_rings.you": "Your telephone is ringing. Pick it up, hear who it is about, and press 1.",
     "live.caseworker_rings": "The telephone of {name} is ringing.",
+    "live.caseworker_rings.in_turn.you": "Many are ringing out now: {n} calls wait on the line. Your telephone rings when it is your turn. Take it, hear who it is about, and press 1.",
+    "live.caseworker_rings.in_turn": "Many are ringing out now: {n} calls wait on the line. {name}'s telephone rings in turn.",
     "live.inbound.you": "The caller is on the line. Pick up your telephone, hear who it is about, and press 1.",
     "live.inbound": "The caller is on the line. The telephone of {name} is ringing.",
     "live.briefing.you": "Hear who it is about, and press 1 to ring.",

@@ -231,6 +231,8 @@ TEXTS: dict[str, str] = {
     "live.claimed": "{name} har denne til {when}.",
     "live.caseworker_rings.you": "Telefonen din ringer. Ta den, hør hvem det gjelder, og tast 1.",
     "live.caseworker_rings": "Telefonen til {name} ringer.",
+    "live.caseworker_rings.in_turn.you": "Mange ringer ut nå: {n} anrop venter på linjen. Telefonen din ringer når det er din tur. Ta den, hør hvem det gjelder, og tast 1.",
+    "live.caseworker_rings.in_turn": "Mange ringer ut nå: {n} anrop venter på linjen. Telefonen til {name} ringer etter tur.",
     "live.inbound.you": "Innringeren er på linjen. Ta telefonen, hør hvem det gjelder, og tast 1.",
     "live.inbound": "Innringeren er på linjen. Telefonen til {name} ringer.",
     "live.briefing.you": "Hør hvem det gjelder, og tast 1 for å ringe.",
