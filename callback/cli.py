@@ -19,6 +19,7 @@ from callback import (
     cli_data,
     cli_menu,
     cli_never_call,
+    cli_no_sms,
     cli_oncall,
     cli_pbx,
     cli_person,
@@ -118,14 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     password.add_argument("person", help="id in staff.toml")
 
     never = verbs.add_parser("never-call", help="numbers that are never called").add_subparsers(required=True)
-    for name, what, run in (
-        ("check", "whether a number is never called", cli_never_call.check),
-        ("add", "never call a number from now on", cli_never_call.add),
-        ("remove", "let a number be called again", cli_never_call.remove),
-    ):
-        verb = _verb(never, name, what, _never_call, data=True)
-        verb.set_defaults(act=run)
-        verb.add_argument("number", metavar="NUMBER", help="8 digits, or E.164")
+    no_sms = verbs.add_parser("no-sms", help="numbers that get no SMS").add_subparsers(required=True)
+    for group, named in ((never, cli_never_call.VERBS), (no_sms, cli_no_sms.VERBS)):
+        for name, what, run in named:
+            verb = _verb(group, name, what, _with_number, data=True)
+            verb.set_defaults(act=run)
+            verb.add_argument("number", metavar="NUMBER", help="8 digits, or E.164")
 
     pbx = verbs.add_parser("pbx", help="what Asterisk needs").add_subparsers(required=True)
     files = _verb(pbx, "config", "print the files an Asterisk needs, secrets included", _pbx_config)
@@ -251,7 +250,7 @@ def _password(options: argparse.Namespace) -> int:
     return _with_access(options, lambda access: cli_access.set_password(access, options.person, secret))
 
 
-def _never_call(options: argparse.Namespace) -> int:
+def _with_number(options: argparse.Namespace) -> int:
     return _with_store(
         options, lambda store, config: options.act(Desk(store, config, SystemClock()), options.number)
     )

@@ -29,6 +29,13 @@ async def remove(desk: Desk, number: str) -> str:
     return "This number was not on the list of those never called."
 
 
+VERBS = (
+    ("check", "whether a number is never called", check),
+    ("add", "never call a number from now on", add),
+    ("remove", "let a number be called again", remove),
+)
+
+
 def read_number(raw: str) -> str:
     """As E.164. Raises ValueError for what is no number."""
     phone = caller_number(raw)

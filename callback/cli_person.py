@@ -59,15 +59,19 @@ async def show_command(desk: Desk, number: str, *, as_json: bool) -> str:
     """Raises ValueError for what is no number, as the other does."""
     phone = read_number(number)
     kept, never = await desk.kept_of(phone), await desk.is_never_called(phone)
+    no_sms = await desk.gets_no_sms(phone)
     if as_json:
         requests = [
             {**_REQUEST.dump_python(request, mode="json"), "ledger": _LEDGER.dump_python(ledger, mode="json")}
             for request, ledger in kept
         ]
-        return json.dumps({"requests": requests, "never_called": never}, indent=2, ensure_ascii=False)
+        told = {"requests": requests, "never_called": never, "no_sms": no_sms}
+        return json.dumps(told, indent=2, ensure_ascii=False)
     lines = [line for request, ledger in kept for line in _told(request, ledger)]
     if never:
         lines.append("This number is never called (kept as a keyed hash).")
+    if no_sms:
+        lines.append("This number gets no SMS (kept as a keyed hash).")
     return "\n".join(lines or ["Nothing is kept of this number."])
 
 
@@ -80,6 +84,8 @@ async def erase_command(desk: Desk, number: str, why: str) -> str:
     )
     if await desk.is_never_called(phone):
         told += " The number stays on the list of those never called, as a keyed hash."
+    if await desk.gets_no_sms(phone):
+        told += " The number stays on the list of those that get no SMS, as a keyed hash."
     return told
 
 

@@ -9,23 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from callback.desk_gaps import DeskGaps
-from callback.desk_guards import DeskGuards
 from callback.desk_return import DeskReturn, may_return
+from callback.desk_sms import DeskSms
 from callback.notice import (
     MOST_TRIES,
+    OPTED_OUT,
     Notice,
     NoticeKind,
     NoticeState,
     morning_after,
     not_any_more,
+    says_more,
     wait_after,
 )
 from callback.notice_words import mail, sms, window
 from callback.request import CallbackRequest
 from callback.store import Change
 from callback.warned import may_be_warned
+from hardware.message import SmsReport
 from scheduler.calendar import NeverOpen
+
+log = structlog.get_logger(__name__)
 
 _KEPT = timedelta(days=7)
 """The status page counts so far back. What was sent stands in the ledger for good."""
@@ -54,7 +61,7 @@ class Drop:
     why: str
 
 
-class DeskNotices(DeskReturn, DeskGuards, DeskGaps):
+class DeskNotices(DeskReturn, DeskSms, DeskGaps):
     """The use cases of notices."""
 
     async def message_of(self, notice: Notice) -> Message | Hold | Drop:
@@ -71,6 +78,8 @@ class DeskNotices(DeskReturn, DeskGuards, DeskGaps):
         never = bool(await self.never_called([request]))
         ledger = await self.store.ledger(request.id)
         why = not_any_more(request, notice, ledger, never_called=never)
+        if why is None and await self.gets_no_sms(request.phone):
+            why = OPTED_OUT
         return self._sms_of(request) if why is None else Drop(why)
 
     async def begin_notice(self, notice: Notice) -> Notice | None:
@@ -78,24 +87,45 @@ class DeskNotices(DeskReturn, DeskGuards, DeskGaps):
         sending = replace(notice, state=NoticeState.SENDING, tries=notice.tries + 1)
         return sending if await self.store.change_notice(sending, NoticeState.WAITING) else None
 
-    async def end_notice(self, notice: Notice, state: NoticeState, why: str | None = None) -> None:
-        """It was sent, failed, or nobody knows: with a line in the ledger of its request, in one transaction."""
-        ended = replace(notice, state=state, why=why, ended_at=self.clock.now())
-        if notice.request_id is None:  # that the leader is told of a gap stands in the line's history already
-            await self.store.change_notice(ended, NoticeState.SENDING)
+    async def sms_told(self, key: str, report: SmsReport, why: str | None) -> None:
+        """What the gateway says later of the SMS with this key; see hardware.message.SmsReports."""
+        notice = await self.store.notice(key)
+        if notice is None or notice.kind is not NoticeKind.MISSED:
             return
+        if await self.end_notice(notice, NoticeState(report.value), why):
+            log.info("notice_told", request_id=notice.request_id, state=report.value, why=why)
+
+    async def end_notice(self, notice: Notice, state: NoticeState, why: str | None = None) -> bool:
+        """It was sent, has come, failed, or nobody knows: with a line in the ledger of its request, in one transaction.
+        False when as much is on record already: the gateway may have said so before whoever sent it could."""
+        if notice.request_id is None:  # that the leader is told of a gap stands in the line's history already
+            ended = replace(notice, state=state, why=why, ended_at=self.clock.now())
+            return await self.store.change_notice(ended, NoticeState.SENDING)
         details: dict[str, str | int | None] = {"kind": notice.kind.value}
         if notice.kind is NoticeKind.STEP:
             details |= {"percent": notice.percent, "to": notice.person_id}
         if why is not None:
             details["why"] = why
 
+        written = False
+
         async def change(request: CallbackRequest) -> CallbackRequest:
+            nonlocal written
+            if why == OPTED_OUT:
+                await self._opted_out(request, notice)
+            before = await self.store.notice(
+                notice.id
+            )  # after the request: who writes it in between makes this one stale
+            if before is None or not says_more(state, before.state):
+                return request
+            ended = replace(before, state=state, why=why, ended_at=before.ended_at or self.clock.now())
             entry = self._entry(request, "service", f"notice_{state.value}", request.state, **details)
             (saved,) = await self.store.save(Change(request, (entry,), notices=(ended,)))
+            written = True
             return saved
 
         await self._retrying(notice.request_id, change)
+        return written
 
     async def drop_notice(self, notice: Notice, why: str) -> None:
         """It has not begun to go out, and will not."""

@@ -13,7 +13,7 @@ from hardware.asterisk.line import AsteriskLine
 from hardware.line import Line
 from hardware.lines import Lines
 from hardware.simulated.line import SimulatedLine
-from hardware.twilio.account import Account
+from hardware.twilio.account import Account, api_of
 from ivr.library import PromptLibrary
 from ivr.music import ringing_wav
 from ivr.serve import CACHE, serve
@@ -61,6 +61,11 @@ def prompt_url(config: Config) -> str:
     return (service.public_url or f"http://{service.host}:{service.port}").rstrip("/")
 
 
+def sms_told_at(config: Config) -> str | None:
+    """Where Twilio says what came of an SMS: the line there listens for it. None: no office is on it."""
+    return config.settings.twilio.public_url if LineName.TWILIO in config.line_names else None
+
+
 def account_of(config: Config, secrets: Secrets, api_url: str | None = None) -> Account:
     """`api_url`: in the place of Twilio's own, for tests."""
     settings = config.settings.twilio
@@ -73,7 +78,7 @@ def account_of(config: Config, secrets: Secrets, api_url: str | None = None) -> 
         port=settings.port,
         calls_per_second=settings.calls_per_second,
         sip=settings.sip_domain,
-        api_url=api_url,
+        api_url=api_url or api_of(settings.region),
     )
 
 
@@ -84,7 +89,9 @@ async def _twilio(desk: Desk, secrets: Secrets, legs: LegStore, library: PromptL
         office = desk.config.office_of_number(number)
         return office.fallback_number if office else None
 
-    return driver(account_of(desk.config, secrets), legs, desk.clock, sounds_of(library), fallback_of)
+    line = driver(account_of(desk.config, secrets), legs, desk.clock, sounds_of(library), fallback_of)
+    line.listener.on_sms = desk.sms_told
+    return line
 
 
 def _twilio_driver() -> type[TwilioLine]:

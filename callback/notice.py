@@ -23,6 +23,8 @@ TOLD_AFTER = frozenset({AttemptOutcome.NO_ANSWER, AttemptOutcome.BUSY, AttemptOu
 """They were rung and missed. Who declines a number they do not know is told too: the words are neutral."""
 _THEY_KNOW = frozenset({"rang_back", "registered_again"})
 """After one of these lines in the ledger a caller needs no SMS about an attempt before it."""
+_NEWS = frozenset({"connected", "number_changed"})
+_NOT_REACHED = frozenset({"notice_undelivered", "notice_failed"})
 
 
 class NoticeKind(StrEnum):
@@ -41,12 +43,28 @@ class NoticeState(StrEnum):
     SENDING = "sending"
     """It may have gone out. Who finds it so after a crash must not send it again."""
     SENT = "sent"
+    """The gateway or mail server took it. Most never say more."""
+    DELIVERED = "delivered"
+    """It is on their telephone."""
+    UNDELIVERED = "undelivered"
+    """It went out, and did not reach their telephone."""
     DROPPED = "dropped"
     """No longer true, or no longer allowed."""
     FAILED = "failed"
     """Refused, or tried too often."""
     UNCERTAIN = "uncertain"
     """Nobody knows whether it went out; it is not sent again."""
+
+
+_KNOWN = {
+    NoticeState.WAITING: 0,
+    NoticeState.SENDING: 1,
+    NoticeState.UNCERTAIN: 2,
+    NoticeState.SENT: 3,
+}
+"""How much is known of its end in each state; in all others everything is."""
+OPTED_OUT = "opted_out"
+"""Why an SMS was not sent: they have answered STOP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +161,25 @@ def not_any_more(
     if came or any(entry.event in _THEY_KNOW and entry.at >= notice.created_at for entry in ledger):
         return "rang_back"
     return "other_number" if missed.phone != request.phone else never_told(request)
+
+
+def says_more(state: NoticeState, than: NoticeState) -> bool:
+    """Whether this end of a notice is news after what is on record: it never goes back, and the first full end counts."""
+    everything = len(_KNOWN)
+    return _KNOWN.get(state, everything) > _KNOWN.get(than, everything)
+
+
+def missed_sms(ledger: Iterable[LedgerEntry]) -> LedgerEntry | None:
+    """The line that says that their newest SMS did not reach them, while nothing says that they know of us all the same."""
+    bad = None
+    for entry in ledger:
+        if (
+            entry.event in _THEY_KNOW
+            or entry.event in _NEWS
+            or entry.details.get("kind") == NoticeKind.MISSED
+        ):
+            bad = entry if entry.event in _NOT_REACHED else None
+    return bad
 
 
 def morning_after(now: datetime) -> datetime | None:

@@ -59,6 +59,8 @@ class ChannelStatus:
     failed: int
     uncertain: int
     last_sent: datetime | None
+    undelivered: int = 0
+    """Went out, and did not reach the telephone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,9 @@ class _Health:
 _ACCOUNT = frozenset({"http_401", "http_402", "http_403", "http_404", "smtp_530", "smtp_535"})
 """Refusals that are of us, not of one message: somebody must look at the settings."""
 _KINDS = {"sms": (NoticeKind.MISSED,), "email": (NoticeKind.STEP, NoticeKind.GAP, NoticeKind.DUTY)}
+
+
+_WENT_OUT = (NoticeState.SENT, NoticeState.DELIVERED, NoticeState.UNDELIVERED)
 
 
 class Notices:
@@ -277,5 +282,6 @@ def _status(name: str, health: _Health, counts: Sequence[NoticeCount]) -> Channe
         waiting=count(NoticeState.WAITING, NoticeState.SENDING),
         failed=count(NoticeState.FAILED),
         uncertain=count(NoticeState.UNCERTAIN),
-        last_sent=max((c.last for c in theirs if c.state is NoticeState.SENT and c.last), default=None),
+        last_sent=max((c.last for c in theirs if c.state in _WENT_OUT and c.last), default=None),
+        undelivered=count(NoticeState.UNDELIVERED),
     )  # fmt: skip

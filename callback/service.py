@@ -29,7 +29,7 @@ from callback.channels import channels_of
 from callback.desk import Desk
 from callback.dispatch import Dispatch
 from callback.feeds import Feeds
-from callback.lines import exchange_of, make_line
+from callback.lines import exchange_of, make_line, sms_told_at
 from callback.notices import ChannelStatus, Notices
 from callback.reload import Reloader
 from callback.request import CallbackError
@@ -111,7 +111,7 @@ async def running(
         dispatch = Dispatch(desk, runner)
         await runner.take_up()
         await dispatch.sweep(patience=timedelta(0))
-        notices = Notices(desk, channels_of(secrets, config.settings.twilio.account_sid))
+        notices = Notices(desk, channels_of(secrets, config.settings.twilio, sms_told_at(config)))
         board = Board(desk)
         post = WebhookHttp()
         stack.push_async_callback(post.close)

@@ -262,10 +262,20 @@ class Store(ShiftStore, ConsultStore, OfficeStore, Protocol):
     async def change_notice(self, notice: Notice, was: NoticeState) -> bool:
         """Write it, if it is there in the state `was`; else False, and nothing is written."""
 
+    async def notice(self, notice_id: str) -> Notice | None: ...
+
     async def notice_counts(self) -> list[NoticeCount]: ...
 
     async def forget_notices_before(self, at: datetime) -> None:
         """Those that ended before `at`."""
+
+    async def add_no_sms(self, subject: str, at: datetime) -> bool:
+        """False when it was there already."""
+
+    async def remove_no_sms(self, subject: str) -> bool:
+        """False when it was not there."""
+
+    async def is_no_sms(self, subject: str) -> bool: ...
 
     # -- calls
 

@@ -17,6 +17,7 @@ class MemoryNotices(ABC):
     def __init__(self) -> None:
         super().__init__()
         self._notices: dict[str, Notice] = {}
+        self._no_sms: set[str] = set()
 
     @abstractmethod
     def _check_open(self) -> None:
@@ -47,6 +48,10 @@ class MemoryNotices(ABC):
         self._notices[notice.id] = notice
         return True
 
+    async def notice(self, notice_id: str) -> Notice | None:
+        self._check_open()
+        return self._notices.get(notice_id)
+
     async def notice_counts(self) -> list[NoticeCount]:
         self._check_open()
         counted = Counter((n.kind, n.state) for n in self._notices.values())
@@ -63,3 +68,20 @@ class MemoryNotices(ABC):
         until = aware_utc(at)
         self._check_open()
         self._notices = {n.id: n for n in self._notices.values() if n.ended_at is None or n.ended_at >= until}
+
+    async def add_no_sms(self, subject: str, at: datetime) -> bool:
+        aware_utc(at)
+        self._check_open()
+        added = subject not in self._no_sms
+        self._no_sms.add(subject)
+        return added
+
+    async def remove_no_sms(self, subject: str) -> bool:
+        self._check_open()
+        removed = subject in self._no_sms
+        self._no_sms.discard(subject)
+        return removed
+
+    async def is_no_sms(self, subject: str) -> bool:
+        self._check_open()
+        return subject in self._no_sms

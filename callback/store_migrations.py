@@ -555,3 +555,40 @@ def m019_consult_report(db: Database) -> None:
     """An office's consult calls, their counts, and those of one request, are found without a look at all."""
     for statement in _CONSULT_REPORT:
         db.conn.execute(statement)
+
+
+_SMS = (
+    # What becomes of an SMS after it was sent. SQLite does not change a CHECK in place.
+    "ALTER TABLE notice RENAME TO notice_before",
+    """CREATE TABLE notice (
+        id TEXT PRIMARY KEY NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('missed', 'step', 'gap', 'duty')),
+        request_id TEXT REFERENCES request (id),
+        created_at TEXT NOT NULL,
+        due_at TEXT NOT NULL,
+        attempt_id TEXT UNIQUE REFERENCES attempt (id),
+        percent INTEGER,
+        person_id TEXT,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'sent', 'delivered', 'undelivered', 'dropped',
+                                             'failed', 'uncertain')),
+        tries INTEGER NOT NULL CHECK (tries >= 0),
+        ended_at TEXT,
+        why TEXT,
+        line_id TEXT,
+        CHECK ((request_id IS NULL) = (kind IN ('gap', 'duty'))),
+        CHECK ((line_id IS NULL) = (kind NOT IN ('gap', 'duty'))),
+        UNIQUE (request_id, percent, person_id)) WITHOUT ROWID""",
+    "INSERT INTO notice SELECT * FROM notice_before",
+    "DROP TABLE notice_before",
+    "CREATE INDEX notice_due ON notice (kind, due_at) WHERE state = 'waiting'",
+    "CREATE INDEX notice_count ON notice (kind, state, ended_at)",
+    "CREATE INDEX notice_ended ON notice (ended_at) WHERE ended_at IS NOT NULL",
+    "CREATE TABLE no_sms (subject TEXT PRIMARY KEY NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+@MIGRATIONS()
+def m020_sms(db: Database) -> None:
+    """Whether an SMS came, and numbers that want none."""
+    for statement in _SMS:
+        db.conn.execute(statement)

@@ -67,6 +67,11 @@ def in_state(db: Database, state: str) -> list[Notice]:
     return [notice_from(row) for row in db.conn.execute(sql, (state,))]
 
 
+def get(db: Database, notice_id: str) -> Notice | None:
+    row = db.conn.execute(f"{_SELECT} WHERE id = ?", (notice_id,)).fetchone()
+    return None if row is None else notice_from(row)
+
+
 def counts(db: Database) -> list[NoticeCount]:
     sql = "SELECT kind, state, count(*), max(ended_at) FROM notice GROUP BY kind, state ORDER BY kind, state"
     return [
@@ -81,3 +86,19 @@ def any_before(db: Database, until: str) -> bool:
 
 def forget_before(db: Database, until: str) -> None:
     db.conn.execute("DELETE FROM notice WHERE ended_at < ?", (until,))
+
+
+# -- numbers that get no SMS
+
+
+def add_no_sms(db: Database, subject: str, at: str) -> bool:
+    sql = "INSERT INTO no_sms VALUES (?, ?) ON CONFLICT DO NOTHING"
+    return db.conn.execute(sql, (subject, at)).rowcount == 1
+
+
+def remove_no_sms(db: Database, subject: str) -> bool:
+    return db.conn.execute("DELETE FROM no_sms WHERE subject = ?", (subject,)).rowcount == 1
+
+
+def is_no_sms(db: Database, subject: str) -> bool:
+    return db.conn.execute("SELECT 1 FROM no_sms WHERE subject = ?", (subject,)).fetchone() is not None

@@ -199,6 +199,9 @@ class SqliteStore(SqliteConsultReport, SqliteRoster, SqliteOffices):
         row = notices.notice_row(notice)
         return await self.write(lambda db: notices.change(db, row, was.value))
 
+    async def notice(self, notice_id: str) -> Notice | None:
+        return await self.read(lambda db: notices.get(db, notice_id))
+
     async def notice_counts(self) -> list[NoticeCount]:
         return await self.read(notices.counts)
 
@@ -206,6 +209,16 @@ class SqliteStore(SqliteConsultReport, SqliteRoster, SqliteOffices):
         until = to_text(at)
         if await self.read(lambda db: notices.any_before(db, until)):
             await self.write(lambda db: notices.forget_before(db, until))
+
+    async def add_no_sms(self, subject: str, at: datetime) -> bool:
+        text = to_text(at)
+        return await self.write(lambda db: notices.add_no_sms(db, subject, text))
+
+    async def remove_no_sms(self, subject: str) -> bool:
+        return await self.write(lambda db: notices.remove_no_sms(db, subject))
+
+    async def is_no_sms(self, subject: str) -> bool:
+        return await self.read(lambda db: notices.is_no_sms(db, subject))
 
     # -- calls
 

@@ -284,6 +284,8 @@ class TwilioSettings(Model):
     """The line of offices without an exchange."""
 
     account_sid: str | None = Field(default=None, pattern=r"^AC[0-9a-f]{32}$")
+    region: Literal["us1", "ie1"] = "us1"
+    """Where Twilio handles and keeps what it knows of the calls: the USA, or Ireland."""
     public_url: str | None = None
     """https; where Twilio reaches `host` and `port`, through the office's proxy."""
     host: str = "127.0.0.1"

@@ -6,6 +6,8 @@ logs a number, an address or words, and never puts into an error what the other 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -38,6 +40,22 @@ class SmsGateway(Protocol):
         """`to` is E.164. Raises MessageError kinds."""
 
     async def close(self) -> None: ...
+
+
+class SmsReport(StrEnum):
+    """What a gateway says later of an SMS that it took."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    """It went out, and did not reach the telephone."""
+    FAILED = "failed"
+    """It never went out."""
+
+
+SmsReports = Callable[[str, SmsReport, str | None], Awaitable[None]]
+"""Takes the key of an SMS, what came of it, and a short word for why: twice, late and in any order, and of keys that nobody
+knows any more."""
 
 
 class MailGateway(Protocol):

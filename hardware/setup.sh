@@ -3,7 +3,7 @@
 # what to install. It never touches anything outside the checkout except through apt-get.
 #   setup.sh venv PYTHON LOCKFILE     the virtual environment, from hashed pins
 #   setup.sh pbx | phones | browser | postgres   the system packages these need
-#   setup.sh rules                               the rules the fake Twilio is policed with
+#   setup.sh rules                               the rules the fake Twilio is policed with, and its independent peer (node)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,17 +59,21 @@ postgres() { # a rival in the bench, found as tests/bench/postgres.py finds it; 
     need initdb postgresql
 }
 
-rules() { # Twilio's own rules, from its npm packages: tests/fake_twilio/rules.py holds the files against their hashes
+rules() { # Twilio's own rules, and a Twilio that others made, as npm packages: tests/fake_twilio holds them against their hashes
     local name file
-    [ ! -s .rules/twilio/twilio_api_v2010.json ] || [ ! -s .rules/twilio/VoiceResponse.d.ts ] || return 0
-    need npm npm
+    need node nodejs
     mkdir -p .rules/twilio
     for name in twilio@6.2.0:lib/twiml/VoiceResponse.d.ts \
         @twilio-alpha/mcp@0.7.0:twilio-oai/spec/json/twilio_api_v2010.json; do
+        [ ! -s ".rules/twilio/$(basename "${name##*:}")" ] || continue
+        need npm npm
         file=$(cd .rules && npm pack --silent "${name%:*}")
         tar -xzf ".rules/$file" -O "package/${name##*:}" > ".rules/twilio/$(basename "${name##*:}")"
         rm ".rules/$file"
     done
+    [ ! -s .rules/emulate-0.11.2.tgz ] || return 0
+    need npm npm
+    (cd .rules && npm pack --silent emulate@0.11.2 >/dev/null) # what npm calls the latest is another program
 }
 
 chromium() { # the browser the tests use, found as tests/e2e/browser.py finds it

@@ -39,8 +39,8 @@ from ivr.consult_port import (
     RingNow,
 )
 from ivr.consult_state import ConsultState, Node, Step, ask_next, begin, offer
-from ivr.intake import MOST_STEPS, SHORT_TALK
-from ivr.intake_state import OfficeFacts
+from ivr.intake import SHORT_TALK
+from ivr.intake_state import MOST_STEPS, OfficeFacts
 from ivr.intake_words import spoken
 from ivr.machine import Command, Event, IllegalTransition, NotRegistered, Registered
 from ivr.phrases import about_items

@@ -23,8 +23,8 @@ from ivr.consult_port import (
     WhenRung,
 )
 from ivr.consult_state import ConsultState, Node, Step, begin
-from ivr.intake import KEY_PAUSE, PATIENCE
-from ivr.intake_state import NATIONAL_DIGITS, to_come
+from ivr.intake_state import NATIONAL_DIGITS, PATIENCE, to_come
+from ivr.intake_words import KEY_PAUSE
 from ivr.machine import CheckNumber, Event, NumberAccepted, NumberRefused
 from ivr.phrases import duration_items, phone_items, reference_items, when_items
 

@@ -39,18 +39,28 @@ from hardware.line import (
     Hangup,
     LegEnded,
     NoInput,
-    Prompt,
     Screen,
 )
 from ivr.consult_state import Step, from_menu
-from ivr.intake_state import NATIONAL_DIGITS, IntakeState, Node, OfficeFacts, to_come, with_keys
-from ivr.intake_words import closed, info, language_items, promise, readback, spoken, status_items
+from ivr.intake_number import (
+    enter_number,
+    number_accepted,
+    number_keyed,
+    number_refused,
+    number_set,
+    number_silence,
+    readback_key,
+    readback_silence,
+    set_number,
+)
+from ivr.intake_state import MOST_STEPS, PATIENCE, GoTo, IntakeState, Node, OfficeFacts, keep
+from ivr.intake_status import enter_status, found, reference_keyed, reference_silence, tell_status
+from ivr.intake_urgent import after_reason, is_urgent, reason_key, reason_silence, which_reason
+from ivr.intake_words import ask, closed, info, language_items, play, promise, saying, spoken
 from ivr.machine import (
     AskTurn,
-    CheckNumber,
     Command,
     Event,
-    Find,
     Found,
     IllegalTransition,
     NotRegistered,
@@ -59,32 +69,16 @@ from ivr.machine import (
     NumberSet,
     Register,
     Registered,
-    SetNumber,
     Update,
     Updated,
 )
 from ivr.waiting_state import Node as Waiting
 from ivr.waiting_state import WaitingState
 
-REFERENCE_DIGITS = 6
-PATIENCE = 2
-"""Silences or wrong keys in one step before the call goes on with what is known."""
-NUMBER_TRIES = 4
-"""Numbers that are refused, or said to be wrong, before the call goes on with what is known."""
-MOST_STEPS = 60
-"""Nodes and repeats in one call; then it ends with the promise. No caller needs a third of them."""
-KEY_PAUSE = timedelta(seconds=3)
-"""Silence that ends a number of which more may follow."""
 PERSON_RING = timedelta(seconds=25)
 """A telephone rings so long for somebody who is on the line, and must have begun to within so long."""
-REFERENCE_TRIES = 3
-"""References keyed in in one call; then nobody is found, whatever is keyed in."""
 SHORT_TALK = timedelta(seconds=10)
 """A talk that is over sooner was a voicemail or a line that broke: it helped nobody."""
-URGENT_REASONS = {"1": "no_shelter", "2": "no_food", "3": "no_power", "4": "emergency_help"}
-"""Nav's own four, by key."""
-UNSTATED = "unspecified"
-"""Whoever said yes is urgent from that key press on, also without a reason."""
 
 
 def begin(offered: CallOffered, office: OfficeFacts, menu: Menu, now: datetime) -> Step:
@@ -126,7 +120,7 @@ def step(state: IntakeState, event: Event, now: datetime) -> Step:
     handler = _TABLE.get((state.node, type(event)))
     if handler is None:
         raise IllegalTransition(f"intake: {type(event).__name__} in {state.node}")
-    return handler(state, event, now)
+    return _then(handler(state, event, now), now)
 
 
 # ---- walking ------------------------------------------------------------------------------------
@@ -142,7 +136,7 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
         node = state.menu.node[name]
         match node:
             case SayNode():
-                state = _saying(state, *node.say)
+                state = saying(state, *node.say)
             case InfoNode():
                 state = replace(state, before=state.before + info(state, now))
             case ClosedNode():
@@ -154,23 +148,27 @@ def _go(state: IntakeState, name: str, now: datetime, *before: str) -> Step:
             case WaitNode() if state.waited:
                 pass
             case OnCallNode() if state.office.on_call is None:
-                state = state if state.urgent else _saying(state, "intake.nobody_now")
+                state = state if state.urgent else saying(state, "intake.nobody_now")
             case _:
                 return _enter(state, node, now)
         name = node.next
 
 
+def _then(answer: Step | GoTo, now: datetime) -> Step:
+    return _go(answer.state, answer.name, now, *answer.say) if isinstance(answer, GoTo) else answer
+
+
 def _enter(state: IntakeState, node: object, now: datetime) -> Step:
-    return _ENTER[type(node)](state, node, now)
+    return _then(_ENTER[type(node)](state, node, now), now)
 
 
 def _enter_question(state: IntakeState, node: ChooseNode | UrgentNode, now: datetime) -> Step:
     hours = closed(state, now) if isinstance(node, ChooseNode) and node.hours else ()
-    return _ask(state, Node.ASKING, *spoken(state, *node.say[:1]), *hours, *spoken(state, *node.say[1:]))
+    return ask(state, Node.ASKING, *spoken(state, *node.say[:1]), *hours, *spoken(state, *node.say[1:]))
 
 
 def _enter_language(state: IntakeState, node: LanguageNode, now: datetime) -> Step:
-    return _ask(state, Node.ASKING, *language_items(state))
+    return ask(state, Node.ASKING, *language_items(state))
 
 
 def _enter_register(state: IntakeState, node: RegisterNode, now: datetime) -> Step:
@@ -182,20 +180,20 @@ def _enter_wait(state: IntakeState, node: WaitNode, now: datetime) -> Step:
 
 
 def _enter_confirm(state: IntakeState, node: ConfirmNode, now: datetime) -> Step:
-    return _ask(replace(state, promised=True), Node.ASKING, *promise(state, now), *spoken(state, *node.say))
+    return ask(replace(state, promised=True), Node.ASKING, *promise(state, now), *spoken(state, *node.say))
 
 
 def _enter_set(state: IntakeState, node: SetNode, now: datetime) -> Step:
     chosen = Update(state.request_id or "", when=node.when, discreet=node.discreet, until=node.until)
-    return _update(state, chosen)
+    return keep(state, chosen)
 
 
 def _enter_withdraw(state: IntakeState, node: WithdrawNode, now: datetime) -> Step:
-    return _update(state, Update(state.request_id or "", withdraw=True))
+    return keep(state, Update(state.request_id or "", withdraw=True))
 
 
 def _enter_transfer(state: IntakeState, node: TransferNode, now: datetime) -> Step:
-    return _play(_saying(replace(state, wants_person=True), *node.say), Node.TRANSFERRING)
+    return play(saying(replace(state, wants_person=True), *node.say), Node.TRANSFERRING)
 
 
 def _enter_on_call(state: IntakeState, node: OnCallNode, now: datetime) -> Step:
@@ -209,7 +207,7 @@ def _enter_goodbye(state: IntakeState, node: GoodbyeNode, now: datetime) -> Step
     if state.request_id is not None and not state.promised:
         state = replace(state, before=state.before + promise(state, now), promised=True)
     kept = (item for item in node.say if not (state.not_rung and item == "intake.promise_again"))
-    return _play(_saying(state, *kept), Node.LAST_WORDS)
+    return play(saying(state, *kept), Node.LAST_WORDS)
 
 
 def _finish(state: IntakeState, now: datetime) -> Step:
@@ -233,7 +231,7 @@ def _key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
     if state.mistakes >= PATIENCE:
         return _unclear(state, now, "wrong_key")
     state = replace(state, mistakes=state.mistakes + 1, steps=state.steps + 1)
-    return _ask(state, Node.ASKING, *spoken(state, "intake.wrong_key"), *_again(state, node, now))
+    return ask(state, Node.ASKING, *spoken(state, "intake.wrong_key"), *_again(state, node, now))
 
 
 def _silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
@@ -242,7 +240,7 @@ def _silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
     node = state.menu.node[state.at]
     heard = state.heard_hours or (isinstance(node, ChooseNode) and node.hours)
     state = replace(state, silences=state.silences + 1, steps=state.steps + 1, heard_hours=heard)
-    return _ask(state, Node.ASKING, *_again(state, node, now))
+    return ask(state, Node.ASKING, *_again(state, node, now))
 
 
 def _repeat(state: IntakeState, now: datetime) -> Step:
@@ -251,7 +249,7 @@ def _repeat(state: IntakeState, now: datetime) -> Step:
     state = replace(state, steps=state.steps + 1)
     node = state.menu.node[state.at]
     if isinstance(node, StatusNode) and state.found is not None:
-        return _tell_status(state, now)
+        return tell_status(state, now)
     return _enter(state, node, now)
 
 
@@ -270,7 +268,7 @@ def _keys(state: IntakeState, node: object) -> dict[str, Way]:
         case LanguageNode():
             return {str(at): _speak(language) for at, language in enumerate(state.office.languages, 1)}
         case UrgentNode():
-            return {"1": _is_urgent, "2": _to(node.next)}
+            return {"1": is_urgent, "2": _to(node.next)}
     return {}
 
 
@@ -312,45 +310,9 @@ def _speak(language: str) -> Way:
         state = replace(state, language=language, chose_language=True)
         if state.request_id is None:
             return _after_update(state, now)
-        return _update(state, Update(state.request_id, language=language))
+        return keep(state, Update(state.request_id, language=language))
 
     return chosen
-
-
-def _is_urgent(state: IntakeState, now: datetime) -> Step:
-    state = replace(state, node=Node.MAKING_URGENT, urgent=True)
-    return state, (Update(state.request_id or "", urgent_reason=UNSTATED),)
-
-
-def _which_reason(state: IntakeState, event: Updated, now: datetime) -> Step:
-    state = replace(state, answer_by=event.answer_by, silences=0, mistakes=0)
-    return _ask(state, Node.REASON, *spoken(state, "intake.urgent_which"))
-
-
-def _reason_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    reason = URGENT_REASONS.get(event.digits)
-    if reason is not None:
-        return _update(state, Update(state.request_id or "", urgent_reason=reason))
-    repeats = event.digits == "*"
-    if state.steps > MOST_STEPS or (state.mistakes >= PATIENCE and not repeats):
-        return _after_reason(state, now)
-    wrong = () if repeats else spoken(state, "intake.wrong_key")
-    state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
-    return _ask(state, Node.REASON, *wrong, *spoken(state, "intake.urgent_which"))
-
-
-def _reason_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
-    if state.silences + 1 >= PATIENCE:
-        return _after_reason(state, now)
-    state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.REASON, *spoken(state, "intake.urgent_which"))
-
-
-def _after_reason(state: IntakeState, now: datetime) -> Step:
-    node = state.menu.node[state.at]
-    assert isinstance(node, UrgentNode)
-    nobody = () if state.office.open else (state.office.emergency,)  # nobody is at work to be rung
-    return _go(state, node.urgent, now, "intake.urgent_now", *nobody)
 
 
 # ---- the desk's answers -------------------------------------------------------------------------
@@ -375,23 +337,19 @@ def _registered(state: IntakeState, event: Registered, now: datetime) -> Step:
         withdrawn=False,
     )
     if event.refused is not None:
-        state = _saying(state, f"number.refused.{event.refused}")
+        state = saying(state, f"number.refused.{event.refused}")
     node = state.menu.node[state.at]
     if not isinstance(node, RegisterNode):  # at a goodbye
-        return _go(_saying(state, "intake.registered"), state.at, now)
-    return _go(_saying(state, *node.say), node.withheld if event.phone is None else node.next, now)
+        return _go(saying(state, "intake.registered"), state.at, now)
+    return _go(saying(state, *node.say), node.withheld if event.phone is None else node.next, now)
 
 
 def _not_registered(state: IntakeState, event: NotRegistered, now: datetime) -> Step:
     """Told why, and whom to ring when life is in danger; the list keeps whom it has."""
     state = replace(state, wants_person=False)
-    return _play(
-        _saying(state, "intake.too_many_today", state.office.emergency, "intake.goodbye"), Node.LAST_WORDS
+    return play(
+        saying(state, "intake.too_many_today", state.office.emergency, "intake.goodbye"), Node.LAST_WORDS
     )
-
-
-def _update(state: IntakeState, update: Update) -> Step:
-    return replace(state, node=Node.UPDATING), (update,)
 
 
 def _updated(state: IntakeState, event: Updated, now: datetime) -> Step:
@@ -409,7 +367,7 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
         case SetNode():
             return _go(state, node.next, now, *node.say)
         case UrgentNode():
-            return _after_reason(state, now)
+            return _then(after_reason(state), now)
         case WithdrawNode():
             state = replace(
                 state, request_id=None, reference=None, phone=None, found=None, knows_reference=False, not_rung=False,
@@ -419,216 +377,8 @@ def _after_update(state: IntakeState, now: datetime) -> Step:
         case LanguageNode():
             return _go(state, node.next, now)
         case StatusNode():
-            return _tell_status(state, now)
+            return tell_status(state, now)
     raise AssertionError(f"nothing is kept at {state.at}")
-
-
-# ---- status -------------------------------------------------------------------------------------
-
-
-def _enter_status(state: IntakeState, node: StatusNode, now: datetime) -> Step:
-    if state.request_id is not None:
-        return _find(replace(state, knows_reference=True), None, state.reference)
-    if state.caller is None:
-        return _ask_reference(state, now)
-    return _find(state, state.caller, None)
-
-
-def _find(state: IntakeState, phone: str | None, reference: str | None) -> Step:
-    return replace(state, node=Node.FINDING), (Find(state.office.office_no, phone, reference),)
-
-
-def _find_keyed(state: IntakeState, reference: str) -> Step:
-    state = replace(state, node=Node.FINDING, knows_reference=True, references=state.references + 1)
-    return state, (Find(state.office.office_no, None, reference, keyed=True, caller=state.caller),)
-
-
-def _ask_reference(state: IntakeState, now: datetime) -> Step:
-    if state.references >= REFERENCE_TRIES:
-        return _nobody_found(state, now)
-    state = replace(state, silences=0, mistakes=0)
-    return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
-
-
-def _reference_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    all_came = len(event.digits) == REFERENCE_DIGITS - len(state.keyed)
-    state = with_keys(state, event.digits)
-    reference, missing = state.keyed, REFERENCE_DIGITS - len(state.keyed)
-    if state.steps > MOST_STEPS:
-        return _nobody_found(replace(state, keyed=""), now)
-    if event.digits.endswith("*"):
-        return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
-    if all_came and missing:
-        return state, (_rest(state, missing),)
-    state = replace(state, keyed="")
-    if missing:
-        return _no_reference(state, now)
-    return _find_keyed(state, reference)
-
-
-def _no_reference(state: IntakeState, now: datetime) -> Step:
-    if state.silences + 1 >= PATIENCE:
-        return _nobody_found(state, now)
-    state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.REFERENCE, *spoken(state, "intake.enter_reference"), digits=REFERENCE_DIGITS)
-
-
-def _reference_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
-    return _no_reference(replace(state, keyed=""), now)
-
-
-def _found(state: IntakeState, event: Found, now: datetime) -> Step:
-    node = state.menu.node[state.at]
-    assert isinstance(node, StatusNode)
-    if event.request_id is None:
-        return _nobody_found(replace(state, knows_reference=False), now)
-    if event.discreet and not state.knows_reference:
-        return _ask_reference(state, now)  # someone else may hold this telephone
-    state = replace(
-        state,
-        found=event,
-        request_id=event.request_id,
-        reference=event.reference,
-        phone=event.phone,
-        answer_by=event.answer_by,
-        not_rung=event.not_rung,
-        language=event.language if event.language and not state.chose_language else state.language,
-        silences=0,
-    )
-    if state.chose_language and event.language != state.language:
-        return _update(state, Update(event.request_id, language=state.language))
-    return _tell_status(state, now)
-
-
-def _tell_status(state: IntakeState, now: datetime) -> Step:
-    node = state.menu.node[state.at]
-    assert isinstance(node, StatusNode)
-    told = replace(state, promised=state.promised or state.not_rung)  # then that is all there is to say
-    return _ask(told, Node.ASKING, *status_items(state, now), *spoken(state, *node.say))
-
-
-def _nobody_found(state: IntakeState, now: datetime) -> Step:
-    node = state.menu.node[state.at]
-    assert isinstance(node, StatusNode)
-    return _go(state, node.none, now)
-
-
-# ---- which number -------------------------------------------------------------------------------
-
-
-def _enter_number(state: IntakeState, node: NumberNode, now: datetime) -> Step:
-    return _ask_number(state, *node.say)
-
-
-def _ask_number(state: IntakeState, *say: str) -> Step:
-    state = replace(state, silences=0, mistakes=0, keyed="")
-    return _ask(state, Node.KEYING, *spoken(state, *say), digits=NATIONAL_DIGITS)
-
-
-def _number_keyed(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    all_came = len(event.digits) == to_come(state.keyed)
-    state = with_keys(state, event.digits)
-    if state.steps > MOST_STEPS:
-        return _after_number(replace(state, keyed=""), now)
-    if event.digits.endswith("*"):
-        return _ask(state, Node.KEYING, *spoken(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
-    if all_came and to_come(state.keyed):
-        return state, (_rest(state, to_come(state.keyed)),)
-    return _check(state)
-
-
-def _rest(state: IntakeState, digits: int) -> Prompt:
-    """The line collects so many keys at a time; this is for those that follow."""
-    return Prompt(state.leg, (), digits, KEY_PAUSE)
-
-
-def _number_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
-    if state.keyed:
-        return _check(state)
-    if state.silences >= PATIENCE:
-        return _after_number(state, now)
-    state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.KEYING, *spoken(state, "intake.enter_number"), digits=NATIONAL_DIGITS)
-
-
-def _check(state: IntakeState) -> Step:
-    return replace(state, node=Node.CHECKING), (CheckNumber(state.keyed, state.caller),)
-
-
-def _number_accepted(state: IntakeState, event: NumberAccepted, now: datetime) -> Step:
-    state = replace(state, keyed=event.phone, silences=0, mistakes=0)
-    return _ask(state, Node.READBACK, *readback(state))
-
-
-def _number_refused(state: IntakeState, event: NumberRefused, now: datetime) -> Step:
-    return _another_number(_saying(state, f"number.refused.{event.why}"), now)
-
-
-def _another_number(state: IntakeState, now: datetime) -> Step:
-    """The one keyed in is not to be rung."""
-    state = replace(state, tries=state.tries + 1, keyed="")
-    if state.tries >= NUMBER_TRIES:
-        return _after_number(state, now)
-    return _ask_number(state, "intake.enter_number")
-
-
-def _readback_key(state: IntakeState, event: DigitsEntered, now: datetime) -> Step:
-    if event.digits == "2":
-        return _another_number(state, now)
-    if event.digits == "1" or state.mistakes >= PATIENCE or state.steps >= MOST_STEPS:
-        return _set_number(state, Node.SETTING)
-    wrong = () if event.digits == "*" else spoken(state, "intake.wrong_key")
-    state = replace(state, mistakes=state.mistakes + bool(wrong), steps=state.steps + 1)
-    return _ask(state, Node.READBACK, *wrong, *readback(state))
-
-
-def _readback_silence(state: IntakeState, event: NoInput, now: datetime) -> Step:
-    if state.silences + 1 >= PATIENCE:
-        return _set_number(state, Node.SETTING)
-    state = replace(state, silences=state.silences + 1)
-    return _ask(state, Node.READBACK, *readback(state))
-
-
-def _set_number(state: IntakeState, node: Node) -> Step:
-    return replace(state, node=node), (
-        SetNumber(state.request_id or "", state.keyed, state.keyed == state.caller),
-    )
-
-
-def _number_set(state: IntakeState, event: NumberSet, now: datetime) -> Step:
-    state = replace(
-        state,
-        request_id=event.request_id,
-        reference=event.reference,
-        phone=event.phone,
-        answer_by=event.answer_by,
-        not_rung=False,
-        keyed="",
-    )
-    return _after_number(state, now)
-
-
-def _after_number(state: IntakeState, now: datetime) -> Step:
-    node = state.menu.node[state.at]
-    assert isinstance(node, NumberNode)
-    return _go(state, node.next, now)
-
-
-# ---- what is said -------------------------------------------------------------------------------
-
-
-def _saying(state: IntakeState, *ids: str) -> IntakeState:
-    return replace(state, before=state.before + spoken(state, *ids))
-
-
-def _ask(state: IntakeState, node: Node, *items: str, digits: int = 1) -> Step:
-    """Say what waits to be said and then these, and collect keys."""
-    prompt = Prompt(state.leg, (*state.before, *items), digits, state.office.wait)
-    return replace(state, node=node, before=()), (prompt,)
-
-
-def _play(state: IntakeState, node: Node) -> Step:
-    return replace(state, node=node, before=()), (Prompt(state.leg, state.before, 0, timedelta(0)),)
 
 
 # ---- a person -----------------------------------------------------------------------------------
@@ -685,7 +435,7 @@ def _ended(state: IntakeState, event: Event, now: datetime) -> Step:
 def _ended_in_readback(state: IntakeState, event: LegEnded, now: datetime) -> Step:
     """Hung up while hearing the number: without another number, the keyed one is what is known."""
     if state.phone is None:
-        return _set_number(state, Node.ENDED)
+        return set_number(state, Node.ENDED)
     return _ended(state, event, now)
 
 
@@ -693,51 +443,51 @@ def _nothing(state: IntakeState, event: Event, now: datetime) -> Step:
     return state, ()
 
 
-_ENTER: dict[type, Callable[..., Step]] = {
+_ENTER: dict[type, Callable[..., Step | GoTo]] = {
     ChooseNode: _enter_question,
     UrgentNode: _enter_question,
     LanguageNode: _enter_language,
     RegisterNode: _enter_register,
-    NumberNode: _enter_number,
+    NumberNode: enter_number,
     WaitNode: _enter_wait,
     ConfirmNode: _enter_confirm,
     SetNode: _enter_set,
     WithdrawNode: _enter_withdraw,
-    StatusNode: _enter_status,
+    StatusNode: enter_status,
     TransferNode: _enter_transfer,
     OnCallNode: _enter_on_call,
     GoodbyeNode: _enter_goodbye,
 }
 _N = Node
-_TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
+_TABLE: dict[tuple[Node, type], Callable[..., Step | GoTo]] = {
     (_N.ASKING, DigitsEntered): _key,
     (_N.ASKING, NoInput): _silence,
     (_N.ASKING, LegEnded): _ended,
     (_N.REGISTERING, Registered): _registered,
     (_N.REGISTERING, NotRegistered): _not_registered,
     (_N.REGISTERING, LegEnded): _ended,
-    (_N.MAKING_URGENT, Updated): _which_reason,
+    (_N.MAKING_URGENT, Updated): which_reason,
     (_N.MAKING_URGENT, LegEnded): _ended,
-    (_N.REASON, DigitsEntered): _reason_key,
-    (_N.REASON, NoInput): _reason_silence,
+    (_N.REASON, DigitsEntered): reason_key,
+    (_N.REASON, NoInput): reason_silence,
     (_N.REASON, LegEnded): _ended,
     (_N.UPDATING, Updated): _updated,
     (_N.UPDATING, LegEnded): _ended,
-    (_N.KEYING, DigitsEntered): _number_keyed,
-    (_N.KEYING, NoInput): _number_silence,
+    (_N.KEYING, DigitsEntered): number_keyed,
+    (_N.KEYING, NoInput): number_silence,
     (_N.KEYING, LegEnded): _ended,
-    (_N.CHECKING, NumberAccepted): _number_accepted,
-    (_N.CHECKING, NumberRefused): _number_refused,
+    (_N.CHECKING, NumberAccepted): number_accepted,
+    (_N.CHECKING, NumberRefused): number_refused,
     (_N.CHECKING, LegEnded): _ended,
-    (_N.READBACK, DigitsEntered): _readback_key,
-    (_N.READBACK, NoInput): _readback_silence,
+    (_N.READBACK, DigitsEntered): readback_key,
+    (_N.READBACK, NoInput): readback_silence,
     (_N.READBACK, LegEnded): _ended_in_readback,
-    (_N.SETTING, NumberSet): _number_set,
+    (_N.SETTING, NumberSet): number_set,
     (_N.SETTING, LegEnded): _ended,
-    (_N.REFERENCE, DigitsEntered): _reference_keyed,
-    (_N.REFERENCE, NoInput): _reference_silence,
+    (_N.REFERENCE, DigitsEntered): reference_keyed,
+    (_N.REFERENCE, NoInput): reference_silence,
     (_N.REFERENCE, LegEnded): _ended,
-    (_N.FINDING, Found): _found,
+    (_N.FINDING, Found): found,
     (_N.FINDING, LegEnded): _ended,
     (_N.TRANSFERRING, NoInput): _dial,
     (_N.TRANSFERRING, DigitsEntered): _dial,

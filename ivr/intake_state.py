@@ -9,10 +9,14 @@ from enum import StrEnum
 from config.menu import Menu
 from config.model import VoiceSpeed
 from ivr.consult_port import Choice
-from ivr.machine import Found
+from ivr.machine import Command, Found, Update
 from ivr.prompts import spoken_tag
 
 NATIONAL_DIGITS = 8
+PATIENCE = 2
+"""Silences or wrong keys in one step before the call goes on with what is known."""
+MOST_STEPS = 60
+"""Nodes and repeats in one call; then it ends with the promise. No caller needs a third of them."""
 
 
 class Node(StrEnum):
@@ -132,6 +136,25 @@ class IntakeState:
     def peer(self) -> str:
         """The leg of whoever they are put through to."""
         return peer_of(self.leg)
+
+
+Stay = tuple[IntakeState, tuple[Command, ...]]
+"""What a part of the machine answers while it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoTo:
+    """What a part of the machine answers when it is over: on to this node of the menu."""
+
+    state: IntakeState
+    name: str
+    say: tuple[str, ...] = ()
+    """Before the node speaks."""
+
+
+def keep(state: IntakeState, update: Update) -> Stay:
+    """Have it written before anything is said of it."""
+    return replace(state, node=Node.UPDATING), (update,)
 
 
 def peer_of(leg: str) -> str:

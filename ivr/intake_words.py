@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from config.model import VoiceSpeed
-from ivr.intake_state import IntakeState
+from hardware.line import Prompt
+from ivr.intake_state import IntakeState, Node, Stay
 from ivr.phrases import date_items, phone_items, reference_items, when_items, window_items
 from ivr.prompts import BASE_LANGUAGE, NO_VOICE, spoken_tag
 from scheduler.clock import to_local
 
+KEY_PAUSE = timedelta(seconds=3)
+"""Silence that ends a number of which more may follow."""
 _STATUS_WINDOW = timedelta(hours=2)
 
 
@@ -102,3 +106,23 @@ def _at_speed(item: str, speed: VoiceSpeed) -> str:
     """An item written slow stays slow."""
     language, slash, prompt_id = item.partition("/")
     return item if speed is VoiceSpeed.NORMAL else f"{spoken_tag(language, speed)}{slash}{prompt_id}"
+
+
+def saying(state: IntakeState, *ids: str) -> IntakeState:
+    """These are said before the next question."""
+    return replace(state, before=state.before + spoken(state, *ids))
+
+
+def ask(state: IntakeState, node: Node, *items: str, digits: int = 1) -> Stay:
+    """Say what waits to be said and then these, and collect keys."""
+    prompt = Prompt(state.leg, (*state.before, *items), digits, state.office.wait)
+    return replace(state, node=node, before=()), (prompt,)
+
+
+def play(state: IntakeState, node: Node) -> Stay:
+    return replace(state, node=node, before=()), (Prompt(state.leg, state.before, 0, timedelta(0)),)
+
+
+def rest(state: IntakeState, digits: int) -> Prompt:
+    """The line collects so many keys at a time; this is for those that follow."""
+    return Prompt(state.leg, (), digits, KEY_PAUSE)

@@ -18,7 +18,7 @@ settings.load_profile("same")
 
 NEEDS_PBX = {"pbx", "asterisk"}
 """Fixtures, or kinds of a fixture, that start an Asterisk."""
-PBXS = 3
+PBXS = 4
 """Local PBXs at a time: their tests mostly listen."""
 
 

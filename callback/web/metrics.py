@@ -1,6 +1,6 @@
 """GET /metrics, for a Prometheus: how much is waiting, and whether everything works.
 
-Labels are office numbers and names of lines of ours: never a telephone number, a person or a note. It is open to programs on
+Labels are office numbers, names of lines of ours and fixed words: never a telephone number, a person or a note. It is open to programs on
 this machine, and to others only with the token in TAST1_METRICS_TOKEN.
 """
 
@@ -47,6 +47,7 @@ async def _collect(services: Services) -> AsyncIterator[Metric]:
             yield metric
         for metric in await _consults(services):
             yield metric
+        yield await _notices(services)
     except StoreError:
         ok = False
     yield _gauge("store_up", "Whether the list can be read.", {(): int(ok)})
@@ -126,6 +127,14 @@ async def _consults(services: Services) -> list[Metric]:
     }
     what = "How long the contact centre waited for a person in the last 7 days."
     return [calls, _gauge("consult_wait_seconds", what, values, "office", "quantile")]
+
+
+async def _notices(services: Services) -> Metric:
+    """Not a counter: what ended is forgotten after a week."""
+    with in_no_hurry():
+        counts = await services.desk.store.notice_counts()
+    found: _Values = {(count.kind.value, count.state.value): count.count for count in counts}
+    return _gauge("notices", "SMS and e-mail of the last 7 days.", found, "kind", "state")
 
 
 def _gauge(name: str, what: str, values: _Values, *labels: str) -> Metric:

@@ -325,6 +325,9 @@ class ChannelView(Answer):
     why: str = Field(description="A short word for why it is down, such as `http_503`")
     waiting: int
     failed: int = Field(description="Refused, or tried too often, in the last seven days")
+    undelivered: int = Field(
+        description="Sent, and did not reach the telephone, in the last seven days; where the gateway says so"
+    )
     uncertain: int = Field(
         description="Perhaps sent: the service or the gateway was lost meanwhile; never sent again"
     )

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from callback.access import Viewer
 from callback.desk_base import history_of
+from callback.notice import missed_sms
 from callback.request import (
     OPEN,
     TERMINAL,
@@ -161,6 +162,8 @@ async def request_context(
     lost = shown.is_out_of_reach(page.words.now)
     never = bool(await services.desk.never_called([shown]))
     gone = person_decides(history_of(shown))
+    no_sms = shown.is_open and act and await services.desk.gets_no_sms(shown.phone)
+    lost_sms = shown.is_open and not no_sms and missed_sms(ledger) is not None
     standing = services.desk.standing(shown, never_called=never)
     waits = services.waits(shown.id)
     takers = await services.desk.ready(shown.served_by)
@@ -173,6 +176,7 @@ async def request_context(
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
         "wants_number": act and idle and (not shown.phone or lost or never or gone),
         "number_hint": page.t(f"number.{'never_hint' if never or gone else 'lost_hint' if lost else 'hint'}"),
+        "sms": "sms.stopped" if no_sms else "sms.lost" if lost_sms else None,
         "may_lift": never and viewer.may_lift(shown),
         "wants_result": act and mine and shown.state is RequestState.RESULT_DUE,
         "may_end": act and idle and (mine or shown.claimed_by is None),

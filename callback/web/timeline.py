@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callback.consult import Consult, ConsultCaller, ConsultOutcome
+from callback.notice import OPTED_OUT
 from callback.request import CallAttempt, CallbackRequest, LedgerEntry
 from callback.web.words import Words
 
@@ -32,7 +33,7 @@ _STEP = frozenset(
         "registered", "registered_again", "merged", "claimed", "released", "result_ring_again", "number_changed",
         "reassigned", "made_urgent", "urgent_reason_set", "day_part_set", "discreet_set", "language_set",
         "reachable_until_set", "asked_not_to_be_called", "rang_back", "never_call_lifted", "erased", "escalated", "acknowledged",
-        "notice_sent", "notice_failed", "notice_uncertain",
+        "notice_sent", "notice_delivered", "notice_undelivered", "notice_failed", "notice_uncertain",
         "disqualified", "disqualified_lifted", "interpreter_set", "protected_set", "settled",
     }
 )  # fmt: skip
@@ -78,7 +79,12 @@ def _text(entry: LedgerEntry, attempt: CallAttempt | None, words: Words) -> str:
     elif details.get("inbound"):
         key = "call_waiting" if details.get("waited") else "call_inbound"
     elif key.startswith("notice_"):
-        key += ".step" if details.get("kind") == "step" else ".missed"
+        opted_out = details.get("why") == OPTED_OUT
+        key = (
+            "notice_opted_out"
+            if opted_out
+            else f"{key}.{'step' if details.get('kind') == 'step' else 'missed'}"
+        )
     elif "merged_into" in details:
         key = "merged_into"
     elif key == "disqualified" and entry.actor == details.get("person"):

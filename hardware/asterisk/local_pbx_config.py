@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hardware.asterisk.pbx_config import (
+    EXTENSIONS_CONTEXT,
     INBOUND_CONTEXT,
     PbxOffice,
     PbxParameters,
@@ -29,6 +30,7 @@ LOCAL_FASTAGI_PORT: Final = 4573
 PUBLIC_NETWORK_ADDRESS: Final = "127.0.0.2"
 OFFICE_PHONES_ADDRESS: Final = "127.0.0.3"
 CONTACT_CENTRE_ADDRESS: Final = "127.0.0.4"
+LINE_ELSEWHERE_ADDRESS: Final = "127.0.0.5"
 PEER_SIP_PORT: Final = 5060
 TRUNK_ENDPOINT: Final = "trunk"
 EXTENSIONS: Final = tuple(str(number) for number in range(201, 210))
@@ -142,6 +144,7 @@ def pjsip_conf(parameters: PbxParameters, sip_port: int) -> str:
         _peer(parameters.trunk_endpoint, INBOUND_CONTEXT, PUBLIC_NETWORK_ADDRESS),
         _peer("office", "from-office", OFFICE_PHONES_ADDRESS),
         _peer("contact-centre", INBOUND_CONTEXT, CONTACT_CENTRE_ADDRESS),
+        _peer("line-elsewhere", EXTENSIONS_CONTEXT, LINE_ELSEWHERE_ADDRESS),
         *(_office_phone(extension) for extension in EXTENSIONS),
     ]
     return "\n".join(sections)

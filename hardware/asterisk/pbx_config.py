@@ -23,6 +23,7 @@ INBOUND_CONTEXT: Final = "tast1-inbound"
 LEG_CONTEXT: Final = "tast1-leg"
 AFTER_CONTEXT: Final = "tast1-after"
 RECORD_CONTEXT: Final = "tast1-record"
+EXTENSIONS_CONTEXT: Final = "tast1-extensions"
 LEG_PREFIX: Final = "tast1-"
 """ChannelIds of the legs this service originates start with this; the event filter lets only those through."""
 LEG_ENDED_EVENT: Final = "Tast1LegEnded"
@@ -238,6 +239,7 @@ def extensions_conf(parameters: PbxParameters) -> str:
         kept_dialplan(_agi(parameters, "kept", f"${{{KEPT_VARIABLE}}}"), AFTER_CONTEXT),
         _after(parameters),
         _record(),
+        _extensions(parameters),
     ]
     return "\n".join(parts)
 
@@ -389,3 +391,18 @@ def _after(parameters: PbxParameters) -> str:
 exten => s,1,Playback({_sound(parameters, Sound.ENDED_NB)})
  same => n,Hangup()
 """
+
+
+def _extensions(parameters: PbxParameters) -> str:
+    """Asterisk tells the other side how the call ended by the cause of the `Dial`."""
+    extensions = sorted({extension for office in parameters.offices for extension in office.extensions})
+    lines = [
+        "; Calls of a line elsewhere (Twilio over SIP): the caseworkers' telephones, and nothing else.",
+        f"[{EXTENSIONS_CONTEXT}]",
+    ]
+    for extension in extensions:
+        lines += [
+            f"exten => {extension},1,Dial(PJSIP/{extension},{FALLBACK_RING_SECONDS})",
+            " same => n,Hangup(${HANGUPCAUSE})",
+        ]
+    return "\n".join(lines) + "\n"

@@ -52,4 +52,9 @@ class Account:
     sip: str | None = None
     """The host name of the exchange whose extensions may be rung."""
     api_url: str | None = None
-    """In the place of Twilio's own, for tests."""
+    """None: Twilio's own in the USA."""
+
+
+def api_of(region: str) -> str | None:
+    """The API of a region; https://www.twilio.com/docs/global-infrastructure. None: the SDK's own, in the USA."""
+    return {"us1": None, "ie1": "https://api.dublin.ie1.twilio.com"}[region]

@@ -1,6 +1,6 @@
-"""What Twilio's words for the end of a call, and its error codes, mean for us. Pure.
+"""What Twilio's words for the end of a call or of an SMS, and its error codes, mean for us. Pure.
 
-Sources: the Call resource (status), SIP (RFC 3261, 21), and Twilio's error dictionary. Whatever is not the person's doing
+Sources: the Call and the Message resource (status), SIP (RFC 3261, 21), and Twilio's error dictionary. Whatever is not the person's doing
 is our own failure, and uses up no attempt of theirs.
 """
 
@@ -14,6 +14,7 @@ from typing import Final
 import phonenumbers
 
 from hardware.line import LegOutcome
+from hardware.message import SmsReport
 from hardware.twilio.leg import Leg
 
 ENDS: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -124,6 +125,26 @@ _BY_HTTP: Final[Mapping[int, Fault]] = {
 
 def fault_of(http: int, code: int | None) -> Fault:
     return _BY_CODE.get(code or 0) or _BY_HTTP.get(http, Fault.OTHER)
+
+
+OPTED_OUT: Final = 21610
+"""They have answered STOP: Twilio sends them nothing, and we do not try again."""
+_OF_SMS: Final[Mapping[str, SmsReport]] = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), SmsReport.SENT),
+    **dict.fromkeys(("delivered", "read"), SmsReport.DELIVERED),
+    **dict.fromkeys(("undelivered", "partially_delivered"), SmsReport.UNDELIVERED),
+    **dict.fromkeys(("failed", "canceled"), SmsReport.FAILED),
+}
+
+
+def sms_report(status: str, code: int | None) -> tuple[SmsReport, str | None] | None:
+    """What a status of a message says, and why; None for a word we do not know."""
+    report = _OF_SMS.get(status)
+    if report is None:
+        return None
+    if code is None or report in (SmsReport.SENT, SmsReport.DELIVERED):
+        return report, None
+    return report, "opted_out" if code == OPTED_OUT else f"twilio_{code}"
 
 
 REFUSED: Final[Mapping[Fault, Ending]] = {

@@ -50,6 +50,9 @@ class Addresses:
     def fallback(self, leg: str | None = None) -> str:
         return f"{self.base}/tw/fallback{f'/{leg}' if leg else ''}"
 
+    def sms(self, key: str) -> str:
+        return f"{self.base}/tw/sms/{key}{RETRIES}"
+
     @property
     def voice(self) -> str:
         return f"{self.base}/tw/voice{RETRIES}"

@@ -14,10 +14,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from twilio.request_validator import RequestValidator
 
-from callback.store import StoreUnavailable
-from hardware.twilio.outcomes import ENDS
+from callback.store import StoreError
+from hardware.message import SmsReports
+from hardware.twilio.outcomes import ENDS, sms_report
 from hardware.twilio.steps import caller_of
-from hardware.twilio.twiml import fallback, hang_up
+from hardware.twilio.twiml import RETRIES, fallback, hang_up
 
 if TYPE_CHECKING:
     from hardware.twilio.line import TwilioLine
@@ -35,14 +36,18 @@ _XML: Final = "application/xml"
 
 class Signatures:
     """Whether Twilio signed a request, with one of the account's tokens. `base`: the address Twilio asks, which behind a
-    proxy is not the one we see."""
+    proxy is not the one we see.
+
+    Twilio signs an address up to the end of its query (https://www.twilio.com/docs/usage/security); others who sign as it does
+    take the fragment too, which does not reach us. Either is the account's own signature."""
 
     def __init__(self, base: str, tokens: Iterable[str]) -> None:
         self._base = base
         self._validators = [RequestValidator(token) for token in tokens]
 
     def fits(self, path: str, form: Mapping[str, Any], given: str) -> bool:
-        return any(one.validate(self._base + path, form, given) for one in self._validators)
+        addresses = (self._base + path, self._base + path + RETRIES)
+        return any(one.validate(url, form, given) for url in addresses for one in self._validators)
 
 
 class Listener:
@@ -54,6 +59,8 @@ class Listener:
         self._sounds = sounds
         self._host = host
         self.port = port
+        self.on_sms: SmsReports | None = None
+        """Told what came of an SMS."""
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -63,6 +70,7 @@ class Listener:
         app.router.add_post("/tw/leg/{leg}/{seq:[0-9]{1,9}}", self._step)
         app.router.add_post("/tw/status", self._status)
         app.router.add_post("/tw/status/{leg}", self._status)
+        app.router.add_post("/tw/sms/{key}", self._sms)
         app.router.add_post("/tw/fallback", self._fallback)
         app.router.add_post("/tw/fallback/{leg}", self._fallback)
         app.router.add_get("/tw/ringing.wav", self._sound)
@@ -124,6 +132,14 @@ class Listener:
             await self._line.has_status(live, status, _number(form.get("SipResponseCode", "")))
         return web.Response(status=204)
 
+    async def _sms(self, request: web.Request) -> web.Response:
+        """What came of an SMS: in any order, perhaps twice, perhaps of one that is forgotten."""
+        form = await self._form(request)
+        told = sms_report(form.get("MessageStatus", ""), _number(form.get("ErrorCode", "")))
+        if told is not None and self.on_sms is not None:
+            await self.on_sms(request.match_info["key"], *told)
+        return web.Response(status=204)
+
     async def _fallback(self, request: web.Request) -> web.Response:
         """Twilio could not go on: with the document that was due, where there still is one."""
         form = await self._signed(request)
@@ -156,14 +172,19 @@ class Listener:
         return web.Response(status=status, headers=headers, body=body)
 
     async def _signed(self, request: web.Request) -> dict[str, str]:
-        """The form. Raises 403 for a request that is not Twilio's, 413, 503 before we know which calls there are."""
+        """The form of what is about a call. Raises as `_form`, and 503 before we know which calls there are."""
+        form = await self._form(request)
+        if not await self._line.ready():
+            raise web.HTTPServiceUnavailable
+        return form
+
+    async def _form(self, request: web.Request) -> dict[str, str]:
+        """Raises 403 for a request that is not Twilio's, 413 for one that is too large."""
         form = await request.post()
         given = request.headers.get("X-Twilio-Signature", "")
         if not given or not self._signatures.fits(request.path_qs, form, given):
             log.warning("unsigned_request_refused", path=request.path.split("/")[2])
             raise web.HTTPForbidden
-        if not await self._line.ready():
-            raise web.HTTPServiceUnavailable
         return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
@@ -172,7 +193,7 @@ async def _later(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What cannot be written down now is asked for again: Twilio does so by itself."""
     try:
         return await handler(request)
-    except StoreUnavailable:
+    except StoreError:
         raise web.HTTPServiceUnavailable from None
 
 
@@ -181,4 +202,4 @@ def _twiml(text: str) -> web.Response:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None

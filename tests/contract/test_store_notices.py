@@ -93,3 +93,28 @@ async def test_counts_and_forgetting(store: Store) -> None:
         NoticeState.FAILED: 1,
         NoticeState.WAITING: 1,
     }
+
+
+async def test_one_by_its_id(store: Store) -> None:
+    """As it is now; None for one that is not there."""
+    request, notice = await with_notice(store)
+    came = replace(notice, state=NoticeState.DELIVERED, ended_at=T0, tries=1)
+    await store.save(Change(request, (), notices=(came,)))
+    assert await store.notice(notice.id) == came
+    lost = replace(came, state=NoticeState.UNDELIVERED, why="twilio_30003")
+    assert await store.change_notice(lost, NoticeState.DELIVERED)
+    assert await store.notice(notice.id) == lost
+    assert await store.notice("other") is None
+
+
+async def test_numbers_that_get_no_sms(store: Store, reopen: Reopen) -> None:
+    """Added once, kept from open to open, taken off once."""
+    assert not await store.is_no_sms("a")
+    assert await store.add_no_sms("a", T0)
+    assert not await store.add_no_sms("a", T0)
+    again = await reopen()
+    assert await again.is_no_sms("a")
+    assert not await again.is_no_sms("b")
+    assert not await again.remove_no_sms("b")
+    assert await again.remove_no_sms("a")
+    assert not await again.is_no_sms("a")

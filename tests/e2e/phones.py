@@ -25,6 +25,7 @@ from tests.e2e.waiting import until, until_answered
 PUBLIC_NETWORK: Final = "127.0.0.2"
 OFFICE_PHONES: Final = "127.0.0.3"
 CONTACT_CENTRE: Final = "127.0.0.4"
+LINE_ELSEWHERE: Final = "127.0.0.5"
 PBX: Final = "127.0.0.1"
 SPEECH_SECONDS: Final = 300
 KEY_SECONDS: Final = 0.2

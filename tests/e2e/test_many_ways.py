@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from ivr.intake import NUMBER_TRIES
+from ivr.intake_number import NUMBER_TRIES
 from ivr.phrases import phone_items, reference_items
 from scheduler.clock import from_local, to_local
 from tests.e2e.audio import heard, listen_for

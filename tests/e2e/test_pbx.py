@@ -15,7 +15,7 @@ from hardware.asterisk.local_pbx import LocalPbx, LocalPbxError
 from tests.e2e import sip_exchange
 from tests.e2e.audio import heard, listen_for, tone_seconds
 from tests.e2e.pbx_tools import AgiCall, agi_service, ami_tap, prompt_server
-from tests.e2e.phones import Phones
+from tests.e2e.phones import LINE_ELSEWHERE, Phones
 from tests.e2e.sipp import Key, Load, Pause, place_calls
 from tests.e2e.waiting import until
 
@@ -167,6 +167,30 @@ async def test_both_sides_of_a_leg_hear_each_other(pbx: LocalPbx, public: Phones
     assert ended[0]["DialStatus"] == "ANSWER"
     assert int(ended[0]["AnsweredTime"]) >= 1
     assert heard(talk.recording(), pbx.sounds_dir / "ended-nb.wav")
+
+
+async def test_a_line_elsewhere_rings_extensions(
+    pbx: LocalPbx, public: Phones, office: Phones, phone_dir: Path
+) -> None:
+    """Twilio over SIP reaches the caseworkers' telephones, is told how it ended, and reaches nobody outside."""
+    kari, person = await office.phone("201"), await public.phone(CALLER)
+    async with Phones(LINE_ELSEWHERE, phone_dir) as elsewhere:
+        line = await elsewhere.phone(LILLEVIK)
+        call = await line.call("201")
+        desk = await kari.incoming()
+        assert desk.peer == LILLEVIK
+        await (await desk.answer()).press("1")
+        await until(lambda: tone_seconds(desk.recording(), line.voice_hz) > 1, what="the caseworker hears")
+        await until(lambda: tone_seconds(call.recording(), kari.voice_hz) > 1, what="and is heard")
+        await desk.hang_up()
+        await call.closed()
+        call = await line.call("201")
+        await (await kari.incoming()).hang_up()
+        assert "486" in await call.closed()
+        for outside in (CALLER, LILLEVIK):
+            call = await line.call(outside)
+            assert "404" in await call.closed()
+        assert person.calls == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import aiohttp
 from aiohttp import web
+from twilio.request_validator import RequestValidator
 
 from tests.fake_twilio import rules
 from tests.fake_twilio.call import Call
@@ -79,6 +80,19 @@ class FakeTwilio(Verbs):
 
     async def _bin(self, request: web.Request) -> web.Response:
         return web.Response(text=self.bin, content_type="application/xml")
+
+    # ---- messages
+
+    async def told(self, message: int, status: str, code: int | None = None, token: str | None = None) -> int:
+        """Say what came of a message; `token`: signed with another one. Returns what the other side answers."""
+        sent, sid = self.messages[message], f"SM{message:032}"
+        url = sent["StatusCallback"].partition("#")[0]
+        form = {"MessageSid": sid, "SmsSid": sid, "AccountSid": self.account, "MessageStatus": status}
+        form |= {"SmsStatus": status, "To": sent["To"], "ApiVersion": "2010-04-01"}
+        form |= {"From": sent["From"]} | ({} if code is None else {"ErrorCode": str(code)})
+        signed = RequestValidator(token or self.token).compute_signature(url, form)
+        async with self.session.post(url, data=form, headers={"X-Twilio-Signature": signed}) as answer:
+            return answer.status
 
     # ---- the API
 
@@ -148,6 +162,9 @@ class FakeTwilio(Verbs):
         if path == "/Calls.json":
             return self._list(dict(request.query)), 200
         if path == "/Messages.json":
+            assert first["To"].lstrip("+") not in first.get("StatusCallback", ""), (
+                "a number in StatusCallback"
+            )
             self.messages.append(first)
             return {"sid": "SM" + "0" * 32, "status": "queued", "to": first["To"]}, 201
         if path == "/IncomingPhoneNumbers.json":

@@ -241,6 +241,27 @@ def test_numbers_that_are_never_called(data: list[str], capsys: Capture) -> None
     )
 
 
+def test_numbers_that_get_no_sms(data: list[str], capsys: Capture) -> None:
+    """Added, looked up however it is written, shown to the person, removed; it is never printed."""
+    said = []
+    for verb, number in (
+        *(("check", "40 00 12 34"), ("add", "+4740001234"), ("check", "40001234")),
+        *(("remove", "0047 40001234"), ("remove", "40001234")),
+    ):
+        assert main(["no-sms", verb, number, *data]) == 0
+        said.append(capsys.readouterr().out)
+        if verb == "add":
+            assert main(["person", "show", number, *data]) == 0
+            assert "gets no SMS (kept as a keyed hash)" in capsys.readouterr().out
+    assert said == [
+        "This number may get SMS.\n",
+        "This number gets no SMS from now on. It may be called.\n",
+        "This number gets no SMS. It may be called.\n",
+        "This number may get SMS again. Who answered STOP must answer START too.\n",
+        "This number was not on the list of those that get no SMS.\n",
+    ]
+
+
 def test_a_person_shown_and_erased(data: list[str], capsys: Capture) -> None:
     """Everything of theirs is printed, then it is gone from the file, and the ledger is whole."""
 

@@ -378,7 +378,7 @@ async def test_twilio(twilio: World, gateway: Gateway, caplog: pytest.LogCapture
         (400, [(FAILED, "http_400")]),
         (401, [(FAILED, "http_401")]),
         (429, []),
-        (500, []),
+        (500, [(UNCERTAIN, "http_500")]),
         (0, [(UNCERTAIN, "no_answer")]),
     ],
 )

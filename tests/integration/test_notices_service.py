@@ -66,7 +66,7 @@ async def test_the_whole_way(tmp_path: Path) -> None:
                 page = unescape(await (await client.get(f"{up.url}/status")).text())
                 assert "SMS til innringere" in page
                 assert "E-post til ansatte" in page
-                assert "0 venter, 0 ikke sendt, 0 usikre" in page
+                assert "0 venter, 0 ikke sendt, 0 ikke kommet fram, 0 usikre" in page
 
 
 async def settled(up: Running) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from callback.notice import NoticeKind
+from callback.notice import NoticeKind, NoticeState, about_attempt, about_gaps
 from callback.request import OPEN, TERMINAL, DayPart, NumberSource, Urgency
 from callback.store import Change, RequestQuery, StoreError, StoreUnavailable
+from callback.store_notices import COLUMNS, notice_row
 from callback.store_schema import MIGRATIONS, Database
 from callback.store_sqlite import SqliteStore
-from tests.contract.store_factory import T0, new_entry, new_request
+from tests.contract.store_factory import T0, new_attempt, new_entry, new_request
 
 NOBODY = 65534
 
@@ -204,6 +205,25 @@ async def test_what_had_ended_before_the_speed_migration(tmp_path: Path) -> None
     assert await store.count_open() == 1
     assert [r.id for r in await store.find(RequestQuery(states=OPEN))] == ["r1"]
     assert {r.id for r in await store.find(RequestQuery(states=TERMINAL))} == {"ended"}
+    await store.close()
+
+
+async def test_notices_from_before_sms_said_how_they_went(tmp_path: Path) -> None:
+    """What stands in the outbox of an older file is there after the upgrade, as it was."""
+    path = tmp_path / "list.db"
+    made_by_the_first_version(path)
+    db = Database(sqlite3.connect(path, isolation_level=None), execute_plugins=False)
+    MIGRATIONS.apply(db, stop_before="m020_sms")
+    sent = about_attempt(new_attempt(new_request(), id="a1"), T0)
+    gap = replace(about_gaps("l1", "liv", T0), state=NoticeState.SENT, tries=1, ended_at=T0, why="x")
+    rows = [notice_row(replace(sent, request_id="r1", attempt_id=None)), notice_row(gap)]
+    db.conn.executemany(f"INSERT INTO notice VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    assert [
+        notice_row(one) for one in [await store.notice(sent.id), await store.notice(gap.id)] if one
+    ] == rows
     await store.close()
 
 

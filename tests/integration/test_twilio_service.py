@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from functools import partial
+from html import unescape
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from callback import lines
-from callback.request import RequestState
+from callback import channels, lines
+from callback.desk import Registration
+from callback.request import AttemptOutcome, RequestState
 from callback.service import running
 from callback.store import RequestQuery
-from config.model import Config, LineName, Role, Secrets, TwilioSettings, TwilioSmsSettings
+from config.model import (
+    Config,
+    LineName,
+    NoticeSettings,
+    Role,
+    Secrets,
+    SmsService,
+    TwilioSettings,
+    TwilioSmsSettings,
+)
 from hardware.message import MessageRefused
 from hardware.twilio.sms import TwilioSms
 from scheduler.clock import ManualClock
@@ -83,9 +94,63 @@ async def test_both_lines(fake: FakeTwilio, tmp_path: Path, monkeypatch: pytest.
         assert fake.creates == []
 
 
+async def test_an_sms_that_does_not_come(
+    fake: FakeTwilio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the missed call to the page of the caseworker, who sees that the person knows nothing; the numbers of the service say
+    it too; the pages' own port takes no word of Twilio's."""
+    monkeypatch.setattr(lines, "account_of", partial(lines.account_of, api_url=fake.url))
+    monkeypatch.setattr(channels, "api_of", lambda region: fake.url)
+    config, clock = mixed(free_port()), ManualClock(MONDAY)
+    notices = NoticeSettings(sms=SmsService.TWILIO, twilio=TwilioSmsSettings(sender="+4740000009"))
+    config = config.model_copy(update={"settings": config.settings.model_copy(update={"notices": notices})})
+    fake.now = clock.now
+    keep_speech(tmp_path)
+    secrets = Secrets(twilio_token=TOKEN, demo_password="correct horse battery")
+    async with running(config, secrets, tmp_path, clock=clock) as up:
+        await until(lambda: all(line.status().up for line in up.services.lines), 20, "both lines are up")
+        request, _ = await up.desk.register(Registration("9001", CALLER))
+        await up.desk.start_attempt(request.id, "kari", "a1")
+        await up.desk.attempt_ringing("a1")
+        await up.desk.end_attempt("a1", AttemptOutcome.NO_ANSWER)
+        up.runner.on_callback_ended()
+        await until(lambda: fake.messages, 10, "the SMS")
+        assert await fake.told(0, "sent") == 204
+        assert await fake.told(0, "undelivered", 30003) == 204
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+            page = await (await client.get(f"{up.url}/login")).text()
+            csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
+            form = {"person": "kari", "password": "correct horse battery", "csrf": csrf}
+            await client.post(f"{up.url}/login", data=form)
+
+            async def shows(words: str) -> bool:
+                return words in unescape(await (await client.get(f"{up.url}/requests/{request.id}")).text())
+
+            assert await shows("SMS-en kom ikke fram. Innringeren vet kanskje ikke at vi har ringt.")
+            assert await shows("SMS-en til innringeren kom ikke fram.")
+            assert "1 ikke kommet fram" in unescape(await (await client.get(f"{up.url}/status")).text())
+            told = await (await client.get(f"{up.url}/metrics")).text()
+            assert 'tast1_notices{kind="missed",state="undelivered"} 1.0' in told
+            await up.desk.no_sms(CALLER, "command_line")
+            assert await shows("Nummeret får ikke SMS")
+            assert (await client.post(f"{up.url}/tw/sms/sms.a1")).status == 403, "the pages' own"
+
+
+async def test_sms_of_a_region() -> None:
+    """The API of the region is asked: each has tokens of its own, and another refuses ours."""
+    notices = NoticeSettings(sms=SmsService.TWILIO, twilio=TwilioSmsSettings(sender="+4740000009"))
+    asked = []
+    for settings in (TwilioSettings(account_sid=SID), TwilioSettings(account_sid=SID, region="ie1")):
+        made = await channels.channels_of(Secrets(twilio_token=TOKEN), settings)(notices)
+        assert isinstance(made.sms, TwilioSms)
+        asked.append(made.sms._client.api.base_url)
+        await made.sms.close()
+    assert asked == ["https://api.twilio.com", "https://api.dublin.ie1.twilio.com"]
+
+
 async def test_sms(fake: FakeTwilio) -> None:
     """An SMS is what Twilio's own document allows; whoever has answered STOP is refused for good, by name."""
-    sms = TwilioSms(TwilioSmsSettings(sender="+4740000009"), SID, TOKEN, fake.url)
+    sms = TwilioSms(TwilioSmsSettings(sender="+4740000009"), SID, TOKEN, base_url=fake.url)
     try:
         await sms.send(CALLER, "Hei", "key")
         assert fake.messages[0]["To"] == CALLER

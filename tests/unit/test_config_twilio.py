@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from callback.cli import DEMO_CONFIG
+from callback.lines import account_of
 from config.check import warnings
 from config.load import ConfigError, load, load_secrets
 from config.model import LineName
+from hardware.twilio.rest import Http, client
 
 TOKEN = {"TAST1_TWILIO_TOKEN": "t" * 32}
 WHOLE = """
@@ -59,6 +62,7 @@ def test_missing(folder: Path) -> None:
         (WHOLE + "port = 8600\n", "twilio.port"),
         (WHOLE + "calls_per_second = 0\n", "calls_per_second"),
         (WHOLE + 'sip_domain = "a b"\n', "sip_domain"),
+        (WHOLE + 'region = "eu1"\n', "twilio.region"),
         (WHOLE.replace("AC0", "XX0"), "account_sid"),
     ],
 )
@@ -118,3 +122,19 @@ def test_fallback_url(folder: Path) -> None:
     (problem,) = problems(folder, TOKEN)
     assert "fallback_url" in problem
     assert "9001" in problem
+
+
+@pytest.mark.parametrize(
+    ("region", "asked"), [("us1", "api.twilio.com"), ("ie1", "api.dublin.ie1.twilio.com")]
+)
+async def test_region(folder: Path, region: str, asked: str) -> None:
+    """The region that is set is asked, whatever the environment says."""
+    write(folder, WHOLE + f'region = "{region}"\n')
+    config = load(folder, TOKEN)
+    account = account_of(config, load_secrets(TOKEN, config))
+    http = Http()
+    try:
+        made = client(account.sid, account.token, http, account.api_url)
+        assert urlsplit(made.get_hostname(made.api.v2010.absolute_url("/Calls.json"))).hostname == asked
+    finally:
+        await http.close()

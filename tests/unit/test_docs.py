@@ -234,6 +234,7 @@ USES_DATA = {
     *("tast1 serve", "tast1 token create", "tast1 token list", "tast1 token revoke", "tast1 password"),
     *("tast1 prompts list", "tast1 prompts render", "tast1 ledger verify", "tast1 backup"),
     *("tast1 never-call check", "tast1 never-call add", "tast1 never-call remove"),
+    *("tast1 no-sms check", "tast1 no-sms add", "tast1 no-sms remove"),
     *("tast1 person show", "tast1 person erase"),
     *("tast1 oncall who", "tast1 oncall gaps", "tast1 oncall report", "tast1 oncall import"),
 }

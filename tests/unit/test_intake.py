@@ -23,6 +23,8 @@ from hardware.line import (
 from ivr import intake
 from ivr.consult_port import NobodyLeft, RingNow, Rung
 from ivr.intake_state import IntakeState, Node
+from ivr.intake_status import REFERENCE_TRIES
+from ivr.intake_urgent import URGENT_REASONS
 from ivr.machine import (
     CheckNumber,
     Find,
@@ -129,7 +131,7 @@ def test_a_star_repeats_and_is_no_mistake() -> None:
     assert caller.did(Register), "whoever only ever repeats is registered in the end"
 
 
-@pytest.mark.parametrize(("key", "reason"), list(intake.URGENT_REASONS.items()))
+@pytest.mark.parametrize(("key", "reason"), list(URGENT_REASONS.items()))
 def test_urgent(key: str, reason: str) -> None:
     """Yes and which one: urgent from then on, and they hear what happens now."""
     caller = Caller().keys("1", "1")
@@ -412,10 +414,10 @@ def test_references_cannot_be_guessed_in_one_call() -> None:
     for guess in ("100000", "100001", "100002"):
         caller.keys("3", guess)
         assert caller.hears("intake.status_none")
-    assert len(caller.did(Find)) == intake.REFERENCE_TRIES
+    assert len(caller.did(Find)) == REFERENCE_TRIES
     caller.keys("3")
     assert caller.hears("intake.status_none", "intake.greeting")
-    assert len(caller.did(Find)) == intake.REFERENCE_TRIES
+    assert len(caller.did(Find)) == REFERENCE_TRIES
     assert caller.keys("1").did(Register)
 
 

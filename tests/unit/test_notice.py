@@ -11,6 +11,7 @@ from callback.notice import (
     MOST_TRIES,
     about_attempt,
     about_step,
+    missed_sms,
     morning_after,
     not_any_more,
     tells,
@@ -176,6 +177,33 @@ def test_what_is_no_longer_true() -> None:
     )
     assert why(replace(request, attempts=(*request.attempts, back))) == "rang_back"
     assert why(replace(request, phone="+4740009999")) == "other_number"
+
+
+@pytest.mark.parametrize(
+    ("events", "lost"),
+    [
+        ("notice_sent", False),
+        ("notice_sent notice_undelivered", True),
+        ("notice_failed call_started call_missed", True),
+        ("notice_undelivered notice_sent", False),
+        ("notice_undelivered notice_uncertain", False),
+        ("notice_sent notice_delivered notice_sent notice_undelivered", True),
+        ("notice_undelivered connected", False),
+        ("notice_undelivered rang_back", False),
+        ("notice_undelivered registered_again", False),
+        ("notice_undelivered number_changed", False),
+    ],
+)
+def test_an_sms_that_did_not_come(events: str, lost: bool) -> None:
+    """Whoever looks at the request is told so while it is the newest we know, and they have not come to us themselves."""
+    request = missed_request()
+    ledger = [
+        new_entry(request, event=event, details={"kind": "missed"} if event.startswith("notice_") else {})
+        for event in events.split()
+    ]
+    assert (missed_sms(ledger) is not None) == lost
+    mails = [new_entry(request, event="notice_failed", details={"kind": "step"})]
+    assert (missed_sms([*ledger, *mails]) is not None) == lost
 
 
 @pytest.mark.parametrize(

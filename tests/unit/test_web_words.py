@@ -189,6 +189,18 @@ def test_attempts_in_words() -> None:
         ("liv", "never_call_lifted", {"reason_written": True}, "Liv lot nummeret ringes igjen."),
         ("command_line", "never_call_lifted", {}, "Kommandolinjen lot nummeret ringes igjen."),
         ("command_line", "erased", {"why": "ønske"}, "Kommandolinjen slettet nummer og notat."),
+        (
+            "service",
+            "notice_undelivered",
+            {"kind": "missed", "why": "twilio_30003"},
+            "SMS-en til innringeren kom ikke fram. De vet kanskje ikke at vi har ringt.",
+        ),
+        (
+            "service",
+            "notice_failed",
+            {"kind": "missed", "why": "opted_out"},
+            "Innringeren har svart STOPP på SMS og fikk ingen. Nummeret får ingen flere; det kan ringes som før.",
+        ),
         ("gone", "claimed", {}, "En kollega tok forespørselen."),
         ("kari", "something_new", {}, "Kari: something new."),
     ],
