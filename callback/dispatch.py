@@ -29,7 +29,7 @@ from callback.request import (
 from callback.store import CaseworkerInCall, RequestQuery, StoreError, in_no_hurry
 from callback.turn import FOR_SOME, OnTheLine, may_serve, taker
 from config.model import Person
-from hardware.line import LineError, LineUnavailable
+from hardware.line import LineError, LineForbidden, LineUnavailable
 from ivr.callback_call import CallbackFacts
 from ivr.duty_check import CheckFacts
 from ivr.prompts import spoken_tag
@@ -315,4 +315,6 @@ async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offe
 
 def _not_offered(request: CallbackRequest, error: Exception) -> Offered:
     log.info("not_offered", request_id=request.id, why=type(error).__name__)
+    if isinstance(error, LineForbidden):
+        return Offered.NOT_NOW
     return Offered.PERSON_BUSY if isinstance(error, (CaseworkerInCall, LineError)) else Offered.NOT_NOW

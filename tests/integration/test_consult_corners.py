@@ -1,4 +1,5 @@
-"""The consult call where two things happen at once, or something is taken away under it, over the simulated line."""
+"""The consult call where two things happen at once, or something is taken away under it, over the simulated line and at
+Twilio."""
 
 from __future__ import annotations
 
@@ -27,11 +28,10 @@ SHARED = "+4740000077"
 
 
 @pytest.fixture
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[OnCall]:
-    world = await OnCall(on_call_config(**getattr(request, "param", {}))).open()
+async def world(request: pytest.FixtureRequest, line: str) -> AsyncIterator[OnCall]:
+    world = await OnCall(on_call_config(**getattr(request, "param", {})), line).open()
     yield world  # type: ignore[misc]
-    await world.runner.stop()
-    await world.store.close()
+    await world.close()
 
 
 async def test_a_call_that_begins_in_the_middle_of_a_sweep(world: OnCall) -> None:
