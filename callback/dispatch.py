@@ -93,6 +93,13 @@ class Dispatch:
         await self._begin(request, attempt, telephones, offered=offered)
         return request, attempt
 
+    async def stop(self, request_id: str, person_id: str) -> bool:
+        """Give back what this caseworker is being rung for, or is to be. False: the caller is rung by now, or it is not theirs."""
+        attempt = (await self._desk.get(request_id)).live_attempt
+        if attempt is None or attempt.caseworker != person_id:
+            return False
+        return await self._runner.stop_ringing(attempt.id)
+
     async def _begin(
         self, request: CallbackRequest, attempt: CallAttempt, telephones: Sequence[str], *, offered: bool
     ) -> None:

@@ -248,6 +248,8 @@ class LineStatus:
     """Why it is down and what to do, in one sentence."""
     alarm: str = ""
     """What a person must mend although the line is up, in one sentence."""
+    queued: int = 0
+    """Calls that wait for their turn to be placed."""
 
 
 class LineError(Exception):

@@ -46,7 +46,7 @@ from hardware.line import (
 from hardware.lines import OUTLIVES, Lines
 from ivr import arrival, callback_call, consult, duty_check, intake, waiting
 from ivr.arrival import ArrivalState
-from ivr.callback_call import CallbackFacts, CallbackState
+from ivr.callback_call import BEFORE_THE_CALLER, CallbackFacts, CallbackState
 from ivr.consult_port import AskBack, Choice
 from ivr.consult_state import ConsultState
 from ivr.consult_work import choice
@@ -79,7 +79,6 @@ _NAMES = {state: machine.__name__.removeprefix("ivr.") for state, machine in _MA
 _STATES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(state) for state, name in _NAMES.items()}
 _CALL_ID = len(uuid.uuid4().hex)
 """The attempts of a caller who is put through begin with the id of their call."""
-_BEFORE = frozenset({callback_call.Node.RINGING_CASEWORKER, callback_call.Node.BRIEFING})
 _STORE_PATIENCE = 3.0
 """Seconds a person may wait for the store before the fall-back takes their leg."""
 _STORE_PAUSE = 0.3
@@ -189,14 +188,22 @@ class Runner:
     def ringing(self) -> frozenset[str]:
         """Attempts whose caller is not rung yet: the caseworker's telephone rings, or is to, or they hear who it is about."""
         states = [call.state for call in self._calls.values()]
-        return frozenset(s.attempt_id for s in states if isinstance(s, CallbackState) and s.node in _BEFORE)
+        return frozenset(
+            s.attempt_id for s in states if isinstance(s, CallbackState) and s.node in BEFORE_THE_CALLER
+        )
 
-    async def stop_ringing(self, attempt_id: str) -> None:
-        """Nobody wants it any more. Nothing happens once the caller is rung."""
+    async def stop_ringing(self, attempt_id: str) -> bool:
+        """Nobody wants it any more. False: the caller is rung, or it is over; nothing happens then."""
         for call in list(self._calls.values()):
             state = call.state
-            if isinstance(state, CallbackState) and state.attempt_id == attempt_id and state.node in _BEFORE:
+            if (
+                isinstance(state, CallbackState)
+                and state.attempt_id == attempt_id
+                and state.node in BEFORE_THE_CALLER
+            ):
                 await self._send(Hangup(state.leg))
+                return True
+        return False
 
     async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
         """Ring the caseworker for an attempt that the desk has started."""

@@ -16,6 +16,7 @@ from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, LegStore
 from hardware.line import (
     Connected,
+    DigitsEntered,
     EventSink,
     LegEnded,
     LegOutcome,
@@ -29,7 +30,16 @@ from hardware.twilio.account import Account, Timing
 from hardware.twilio.creates import Creates
 from hardware.twilio.leg import Kind, Leg
 from hardware.twilio.live import Live
-from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, peer_end, refused_for
+from hardware.twilio.outcomes import (
+    ENDS,
+    Ending,
+    Fault,
+    advice,
+    ending,
+    peer_end,
+    pressed_in_vain,
+    refused_for,
+)
 from hardware.twilio.rest import ApiError, Refused
 from hardware.twilio.twiml import Addresses
 from scheduler.clock import Clock
@@ -65,7 +75,9 @@ class Contact(Creates):
 
     def status(self) -> LineStatus:
         alarm = " ".join(dict.fromkeys(advice(one.fault, one.code) for one in self._refused.values()))
-        return LineStatus("twilio", self._lost is None, self._since, self._lost or "", alarm)
+        return LineStatus(
+            "twilio", self._lost is None, self._since, self._lost or "", alarm, len(self._turns)
+        )
 
     # ---- legs: on disk, and told
 
@@ -164,21 +176,22 @@ class Contact(Creates):
         alive = await self._api.alive() if len(asked) > _MANY else set()
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def settle(live: Live) -> tuple[Live, Ending] | None:
+        async def settle(live: Live) -> tuple[Live, Ending, str] | None:
             live.heard = now
             if live.leg.sid in alive:
                 return None
             async with limit:
                 how = await self._how_it_ended(live)
-            return None if how is None else (live, how)
+                return None if how is None else (live, how, await self._pressed_in_vain(live.leg))
 
         found = await asyncio.gather(*map(settle, asked))
         ended = [one for one in found if one is not None]
-        for live, how in sorted(ended, key=lambda one: one[0].leg.dialler is None):
+        for live, how, keys in sorted(ended, key=lambda one: one[0].leg.dialler is None):
+            pressed = (DigitsEntered(live.leg.id, keys),) if keys else ()
             async with live.lock:
                 if how[0] is LegOutcome.FAILED and live.leg.joined:
                     live.leg = replace(live.leg, joined=False)  # they were to be joined, and waited in vain
-                await self._end(live, how)
+                await self._end(live, how, *pressed)
 
     async def _how_it_ended(self, live: Live) -> Ending | None:
         """None: it has not."""
@@ -201,8 +214,19 @@ class Contact(Creates):
             return LegOutcome.FAILED, None
         return ending(leg, call.status, None) if call.status in ENDS else None
 
+    async def _pressed_in_vain(self, leg: Leg) -> str:
+        """Whoever pressed 1 while nobody answered, and hung up, has asked to be called all the same."""
+        if leg.sid is None or not leg.inbound or leg.document.kind is not Kind.PROMPT:
+            return ""
+        try:
+            return pressed_in_vain(leg, await self._api.asked_of_us(leg.sid))
+        except Refused as error:
+            if error.passes:
+                raise
+            return ""  # Twilio knows nothing of the call any more
+
     async def _look_after_a_break(self) -> None:
-        """What ended meanwhile is told only beside a leg that lives; the rest is kept for `last_words`."""
+        """What ended meanwhile is told only beside a leg that lives, and keys that were pressed; the rest is kept for `last_words`."""
         were = dict(self._live)
         diallers = {key: live.leg.dialler or key for key, live in were.items()}
         self._quiet = []
@@ -213,10 +237,12 @@ class Contact(Creates):
         for key, live in were.items():
             if live.leg.ended is not None:
                 self._ends[key] = await self._words(live.leg, live.leg.ended)
-        self._tell(LineRestored(frozenset(self._live)))
+        pressed = [one for one in untold if isinstance(one, DigitsEntered)]
+        self._tell(*pressed, LineRestored(frozenset(self._live)))
         for live in self._live.values():
             if live.leg.joined and live.leg.dialler in self._live:
                 self._tell(Connected(live.leg.dialler, live.leg.id))
+        untold = [one for one in untold if one not in pressed]
         self._tell(*(one for one in untold if diallers.get(getattr(one, "leg", ""), "") in self._live))
 
     async def _words(self, leg: Leg, own: LegEnded) -> LegEnded:

@@ -15,7 +15,7 @@ import phonenumbers
 
 from hardware.line import LegOutcome
 from hardware.message import SmsReport
-from hardware.twilio.leg import Leg
+from hardware.twilio.leg import Kind, Leg
 
 ENDS: Final = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 """Statuses after which no other comes."""
@@ -83,6 +83,16 @@ def peer_end(leg: Leg, requests: Iterable[Asked]) -> Ending:
     if leg.plays == 0 or key == "1" or (leg.screen is not None and leg.screen.silence_joins):
         return LegOutcome.FAILED, None  # they were there, and we were not
     return LegOutcome.NO_ANSWER, 19
+
+
+def pressed_in_vain(leg: Leg, requests: Iterable[Asked]) -> str:
+    """Keys with which a caller answered their prompt while we were away."""
+    if not leg.inbound or leg.told or leg.document.kind is not Kind.PROMPT:
+        return ""
+    here = f"/tw/leg/{leg.id}/{leg.seq}"
+    keys = [one.form.get("Digits", "") for one in requests if one.url.partition("#")[0].endswith(here)]
+    pressed = next((some for some in reversed(keys) if some), "")
+    return leg.document.keys + pressed if pressed else ""
 
 
 def our_end(leg: Leg) -> Ending:

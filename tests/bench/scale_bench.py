@@ -84,6 +84,9 @@ class StubRunner:
     def call_ids(self) -> frozenset[str]:
         return frozenset()
 
+    def ringing(self) -> frozenset[str]:
+        return frozenset()
+
     def waits(self, request_id: str) -> bool:
         return False
 
