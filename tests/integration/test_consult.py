@@ -351,6 +351,43 @@ async def test_others_meet_the_menu_unless_they_know_the_code(world: OnCall) -> 
     await world.accepts(KARI)
 
 
+@pytest.mark.parametrize("code", [None, "silence", "wrong"])
+@pytest.mark.parametrize("offices", ["one", "two, and the second is named"])
+async def test_others_on_the_common_number_are_callers_of_an_office(
+    world: OnCall, code: str | None, offices: str
+) -> None:
+    """Where there is no code they have the menu at once, else after no code or two wrong ones: the same menu, list and clock
+    as on the office's own number."""
+    if offices != "one":
+        settings = world.config.settings
+        oncall = settings.oncall.model_copy(update={"menu_office": "9002"})
+        world.desk.use_config(
+            world.config.model_copy(
+                update={
+                    "offices": config().offices,
+                    "settings": settings.model_copy(update={"oncall": oncall}),
+                }
+            )
+        )
+    world.runner._pin = None if code is None else PIN
+    await world.rings(CALLER, COMMON)
+    if code == "silence":
+        await world.is_told(CALLER, "consult.pin")
+    elif code == "wrong":
+        for times in (1, 2):
+            await until(lambda times=times: world.line.heard(CALLER).count("nb/consult.pin") == times)  # type: ignore[misc]
+            await world.presses(CALLER, "111111#")
+    await world.hears(CALLER, "intake.greeting")
+    world.line.press(CALLER, "1")
+    request = await world.in_state(RequestState.WAITING)
+    assert (request.phone, request.office_no) == (CALLER, "9001" if offices == "one" else "9002")
+    assert (request.origin, request.answer_by_date) == (
+        Origin.PHONE,
+        request.registered_at.date() + timedelta(days=2),
+    )
+    assert await world.all() == []
+
+
 async def test_what_is_to_be_followed_up_is_a_request(world: OnCall) -> None:
     behave(world, kari=Behaviour.ANSWER)
     await world.rings()
