@@ -11,12 +11,10 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from types import ModuleType
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
 
 from callback.desk import Desk
 from callback.store import (
@@ -25,7 +23,6 @@ from callback.store import (
     StoreUnavailable,
 )
 from callback.turn import OnTheLine
-from config.model import Office
 from hardware.line import (
     Abandon,
     CallOffered,
@@ -44,15 +41,12 @@ from hardware.line import (
     Originate,
 )
 from hardware.lines import OUTLIVES, Lines
-from ivr import arrival, callback_call, consult, duty_check, intake, waiting
-from ivr.arrival import ArrivalState
+from ivr import callback_call, duty_check, machines
 from ivr.callback_call import BEFORE_THE_CALLER, CallbackFacts, CallbackState
-from ivr.consult_port import AskBack, Choice
-from ivr.consult_state import ConsultState
-from ivr.consult_work import choice
+from ivr.consult_port import AskBack
 from ivr.desk_work import DeskWork
-from ivr.duty_check import CheckFacts, CheckState
-from ivr.intake_state import IntakeState, Node, OfficeFacts
+from ivr.duty_check import CheckFacts
+from ivr.intake_state import IntakeState
 from ivr.machine import (
     Command,
     DeskCommand,
@@ -61,22 +55,13 @@ from ivr.machine import (
     IllegalTransition,
     TimeIsUp,
 )
+from ivr.reception import Reception
 from ivr.waiting_state import WaitingState
 from ivr.whereabouts import State, Whereabouts
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-_MACHINES: dict[type, ModuleType] = {
-    ArrivalState: arrival,
-    CheckState: duty_check,
-    ConsultState: consult,
-    IntakeState: intake,
-    WaitingState: waiting,
-    CallbackState: callback_call,
-}
-_NAMES = {state: machine.__name__.removeprefix("ivr.") for state, machine in _MACHINES.items()}
-_STATES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(state) for state, name in _NAMES.items()}
 _CALL_ID = len(uuid.uuid4().hex)
 """The attempts of a caller who is put through begin with the id of their call."""
 _STORE_PATIENCE = 3.0
@@ -104,7 +89,7 @@ class Runner:
         self.line = line
         self._name = line_name
         self._desk = desk
-        self._pin = pin
+        self._reception = Reception(desk, pin)
         self._desk_work = DeskWork(desk, self.on_the_line, pin)
         self._calls: dict[str, _Call] = {}
         self._legs: dict[str, _Call] = {}
@@ -126,8 +111,8 @@ class Runner:
         the sweep then ends its attempt."""
         for record in await self._desk.store.open_calls(None if isinstance(self.line, Lines) else self._name):
             try:
-                state = _STATES[record.machine].validate_json(record.state or "")
-            except (KeyError, ValidationError):
+                state = machines.read(record.machine, record.state)
+            except machines.UnreadableState:
                 log.error("call_not_taken_up", call=record.id)
                 await self._desk.store.save_call(replace(record, state=None, ended_at=self._desk.clock.now()))
             else:
@@ -248,56 +233,18 @@ class Runner:
                 )  # a leg whose call is over must not hang in the air
 
     async def _take_call(self, offered: CallOffered) -> None:
-        config, now = self._desk.config, self._desk.clock.now()
-        office = config.menu_office(offered.to)
-        state: State | None = self._consult(offered, office)
-        if state is None and office is not None:
-            state = arrival.begin(offered, self._facts(office, now), config.menu_of(office))
-        if state is None:
+        taken = self._reception.takes(offered)
+        if taken is None:
             log.warning("call_to_unknown_number", leg=offered.leg)
             await self._send(Abandon(offered.leg))
             return
         before = self._legs.get(offered.leg)
         if before is not None:  # we died in the middle of it, and the exchange kept it for us
             before.inbox.put_nowait(LegEnded(offered.leg, LegOutcome.FAILED))
-        call = self._new_call(office.office_no if office else "", (offered.leg,), state)
+        office_no, state = taken
+        call = self._new_call(office_no, (offered.leg,), state)
         self._run(call)
         call.inbox.put_nowait(offered)
-
-    def _consult(self, offered: CallOffered, office: Office | None) -> ConsultState | None:
-        """A call to an on-call number, or the one for all offices. None: it meets the menu."""
-        desk, settings = self._desk, self._desk.config.settings
-        line = desk.config.line_of_number(offered.to)
-        if line is None and offered.to != settings.oncall.number:
-            return None
-        asked = None if line is None or office is None else choice(office, line)
-        wait, known = settings.calls.menu_wait, desk.may_consult(offered.caller, offered.trunk)
-        if known:
-            return consult.offered(offered, asked, wait)
-        if self._pin is None or office is None:  # no office: the exchange rings its fall-back
-            return None
-        menu = (self._facts(office, desk.clock.now()), desk.config.menu_of(office))
-        return consult.offered(offered, asked, wait, menu, asks_pin=True)
-
-    def _facts(self, office: Office, now: datetime) -> OfficeFacts:
-        hours = self._desk.calendar(office.office_no).hours_at(now)
-        return OfficeFacts(
-            office_no=office.office_no,
-            languages=office.languages,
-            wait=self._desk.config.settings.calls.menu_wait,
-            open=hours.open,
-            opens_at=hours.opens_at or now,
-            drop_in=hours.drop_in,
-            public_number=office.public_number,
-            on_call=self._on_call(office, now),
-            speed=office.voice_speed,
-            emergency=office.emergency_prompt,
-        )
-
-    def _on_call(self, office: Office, now: datetime) -> Choice | None:
-        """The line for whoever asks for none of them, while somebody is to answer it."""
-        lines = self._desk.config.lines_of(office.office_no)
-        return choice(office, lines[0]) if lines and self._desk.line_is_open(lines[0], now) else None
 
     async def _reconcile(self, gone: Iterable[_Call]) -> None:
         """End what the exchange no longer carries. Its last words, where they were kept, are about the other
@@ -331,10 +278,10 @@ class Runner:
     ) -> _Call:
         """Raises LineForbidden when there is no line for it."""
         now = self._desk.clock.now()
-        machine = _NAMES[type(state)]
         name = self._name
         if isinstance(self.line, Lines):
             name = self.line.name_of(legs[0], office_no, private=private)
+        machine = machines.name_of(state)
         record = CallRecord(call_id or uuid.uuid4().hex, machine, name, office_no, legs, None, now)
         return _Call(record, state)
 
@@ -352,7 +299,7 @@ class Runner:
         if call.timer is not None:
             call.timer.cancel()
             call.timer = None
-        at = _wake_at(call.state)
+        at = machines.wake_at(call.state)
         if at is None or self._stopping:
             return
         left = at - self._desk.clock.now()
@@ -396,7 +343,7 @@ class Runner:
         events: list[Event] = [event]
         line_commands: list[Command] = []
         while events:
-            machine = _MACHINES[type(call.state)]
+            machine = machines.machine_of(call.state)
             state, commands = machine.step(call.state, events.pop(0), self._desk.clock.now())
             log.debug("call_step", call=call.record.id, step=f"{call.state.node} -> {state.node}")
             for command in commands:
@@ -430,15 +377,14 @@ class Runner:
 
     async def _persist(self, call: _Call) -> None:
         store = self._desk.store
-        if not (call.kept or call.record.line in OUTLIVES or _is_worth_keeping(call.state)):
+        if not (call.kept or call.record.line in OUTLIVES or machines.is_worth_keeping(call.state)):
             return
         call.kept = True
         if call.state.ended:
             ended = replace(call.record, state=None, ended_at=self._desk.clock.now())
             await store.save_call(ended)
             return
-        machine = _NAMES[type(call.state)]
-        state = _STATES[machine].dump_json(call.state).decode()
+        machine, state = machines.name_of(call.state), machines.written(call.state)
         await store.save_call(replace(call.record, machine=machine, state=state))
 
     async def _to_line(self, call: _Call, commands: Iterable[Command]) -> None:
@@ -490,19 +436,3 @@ class Runner:
         task = asyncio.get_running_loop().create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
-
-
-def _wake_at(state: State) -> datetime | None:
-    return state.wake_at if isinstance(state, ConsultState) else None
-
-
-def _is_worth_keeping(state: State) -> bool:
-    """Whether a crash would lose something with the call: an attempt; another number, keyed in and not yet set; that
-    somebody asked for a person, and has talked with none. All else of a caller in the menu is on the list from their key
-    press on, and their leg goes to the fall-back."""
-    if isinstance(state, IntakeState):
-        unmet = state.wants_person and state.request_id is None
-        return unmet or state.keyed != "" or state.node in (Node.TRANSFERRING, Node.DIALLING)
-    if isinstance(state, WaitingState):
-        return not state.waits
-    return not state.ended

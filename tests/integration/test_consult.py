@@ -369,7 +369,7 @@ async def test_others_on_the_common_number_are_callers_of_an_office(
                 }
             )
         )
-    world.runner._pin = None if code is None else PIN
+    world.runner._reception._pin = None if code is None else PIN
     await world.rings(CALLER, COMMON)
     if code == "silence":
         await world.is_told(CALLER, "consult.pin")
