@@ -218,7 +218,7 @@ class Runner:
             self._chore(self._take_call(event))
         elif isinstance(event, LineRestored):
             gone = [
-                c
+                (c, c.record.legs)
                 for c in self._calls.values()
                 if event.line in (None, c.record.line) and c.record.legs[0] not in event.legs
             ]
@@ -289,11 +289,10 @@ class Runner:
         lines = self._desk.config.lines_of(office.office_no)
         return choice(office, lines[0]) if lines and self._desk.line_is_open(lines[0], now) else None
 
-    async def _reconcile(self, gone: Iterable[_Call]) -> None:
-        """End what the exchange no longer carries. Its last words, where they were kept, are about the other
+    async def _reconcile(self, gone: Iterable[tuple[_Call, tuple[str, ...]]]) -> None:
+        """End what the exchange no longer carries: these legs. Its last words, where they were kept, are about the other
         party of a `Dial`; of several each has its own."""
-        for call in gone:
-            leg, *peers = call.record.legs
+        for call, (leg, *peers) in gone:
             try:
                 words = await self.line.last_words(leg)
                 ends = [end for peer in peers if (end := await self.line.last_words(peer))]

@@ -43,7 +43,6 @@ class Contact(Creates):
         super().__init__(Addresses(account.public_url.rstrip("/")), account, clock, timing)
         self._store = store
         self._sink: EventSink | None = None
-        self._ends: dict[str, LegEnded] = {}
         self._quiet: list[LineEvent] | None = None
         """What is not told at once while we find out what we have missed."""
         self._lost: str | None = NOT_STARTED
@@ -190,19 +189,31 @@ class Contact(Creates):
             await self._reconcile()
         finally:
             untold, self._quiet = self._quiet, None
-        for key, live in were.items():
-            if live.leg.ended is not None:
-                self._ends[key] = await self._words(live.leg, live.leg.ended)
         self._tell(LineRestored(frozenset(self._live)))
         self._tell(*(one for one in untold if diallers.get(getattr(one, "leg", ""), "") in self._live))
 
-    async def _words(self, leg: Leg, own: LegEnded) -> LegEnded:
-        """How its latest conversation ended, or itself."""
-        states = [await self._store.get(peer) for peer in leg.peers]
-        peers = [legs.from_json(state) for state in states if state is not None]
-        ended = [peer for peer in peers if peer.ended is not None]
-        last = next((peer for peer in ended if peer.joined), ended[-1] if ended else None)
-        return own if last is None or last.ended is None else replace(last.ended, leg=leg.id)
+    async def _words(self, key: str) -> LegEnded | None:
+        """How the latest conversation of a leg that has ended was; who had none has talked with nobody. Of one that was our
+        failure there is nothing to tell."""
+        leg = await self._on_disk(key)
+        if leg is None or leg.ended is None:
+            return None
+        peers = await self._ended_peers(leg)
+        if peers:
+            return replace(peers[-1], leg=key)
+        if leg.dialler is None:
+            return None if leg.ended.outcome is LegOutcome.FAILED else replace(leg.ended, answered=False)
+        return leg.ended
+
+    async def _ended_peers(self, leg: Leg) -> list[LegEnded]:
+        """How those of its latest `Dial` ended; who was joined is the last."""
+        peers = [await self._on_disk(peer) for peer in leg.peers]
+        ends = [peer.ended for peer in peers if peer is not None and peer.ended is not None]
+        return sorted(ends, key=lambda end: end.answered)
+
+    async def _on_disk(self, key: str) -> Leg | None:
+        state = await self._store.get(key)
+        return None if state is None else legs.from_json(state)
 
     def _lose(self, why: str) -> None:
         if self._lost is None:

@@ -106,7 +106,10 @@ class TwilioLine(Contact):
                 await self._stored(self._act(live, command))
 
     async def last_words(self, leg: str) -> LegEnded | None:
-        return self._ends.get(leg)
+        """From the row: an end that is on disk may never have been told. Waits for the database: nobody asks twice."""
+        if leg in self._live:
+            return None
+        return await self._surely(lambda: self._words(leg))
 
     # ---- legs
 
