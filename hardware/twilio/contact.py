@@ -181,16 +181,22 @@ class Contact(Creates):
         return ending(leg, call.status, None) if call.status in ENDS else None
 
     async def _look_after_a_break(self) -> None:
-        """What ended meanwhile is told only beside a leg that lives; the rest is kept for `last_words`."""
-        were = dict(self._live)
-        diallers = {key: live.leg.dialler or key for key, live in were.items()}
+        """Of the legs we had, what happened meanwhile is told only beside one that lives: of the others `last_words` tells. A leg
+        that is new is told as ever; and when the look fails everything is, for nobody else will."""
+        diallers = {key: live.leg.dialler or key for key, live in self._live.items()}
         self._quiet = []
         try:
             await self._reconcile()
-        finally:
+        except BaseException:
             untold, self._quiet = self._quiet, None
+            self._tell(*untold)
+            raise
+        untold, self._quiet = self._quiet, None
         self._tell(LineRestored(frozenset(self._live)))
-        self._tell(*(one for one in untold if diallers.get(getattr(one, "leg", ""), "") in self._live))
+        for event in untold:
+            leg = getattr(event, "leg", "")
+            if leg not in diallers or diallers[leg] in self._live:
+                self._tell(event)
 
     async def _words(self, key: str) -> LegEnded | None:
         """How the latest conversation of a leg that has ended was; who had none has talked with nobody. Of one that was our

@@ -4,17 +4,19 @@ Nobody is rung again who has talked, a key answers one question, and no caller i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from callback.desk import Registration
 from callback.request import AttemptOutcome, RequestState
 from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, MemoryLegs
 from hardware.twilio.leg import Leg, from_json
+from hardware.twilio.rest import Uncertain
 from tests.e2e.waiting import until
 from tests.fake_twilio.call import Call
-from tests.integration.twilio_world import TwilioWorld, world_of
-from tests.offices import CALLER
+from tests.fake_twilio.server import Fault
+from tests.integration.twilio_world import TwilioWorld, side_by_side, world_of
+from tests.offices import CALLER, PUBLIC
 
 
 def dies_after_writing(world: TwilioWorld, fits: Callable[[Leg], bool]) -> None:
@@ -94,5 +96,69 @@ async def test_the_caller_was_not_rung() -> None:
         (attempt,) = (await world.the_request()).attempts
         assert attempt.outcome is AttemptOutcome.CANCELLED
         assert not calls_to_caller(world)
+
+    await world_of(story)
+
+
+# ---- while we find out what we have missed
+
+
+async def while_it_looks(world: TwilioWorld, act: Callable[[], Awaitable[None]], *, fails: bool) -> None:
+    """Contact breaks, and comes back; `act` is done while the look after it is under way, which then fails, or not."""
+    world.fake.api_fault = lambda method, path: Fault(503)
+    await until(lambda: not world.line.status().up, 10, "the line is down")
+    reached, opened = asyncio.Event(), asyncio.Event()
+    look = world.line._reconcile
+
+    async def held() -> None:
+        world.line._reconcile = look  # type: ignore[method-assign]
+        reached.set()
+        await opened.wait()
+        if fails:
+            raise Uncertain("no answer")
+        await look()
+
+    world.line._reconcile = held  # type: ignore[method-assign]
+    world.fake.api_fault = lambda method, path: None
+    await reached.wait()
+    await act()
+    opened.set()
+    await until(lambda: world.line.status().up, 5, "the line is up")
+
+
+async def test_rings_in_during_the_look() -> None:
+    """A caller who rings in while we find out what we have missed meets the menu, also when the look fails."""
+
+    def story_of(fails: bool) -> Callable[[TwilioWorld], Awaitable[None]]:  # noqa: FBT001
+        async def story(world: TwilioWorld) -> None:
+            async def rings() -> None:
+                world.fake.call_in(CALLER, PUBLIC)
+                await until(lambda: world.line._live, 5, "it has come in")
+                await asyncio.sleep(0.05)
+
+            await while_it_looks(world, rings, fails=fails)
+            (call,) = world.fake.calls.values()
+            await until(lambda: call.over or call.heard, 10)
+            assert "/tw/prompts/" in call.heard[0], call.heard
+
+        return story
+
+    await side_by_side(world_of(story_of(fails)) for fails in (False, True))
+
+
+async def test_pressed_during_the_look() -> None:
+    """Who presses 1 while we find out what we have missed, and the look fails, is on the list and hears the next question."""
+
+    async def story(world: TwilioWorld) -> None:
+        call = world.fake.call_in(CALLER, PUBLIC)
+        await until(lambda: call.keys is not None and call.heard, 10)
+
+        async def presses() -> None:
+            await world.presses_when_asked(call, "1")
+            await asyncio.sleep(0.05)
+
+        await while_it_looks(world, presses, fails=True)
+        await until(lambda: any("intake.promise" in item or "urgent" in item for item in call.heard), 5)
+        assert (await world.the_request()).phone == CALLER
 
     await world_of(story)
