@@ -192,7 +192,7 @@ class TwilioLine(Contact):
             if seq >= live.leg.seq:
                 live.taken_up, live.falls = False, 0
                 await self._over(live, digits)
-            elif digits and live.given < live.leg.seq:
+            elif digits and live.given == seq:  # else it is asked again, and its keys have been taken
                 await self._pressed_meanwhile(live, digits)
 
     async def next_document(self, live: Live, seq: int) -> Leg | None:

@@ -142,8 +142,8 @@ class Steps(ABC):
             case Kind.NONE:
                 await self._picked_up(live)
             case Kind.IDLE:
-                if digits:
-                    await self._keep(replace(leg, ahead=(leg.ahead + digits)[-_MOST_AHEAD:]))
+                if digits:  # a new document: asked again, they do not count twice
+                    await self._keep(replace(leg.given(IDLE), ahead=(leg.ahead + digits)[-_MOST_AHEAD:]))
             case Kind.PROMPT:
                 keys = leg.document.keys + digits
                 await self._keep(replace(leg, told=True))

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from callback.desk import Registration
-from callback.request import AttemptOutcome, RequestState
+from callback.request import AttemptOutcome, RequestState, Urgency
 from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, MemoryLegs
-from hardware.twilio.leg import Leg, from_json
+from hardware.line import DigitsEntered
+from hardware.twilio.leg import Kind, Leg, from_json
 from hardware.twilio.rest import Uncertain
 from tests.e2e.waiting import until
 from tests.fake_twilio.call import Call
@@ -129,7 +131,7 @@ async def while_it_looks(world: TwilioWorld, act: Callable[[], Awaitable[None]],
 async def test_rings_in_during_the_look() -> None:
     """A caller who rings in while we find out what we have missed meets the menu, also when the look fails."""
 
-    def story_of(fails: bool) -> Callable[[TwilioWorld], Awaitable[None]]:  # noqa: FBT001
+    def story_of(fails: bool) -> Callable[[TwilioWorld], Awaitable[None]]:
         async def story(world: TwilioWorld) -> None:
             async def rings() -> None:
                 world.fake.call_in(CALLER, PUBLIC)
@@ -162,3 +164,61 @@ async def test_pressed_during_the_look() -> None:
         assert (await world.the_request()).phone == CALLER
 
     await world_of(story)
+
+
+# ---- a key counts once
+
+
+async def test_a_key_after_a_restart() -> None:
+    """We die when the next question is on disk and Twilio was not given it: it repeats the key of the last one, which answers that
+    one alone."""
+
+    async def story(world: TwilioWorld) -> None:
+        call = world.fake.call_in(CALLER, PUBLIC)
+        await until(lambda: call.keys is not None and call.heard, 10)
+        dies_after_writing(world, lambda leg: leg.document.kind is Kind.PROMPT and leg.seq >= 2)
+        await world.presses_when_asked(call, "1")
+        await until(world.mortal.is_dead.is_set, 10)
+        asked = from_json((await world.legs.open())[0]).document.items[-1]
+        await world.reboot()
+        await until(lambda: any(asked in item for item in call.heard), 5, "the question is asked")
+        await world.fake.seconds(1)
+        assert call.keys is not None, "it still listens for the answer"
+        assert (await world.the_request()).urgency is Urgency.ORDINARY
+
+    await world_of(story)
+
+
+async def test_a_key_that_comes_again() -> None:
+    """Twilio repeats a key when the next question is there: it answers one question. One pressed while nothing is said, and repeated
+    then, counts once as well."""
+
+    def story_of(key: str, slow: float, again: float) -> Callable[[TwilioWorld], Awaitable[None]]:
+        async def story(world: TwilioWorld) -> None:
+            register, told = world.store.register, list[str]()
+            tell = world.line._tell
+
+            async def late(*args: Any, **kwargs: Any) -> Any:
+                await asyncio.sleep(slow)
+                return await register(*args, **kwargs)
+
+            def listens(*events: Any) -> None:
+                told.extend(event.digits for event in events if isinstance(event, DigitsEntered))
+                tell(*events)
+
+            world.store.register = late  # type: ignore[method-assign]
+            world.line._tell = listens  # type: ignore[method-assign]
+            world.fake.tamper = lambda url, form: [0.0, again] if form.get("Digits") == key else [0.0]
+            call = world.fake.call_in(CALLER, PUBLIC)
+            await world.presses_when_asked(call, "1")
+            (live,) = world.line._live.values()
+            if key == "2":
+                await until(lambda: live.playing is Kind.IDLE, 5)
+                await world.presses_when_asked(call, "2")
+            await until(lambda: "1" in told and live.playing is Kind.PROMPT, 5)
+            await world.fake.seconds(3)
+            assert (told, live.leg.ahead) == (["1", "2"] if key == "2" else ["1"], "")
+
+        return story
+
+    await side_by_side(world_of(story_of(*one)) for one in (("1", 0.06, 0.9), ("2", 0.5, 0.9)))
