@@ -164,14 +164,33 @@ class TwilioLine(Contact):
     async def offered(self, sid: str, to: str, caller: str) -> Live | None:
         """A call to a number of ours; the same one again after a lost answer. None: it is over."""
         key = f"tw-{sid}"
-        if key in self._live or await self._store.get(key) is not None:
-            return self._live.get(key)
+        known = key in self._live or await self._store.get(key) is not None
+        if known or key in self._live:  # the same request may be here at this moment
+            return await self._offered_again(key, to, caller)
         leg = Leg(key, self._clock.now(), to, caller, inbound=True, sid=sid)
-        live = self._live[leg.id] = Live(leg, asyncio.Lock())
+        live = self._live[key] = Live(leg, asyncio.Lock())
         async with live.lock:
-            await self._keep(leg)
-            self._tell(CallOffered(leg.id, to, caller or None))
+            try:
+                await self._keep(leg)
+            except StoreUnavailable:
+                self._live.pop(key, None)
+                raise
+            self._tell(CallOffered(key, to, caller or None))
         return live
+
+    async def _offered_again(self, key: str, to: str, caller: str) -> Live | None:
+        """Once it is on disk. After a restart nobody may have heard of it."""
+        live = self._live.get(key)
+        if live is None:
+            return None
+        async with live.lock:
+            if live.taken_up:
+                await self._nothing_comes(live, long=False)
+        if self._live.get(key) is live:
+            return live
+        return await self.offered(
+            key.removeprefix("tw-"), to, caller
+        )  # it could not be written, or has ended
 
     def find(self, leg: str, sid: str) -> Live | None:
         """By its id, else by Twilio's id of the call."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from callback.desk import Registration
 from callback.request import AttemptOutcome, RequestState, Urgency
-from callback.store import StoreUnavailable
+from callback.store import RequestQuery, StoreUnavailable
 from callback.store_twilio import LegRow, MemoryLegs
-from hardware.line import DigitsEntered
+from hardware.line import CallOffered, DigitsEntered
 from hardware.twilio.leg import Kind, Leg, from_json
 from hardware.twilio.rest import Uncertain
-from tests.e2e.waiting import until
+from tests.e2e.waiting import until, until_answered
 from tests.fake_twilio.call import Call
 from tests.fake_twilio.server import Fault
 from tests.integration.twilio_world import TwilioWorld, side_by_side, world_of
@@ -222,3 +224,106 @@ async def test_a_key_that_comes_again() -> None:
         return story
 
     await side_by_side(world_of(story_of(*one)) for one in (("1", 0.06, 0.9), ("2", 0.5, 0.9)))
+
+
+# ---- nobody is hung up on
+
+
+def own_fallback(world: TwilioWorld) -> None:
+    """The office has no address of its own for it: Twilio falls back to us."""
+    world.fake.voice_fallback = world.fake.voice_url.partition("#")[0].replace("/tw/voice", "/tw/fallback")
+
+
+async def meets_the_menu(world: TwilioWorld, call: Call) -> None:
+    await until(lambda: call.over or call.heard, 10)
+    assert call.heard and "/tw/prompts/" in call.heard[0], call.heard
+    await world.presses_when_asked(call, "1")
+    await until_answered(lambda: world.desk.find(RequestQuery()), 5, "they are on the list")
+    assert world.runner.calls_up == 1
+
+
+async def test_it_could_not_be_written() -> None:
+    """The database fails as a call comes in: asked again, by Twilio or at the fall-back, the caller meets the menu or hears
+    the apology."""
+
+    def story_of(pause: float) -> Callable[[TwilioWorld], Awaitable[None]]:
+        async def story(world: TwilioWorld) -> None:
+            own_fallback(world)
+            world.fake.pause = pause
+            save = world.legs.save
+
+            async def fails(*rows: LegRow) -> None:
+                world.legs.save = save  # type: ignore[method-assign]
+                raise StoreUnavailable("busy")
+
+            world.legs.save = fails  # type: ignore[method-assign]
+            call = world.fake.call_in(CALLER, PUBLIC)
+            if pause < 14:
+                await meets_the_menu(world, call)
+            else:
+                await until(lambda: call.over or call.heard, 10)
+                assert call.heard and not call.over
+
+        return story
+
+    await side_by_side(world_of(story_of(pause)) for pause in (4, 20))
+
+
+async def test_two_at_once() -> None:
+    """Twilio asks twice at the same moment, and the first cannot be written: the call is offered once."""
+
+    def story_of(failures: int) -> Callable[[TwilioWorld], Awaitable[None]]:
+        async def story(world: TwilioWorld) -> None:
+            get, save, tell, offered = world.legs.get, world.legs.save, world.line._tell, list[str]()
+
+            async def slow(leg_id: str) -> str | None:
+                found = await get(leg_id)
+                await asyncio.sleep(0.02)
+                return found
+
+            async def fails(*rows: LegRow) -> None:
+                nonlocal failures
+                await asyncio.sleep(0.02)
+                failures -= 1
+                if failures >= 0:
+                    raise StoreUnavailable("busy")
+                await save(*rows)
+
+            def listens(*events: Any) -> None:
+                offered.extend(event.leg for event in events if isinstance(event, CallOffered))
+                tell(*events)
+
+            world.legs.get, world.legs.save = slow, fails  # type: ignore[method-assign]
+            world.line._tell = listens  # type: ignore[method-assign]
+            world.fake.tamper = lambda url, form: [0.0, 0.0] if "/voice" in url else [0.0]
+            await meets_the_menu(world, world.fake.call_in(CALLER, PUBLIC))
+            assert len(offered) == 1
+
+        return story
+
+    await side_by_side(world_of(story_of(failures)) for failures in (0, 1))
+
+
+async def test_offered_after_a_restart() -> None:
+    """We die when a call that came in is on disk. Asked again, by Twilio or at the fall-back, the caller meets the menu at once."""
+
+    def story_of(tries: int) -> Callable[[TwilioWorld], Awaitable[None]]:
+        async def story(world: TwilioWorld) -> None:
+            own_fallback(world)
+            asked = list[str]()
+
+            def tamper(url: str, form: dict[str, str]) -> list[float]:
+                asked.extend([url] if "/voice" in url else [])
+                return [] if "/voice" in url and 1 < len(asked) <= tries else [0.0]
+
+            world.fake.tamper = tamper
+            dies_after_writing(world, lambda leg: leg.inbound)
+            call = world.fake.call_in(CALLER, PUBLIC)
+            await until(world.mortal.is_dead.is_set, 10)
+            world.timing = replace(world.timing, offered=timedelta(minutes=1))
+            await world.reboot()
+            await meets_the_menu(world, call)
+
+        return story
+
+    await side_by_side(world_of(story_of(tries)) for tries in (1, 4))

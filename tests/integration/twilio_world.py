@@ -104,6 +104,7 @@ class TwilioWorld:
         self.fake.now = self.clock.now
         self.fake.pause = 4.0
         self.account = account
+        self.timing = _HURRY
         self.talks: list[Call] = []
         """Calls of the caller that were conversations."""
         self.reaches = 0.0
@@ -134,7 +135,7 @@ class TwilioWorld:
             self.clock,
             _silence,
             lambda number: FALLBACK,
-            timing=_HURRY,  # type: ignore[arg-type]
+            timing=self.timing,
         )
         lines = Lines({"twilio": self.line}, lambda number: "twilio", lambda office: "twilio")
         self.runner = Runner(lines, "twilio", self.desk)
