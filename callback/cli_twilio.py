@@ -50,6 +50,9 @@ async def check_command(
         for number in (office.public_number, *(line.number for line in config.lines_of(office.office_no)))
         if number is not None
     ]
+    oncall = config.settings.oncall
+    if oncall.number and oncall.fallback_number and config.line_names == (LineName.TWILIO,):
+        numbers.append(Number(oncall.number, "oncall", oncall.fallback_number, oncall.fallback_url))
     results = await check(account_of(config, secrets, api_url), numbers, fix=fix)
     lines = [f"{'ok  ' if result.ok else 'FIX '} {result.name}: {result.detail}" for result in results]
     return int(not all(result.ok for result in results)), "\n".join(lines)

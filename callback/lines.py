@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from typing import TYPE_CHECKING
 
 from callback.desk import Desk
 from callback.store_twilio import LegStore
 from callback.web.context import PhoneExchange
-from config.model import Config, LineName, Secrets
+from config.model import Config, LineName, Secrets, VoiceSpeed
 from hardware.asterisk.line import AsteriskLine
 from hardware.line import Line
 from hardware.lines import Lines
 from hardware.simulated.line import SimulatedLine
-from hardware.twilio.account import Account, api_of
+from hardware.twilio.account import Account, api_of, edge_of
 from ivr.library import PromptLibrary
 from ivr.music import ringing_wav
+from ivr.prompts import spoken_tag
 from ivr.serve import CACHE, serve
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def account_of(config: Config, secrets: Secrets, api_url: str | None = None) -> 
         calls_per_second=settings.calls_per_second,
         sip=settings.sip_domain,
         api_url=api_url or api_of(settings.region),
+        edge=edge_of(settings.region),
     )
 
 
@@ -86,10 +89,21 @@ async def _twilio(desk: Desk, secrets: Secrets, legs: LegStore, library: PromptL
     driver = await asyncio.to_thread(_twilio_driver)  # the import takes a while
 
     def fallback_of(number: str) -> str | None:
+        oncall = desk.config.settings.oncall
+        if number == oncall.number:
+            return oncall.fallback_number
         office = desk.config.office_of_number(number)
         return office.fallback_number if office else None
 
-    line = driver(account_of(desk.config, secrets), legs, desk.clock, sounds_of(library), fallback_of)
+    names = PromptNames((await desk.store.secret("prompts")).encode(), library)
+    line = driver(
+        account_of(desk.config, secrets),
+        legs,
+        desk.clock,
+        sounds_of(library, names),
+        fallback_of,
+        name_of=names.of,
+    )
     line.listener.on_sms = desk.sms_told
     return line
 
@@ -100,11 +114,37 @@ def _twilio_driver() -> type[TwilioLine]:
     return TwilioLine
 
 
-def sounds_of(library: PromptLibrary) -> Sounds:
-    async def sound(item: str, etag: str | None) -> tuple[int, dict[str, str], bytes]:
-        if item == "ringing":
+class PromptNames:
+    """Names that say nothing of what is said: the same for every call, so that Twilio can keep the sound."""
+
+    def __init__(self, key: bytes, library: PromptLibrary) -> None:
+        self._key = key
+        self._library = library
+        self._names: dict[str, str] = {}
+        self._items: dict[str, str] = {}
+
+    def of(self, item: str) -> str:
+        if item not in self._names:
+            name = hmac.digest(self._key, item.encode(), "sha256").hex()[:32]
+            self._names[item], self._items[name] = name, item
+        return self._names[item]
+
+    def item(self, name: str) -> str:
+        """What is no name of ours is not found. A document that outlived a restart has names not given since."""
+        if name not in self._items:
+            catalogue = self._library.catalogue
+            for language in catalogue.languages:
+                for speed in VoiceSpeed:
+                    for prompt_id in catalogue.ids:
+                        self.of(f"{spoken_tag(language, speed)}/{prompt_id}")
+        return self._items.get(name, "")
+
+
+def sounds_of(library: PromptLibrary, names: PromptNames) -> Sounds:
+    async def sound(name: str, etag: str | None) -> tuple[int, dict[str, str], bytes]:
+        if name == "ringing":
             return 200, {"Content-Type": "audio/wav", "Cache-Control": CACHE}, ringing_wav()
-        answer = await serve(library, item, etag)
+        answer = await serve(library, names.item(name), etag)
         return answer.status, answer.headers, answer.body
 
     return sound

@@ -14,7 +14,7 @@ from config.advice_notices import notice_advice
 from config.advice_office import special_day_advice
 from config.advice_oncall import oncall_advice
 from config.advice_people import serving_advice
-from config.model import Config, Secrets
+from config.model import Config, LineName, Secrets
 from config.problems import OFFICES_FILE, ON_CALL_FILE, SETTINGS_FILE, STAFF_FILE, Problem, with_office
 from config.rules_service import LOCAL_PBX_SECRET
 from ivr.prompts import NO_VOICE, NOT_REVIEWED, Catalogue
@@ -44,6 +44,9 @@ def warnings(config: Config) -> tuple[Problem, ...]:
         told += (Problem(name, at, message) for at, message in menu_advice(menu, users, catalogue))
     told += (Problem(SETTINGS_FILE, key, message) for key, message in notice_advice(config))
     told += oncall_advice(config)
+    if LineName.TWILIO in config.line_names and config.settings.twilio.region == "us1":
+        message = 'calls are handled, and what is known of them is kept, in the USA; "ie1" is Ireland'
+        told.append(Problem(SETTINGS_FILE, "twilio.region", message))
     numbers = [office.office_no for office in config.offices]
     return tuple(with_office(problem, numbers) for problem in dict.fromkeys(told))
 

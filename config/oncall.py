@@ -62,7 +62,9 @@ class OnCallSettings(Model):
     number: str | None = None
     """E.164; one number for all offices: whoever rings it keys the office."""
     fallback_number: str | None = None
-    """E.164; the exchange rings it for `number` when this service does not answer."""
+    """E.164; the exchange, or Twilio, rings it for `number` when this service does not answer."""
+    fallback_url: str | None = None
+    """Where Twilio asks what to do for `number` when this service does not answer at all."""
     callers: tuple[str, ...] = ()
     """E.164 numbers of the contact centre: they reach the person on duty; others meet the menu."""
     trunks: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from config.model import LineName, ServiceSettings, TwilioSettings
+from config.oncall import OnCallSettings
 from config.problems import ENVIRONMENT, OFFICES_FILE, SETTINGS_FILE, Draft, numbered
 from config.rules_notices import TWILIO_TOKEN
 from config.rules_service import is_loopback, uses
@@ -31,6 +32,12 @@ def check_twilio(draft: Draft) -> None:
             draft.add(
                 OFFICES_FILE, f"{key}.fallback_url", "write the address of what Twilio does then, with https"
             )
+
+    oncall = draft.section(OnCallSettings)
+    if oncall is not None and oncall.fallback_url is not None and not _is_https(oncall.fallback_url):
+        draft.add(
+            SETTINGS_FILE, "oncall.fallback_url", "write the address of what Twilio does then, with https"
+        )
 
 
 def _rules(

@@ -53,8 +53,19 @@ class Account:
     """The host name of the exchange whose extensions may be rung."""
     api_url: str | None = None
     """None: Twilio's own in the USA."""
+    edge: str | None = None
+    """Where calls to the exchange leave Twilio's network; None: where Twilio likes."""
+
+
+_EDGES: Final = {"us1": None, "ie1": "dublin"}
+"""https://www.twilio.com/docs/global-infrastructure"""
+
+
+def edge_of(region: str) -> str | None:
+    return _EDGES[region]
 
 
 def api_of(region: str) -> str | None:
-    """The API of a region; https://www.twilio.com/docs/global-infrastructure. None: the SDK's own, in the USA."""
-    return {"us1": None, "ie1": "https://api.dublin.ie1.twilio.com"}[region]
+    """The API of a region. None: the SDK's own, in the USA."""
+    edge = _EDGES[region]
+    return edge and f"https://api.{edge}.{region}.twilio.com"

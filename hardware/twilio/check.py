@@ -119,6 +119,6 @@ def _without_us(number: Number) -> Result:
         return Result(True, f"{number.office} fallback_url", "set")
     what = (
         "not set: when this machine is down, callers hear Twilio's own words in English and are hung up on."
-        f" Make a TwiML Bin of this, and write its address there:\n     {fallback(number.rings_at)}"
+        f" Make a TwiML Bin of this, and write its address there:\n     {fallback(number.rings_at, caller_id=number.number)}"
     )
     return Result(False, f"{number.office} fallback_url", what)

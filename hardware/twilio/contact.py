@@ -39,8 +39,10 @@ _MANY = 20
 class Contact(Creates):
     """Knows whether Twilio answers, and mends what was missed."""
 
-    def __init__(self, account: Account, store: LegStore, clock: Clock, timing: Timing) -> None:
-        super().__init__(Addresses(account.public_url.rstrip("/")), account, clock, timing)
+    def __init__(
+        self, addresses: Addresses, account: Account, store: LegStore, clock: Clock, timing: Timing
+    ) -> None:
+        super().__init__(addresses, account, clock, timing)
         self._store = store
         self._sink: EventSink | None = None
         self._quiet: list[LineEvent] | None = None

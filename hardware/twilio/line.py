@@ -30,7 +30,7 @@ from hardware.twilio.leg import FALLBACK, HANGUP, Document, Kind, Leg
 from hardware.twilio.live import Live
 from hardware.twilio.outcomes import ENDS, ending, our_end
 from hardware.twilio.rest import Api
-from hardware.twilio.twiml import twiml
+from hardware.twilio.twiml import Addresses, twiml
 from hardware.twilio.webhooks import Listener, Signatures, Sounds
 from scheduler.clock import Clock
 
@@ -47,8 +47,11 @@ class TwilioLine(Contact):
         fallback_of: Callable[[str], str | None],
         *,
         timing: Timing | None = None,
+        name_of: Callable[[str], str] = str,
     ) -> None:
-        super().__init__(account, store, clock, timing or Timing())
+        """`name_of`: under which name `sounds` is asked for a prompt."""
+        addresses = Addresses(account.public_url.rstrip("/"), name_of)
+        super().__init__(addresses, account, store, clock, timing or Timing())
         self._fallback_of = fallback_of
         tokens = tuple(token for token in (account.token, account.second_token) if token)
         signatures = Signatures(self._addresses.base, tokens)

@@ -147,9 +147,12 @@ class Api:
         return found
 
     async def to_number(self, to: str, shown: str) -> list[CallFacts]:
-        """Calls to this number that show this one, the newest first."""
-        calls = await _asked(self._client.calls.list_async(to=to, from_=shown, limit=20))
-        return [_facts(call) for call in calls]
+        """Calls to this number that show this one, the newest first. How Twilio writes the parameters of a SIP address is its
+        own affair: they are not looked at, and not asked for."""
+        is_sip = to.startswith("sip:")
+        asked = {"limit": 100} if is_sip else {"limit": 20, "to": to}
+        calls = await _asked(self._client.calls.list_async(from_=shown, **asked))
+        return [_facts(call) for call in calls if not is_sip or _address(str(call.to)) == _address(to)]
 
     async def asked_of_us(self, sid: str) -> list[Asked]:
         """What a call asked of us, the oldest first."""
@@ -166,6 +169,10 @@ class Api:
 def _request(request: dict[str, Any], response: dict[str, Any]) -> Asked:
     form = {str(name): str(value) for name, value in (request.get("parameters") or {}).items()}
     return Asked(str(request.get("url", "")), form, response.get("response_code") == 200)
+
+
+def _address(sip: str) -> str:
+    return sip.partition(";")[0].lower()
 
 
 def _facts(call: Any) -> CallFacts:

@@ -7,6 +7,7 @@ one (or in hanging up): so a call never falls out of it into silence.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -27,7 +28,8 @@ _SORRY: Final = {
     "en-GB": "Hello, you have called Nav. We have a technical fault right now. We are trying to reach someone who can"
     " talk to you. If nobody answers, please call again in a while.",
 }
-_NOBODY: Final = {"nb-NO": "Vi fikk ikke tak i noen. Ring igjen om litt. Ha det bra."}
+_AFTER: Final = {"nb-NO": "Samtalen er over. Fikk du ikke svar, ring igjen om litt. Ha det bra."}
+"""Twilio comes here after a talk, too."""
 _OVER: Final = {
     "nb-NO": "Samtalen er over, eller forbindelsen til systemet er brutt. Listen er uendret. Ha det bra."
 }
@@ -40,6 +42,8 @@ class Addresses:
 
     base: str
     """The public https address, without a slash at its end."""
+    name_of: Callable[[str], str] = str
+    """A prompt's name in its address. Twilio keeps addresses with the call: such as a reason must not stand there."""
 
     def step(self, leg: str, seq: int) -> str:
         return f"{self.base}/tw/leg/{leg}/{seq}{RETRIES}"
@@ -62,7 +66,7 @@ class Addresses:
         return f"{self.base}/tw/ringing.wav"
 
     def prompt(self, item: str) -> str:
-        return f"{self.base}/tw/prompts/{item}.wav"
+        return f"{self.base}/tw/prompts/{self.name_of(item)}.wav"
 
 
 def whole_seconds(span: timedelta) -> int:
@@ -134,7 +138,7 @@ def fallback(rings_at: str | None, *, caller_id: str = "", ours: bool = True) ->
     if rings_at is not None:
         shown = {"caller_id": caller_id} if caller_id else {}
         response.dial(rings_at, timeout=40, record="do-not-record", **shown)
-        _say(response, _NOBODY)
+        _say(response, _AFTER)
     response.hangup()
     return str(response)
 

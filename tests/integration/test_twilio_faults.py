@@ -87,6 +87,7 @@ def nobody_says(fake: FakeTwilio) -> None:
     never(fake)
 
 
+ENCRYPTED = "sip:201@pbx.example.org;secure=true"
 HARMS: dict[str, Harm] = {
     "everything twice": twice,
     "14 seconds late": late,
@@ -122,6 +123,7 @@ async def test_webhooks_and_creates() -> None:
             assert len(request.attempts) == 1, name
             calls = [call for call in world.fake.calls.values() if call.direction == "outbound-api"]
             assert sorted(call.to for call in calls) == [CALLER, "sip:201@pbx.example.org"], name
+            assert {form["To"] for form in world.fake.creates} == {CALLER, ENCRYPTED}, name
 
         await world_of(story)
 

@@ -138,3 +138,11 @@ async def test_region(folder: Path, region: str, asked: str) -> None:
         assert urlsplit(made.get_hostname(made.api.v2010.absolute_url("/Calls.json"))).hostname == asked
     finally:
         await http.close()
+
+
+@pytest.mark.parametrize(("more", "is_warned"), [("", True), ('region = "ie1"\n', False)])
+def test_outside_the_eea(folder: Path, more: str, is_warned: bool) -> None:
+    """Nobody sends calls to the USA without having been told."""
+    write(folder, WHOLE + more)
+    told = [one for one in warnings(load(folder, TOKEN)) if one.key == "twilio.region"]
+    assert bool(told) == is_warned
