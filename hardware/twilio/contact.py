@@ -20,7 +20,7 @@ from hardware.twilio.account import Account, Timing
 from hardware.twilio.creates import Creates
 from hardware.twilio.leg import Kind, Leg
 from hardware.twilio.live import Live
-from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, peer_end, refused_for
+from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, refused_for
 from hardware.twilio.rest import ApiError, Refused
 from hardware.twilio.twiml import Addresses
 from scheduler.clock import Clock
@@ -174,13 +174,11 @@ class Contact(Creates):
                 await self._bind(live, placed.sid)
                 return None
             call = await self._api.call(leg.sid)
-            if call.status == "completed" and leg.dialler is not None:
-                return peer_end(leg, await self._api.asked_of_us(leg.sid))
         except Refused as error:
             if error.fault is not Fault.GONE:
                 raise
             return LegOutcome.FAILED, None
-        return ending(leg, call.status, None) if call.status in ENDS else None
+        return ending(leg, call.status, None, gave=False) if call.status in ENDS else None
 
     async def _look_after_a_break(self) -> None:
         """Of the legs we had, what happened meanwhile is told only beside one that lives: of the others `last_words` tells. A leg

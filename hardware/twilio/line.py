@@ -250,7 +250,11 @@ class TwilioLine(Contact):
     async def has_status(self, live: Live, status: str, sip: int | None) -> None:
         if status in ENDS:
             async with live.lock:
-                await self._end(live, our_end(live.leg) if live.hanging_up else ending(live.leg, status, sip))
+                leg = live.leg
+                how = (
+                    our_end(leg) if live.hanging_up else ending(leg, status, sip, gave=live.given == leg.seq)
+                )
+                await self._end(live, how)
 
     def twiml(self, leg: Leg) -> str:
         return twiml(leg, self._addresses, self._fallback_of(leg.number) if leg.inbound else None)

@@ -328,3 +328,55 @@ async def test_offered_after_a_restart() -> None:
         return story
 
     await side_by_side(world_of(story_of(tries)) for tries in (1, 4))
+
+
+# ---- who picked up, and heard nothing
+
+
+async def picks_up_while_we_are_away(world: TwilioWorld, number: str) -> None:
+    """As they pick up we die, and are back when Twilio has given up: they heard nothing."""
+    call = world.fake.ringing[number]
+    world.mortal.dies_at = world.mortal.steps + 1
+    world.fake.answer(number)
+    await until(lambda: call.over, 20, "Twilio gives up")
+    assert not call.heard
+    await world.reboot()
+    await until(lambda: world.runner.calls_up == 0, 10)
+
+
+async def test_the_caller_heard_nothing() -> None:
+    """A caller who picks up while we are away, and is hung up on, did not decline: our failure, and no attempt of theirs. So when
+    the first document is lost: then the fall-back goes on with the call."""
+
+    async def away(world: TwilioWorld) -> None:
+        await world.desk.register(Registration("9001", CALLER))
+        world.staff_answers()
+        await world.dispatch.ring((await world.the_request()).id, "kari")
+        await until(lambda: CALLER in world.fake.ringing, 10)
+        await picks_up_while_we_are_away(world, CALLER)
+        (attempt,) = (await world.the_request()).attempts
+        assert attempt.outcome is AttemptOutcome.LINE_FAILED
+
+    async def lost(world: TwilioWorld) -> None:
+        await world.desk.register(Registration("9001", CALLER))
+        world.fake.tamper = lambda url, form: [] if url.endswith("-caller/0") else [0.0]
+        world.staff_answers()
+        world.caller_answers()
+        request = await world.rings_until(RequestState.RESULT_DUE)
+        assert [attempt.outcome for attempt in request.attempts] == [AttemptOutcome.ANSWERED]
+
+    await side_by_side(world_of(story) for story in (away, lost))
+
+
+async def test_the_caseworker_heard_nothing() -> None:
+    """The same of a caseworker whom the call was offered to: our failure; they go on taking calls."""
+
+    async def story(world: TwilioWorld) -> None:
+        request, _ = await world.desk.register(Registration("9001", CALLER))
+        await world.dispatch.ring(request.id, "kari")
+        await until(lambda: "201" in world.fake.ringing, 10)
+        await picks_up_while_we_are_away(world, "201")
+        (attempt,) = (await world.the_request()).attempts
+        assert attempt.outcome is AttemptOutcome.LINE_FAILED
+
+    await world_of(story)
