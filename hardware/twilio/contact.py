@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
+from pydantic import ValidationError
 
 from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, LegStore
@@ -101,16 +103,15 @@ class Contact(Creates):
             await asyncio.sleep(self._timing.beat.total_seconds())
 
     async def _take_up(self) -> None:
-        """The legs of the service before, as it left them."""
+        """The legs of the service before, as it left them. One that cannot be read any more is given up."""
         locks: dict[str, asyncio.Lock] = {}
-        while True:
-            try:
-                found = [legs.from_json(text) for text in await self._store.open()]
-                await self._store.forget_before(self._clock.now() - _KEEP_ENDED)
-                break
-            except StoreUnavailable:
-                await asyncio.sleep(1)
-        for leg in found:
+        for row in await self._surely(self._store.open):
+            leg = _read(row.state)
+            if leg is None:
+                log.error("leg_not_taken_up", leg=row.id)
+                ended = replace(row, ended_at=self._clock.now())
+                await self._surely(partial(self._store.save, ended))
+                continue
             lock = locks.setdefault(leg.dialler or leg.id, asyncio.Lock())
             self._live[leg.id] = Live(leg, lock, taken_up=leg.told or leg.document.kind is Kind.NONE)
 
@@ -212,14 +213,13 @@ class Contact(Creates):
         return leg.ended
 
     async def _ended_peers(self, leg: Leg) -> list[LegEnded]:
-        """How those of its latest `Dial` ended; who was joined is the last."""
         peers = [await self._on_disk(peer) for peer in leg.peers]
         ends = [peer.ended for peer in peers if peer is not None and peer.ended is not None]
         return sorted(ends, key=lambda end: end.answered)
 
     async def _on_disk(self, key: str) -> Leg | None:
         state = await self._store.get(key)
-        return None if state is None else legs.from_json(state)
+        return None if state is None else _read(state)
 
     def _lose(self, why: str) -> None:
         if self._lost is None:
@@ -242,3 +242,11 @@ class Contact(Creates):
         for code, what in list(self._refused):
             if refused_for(code, leg) == what:
                 del self._refused[code, what]
+
+
+def _read(state: str) -> Leg | None:
+    """None: another version wrote it, and it cannot be read."""
+    try:
+        return legs.from_json(state)
+    except ValidationError:
+        return None

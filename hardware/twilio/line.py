@@ -167,7 +167,7 @@ class TwilioLine(Contact):
     async def offered(self, sid: str, to: str, caller: str) -> Live | None:
         """A call to a number of ours; the same one again after a lost answer. None: it is over."""
         key = f"tw-{sid}"
-        known = key in self._live or await self._store.get(key) is not None
+        known = key in self._live or await self.is_known(key)
         if known or key in self._live:  # the same request may be here at this moment
             return await self._offered_again(key, to, caller)
         leg = Leg(key, self._clock.now(), to, caller, inbound=True, sid=sid)
@@ -200,7 +200,7 @@ class TwilioLine(Contact):
         return self._live.get(leg) or self._live.get(f"tw-{sid}")
 
     async def is_known(self, leg: str) -> bool:
-        return await self._store.get(leg) is not None
+        return await self._on_disk(leg) is not None
 
     async def belongs(self, live: Live, sid: str) -> bool:
         live.heard = asyncio.get_running_loop().time()

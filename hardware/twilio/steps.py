@@ -65,6 +65,10 @@ class Steps(ABC):
         """See that Twilio ends the call soon."""
 
     @abstractmethod
+    async def _ended_peers(self, leg: Leg) -> list[LegEnded]:
+        """How those of its latest `Dial` ended; who was joined is the last. Raises StoreUnavailable."""
+
+    @abstractmethod
     async def _ring_peers(self, dial: Dial, live: Live) -> None: ...
 
     # ---- commands
@@ -258,12 +262,26 @@ class Steps(ABC):
         and nobody hangs in the air for long."""
         leg = live.leg
         if live.taken_up:
+            again = await self._again(leg)
             live.taken_up = False
-            self._tell(*_again(leg))
+            self._tell(*again)
         elif long or not leg.up:
             await self._abandon(live)
         elif leg.told or leg.document.kind is Kind.NONE:
             await self._keep(leg.given(IDLE))
+
+    async def _again(self, leg: Leg) -> list[LineEvent]:
+        """What was told last, for whoever did not live to act on it. Keys are not told twice: they may have been taken, and
+        would then answer the next question; silence has it asked again."""
+        match leg.document.kind:
+            case Kind.NONE if leg.inbound:
+                return [CallOffered(leg.id, leg.number, leg.shown or None)]
+            case Kind.NONE:
+                return [LegAnswered(leg.id)]
+            case Kind.ROOM:
+                return [*await self._ended_peers(leg)]
+            case _:
+                return [NoInput(leg.id)]
 
 
 def _check_free(leg: Leg) -> None:
@@ -276,20 +294,6 @@ def _check_free(leg: Leg) -> None:
 
 def _ends(ended: list[Leg]) -> list[LegEnded]:
     return [leg.ended for leg in ended if leg.ended is not None]
-
-
-def _again(leg: Leg) -> list[LineEvent]:
-    """What was told last, for whoever did not live to act on it. Keys are not told twice: they may have been taken, and
-    would then answer the next question; silence has it asked again."""
-    match leg.document.kind:
-        case Kind.NONE if leg.inbound:
-            return [CallOffered(leg.id, leg.number, leg.shown or None)]
-        case Kind.NONE:
-            return [LegAnswered(leg.id)]
-        case Kind.ROOM:
-            return [LegEnded(peer, LegOutcome.ENDED, 16, answered=True) for peer in leg.peers[-1:]]
-        case _:
-            return [NoInput(leg.id)]
 
 
 def caller_of(params: Mapping[str, str]) -> str:

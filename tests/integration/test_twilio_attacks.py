@@ -181,7 +181,7 @@ async def test_a_key_after_a_restart() -> None:
         dies_after_writing(world, lambda leg: leg.document.kind is Kind.PROMPT and leg.seq >= 2)
         await world.presses_when_asked(call, "1")
         await until(world.mortal.is_dead.is_set, 10)
-        asked = from_json((await world.legs.open())[0]).document.items[-1]
+        asked = from_json((await world.legs.open())[0].state).document.items[-1]
         await world.reboot()
         await until(lambda: any(asked in item for item in call.heard), 5, "the question is asked")
         await world.fake.seconds(1)
@@ -378,5 +378,45 @@ async def test_the_caseworker_heard_nothing() -> None:
         await picks_up_while_we_are_away(world, "201")
         (attempt,) = (await world.the_request()).attempts
         assert attempt.outcome is AttemptOutcome.LINE_FAILED
+
+    await world_of(story)
+
+
+# ---- after a restart
+
+
+async def test_busy_stays_busy() -> None:
+    """The caller was busy, and we die before the caseworker is told: they were not answered."""
+
+    async def story(world: TwilioWorld) -> None:
+        await world.desk.register(Registration("9001", CALLER))
+        world.fake.behaviours[CALLER] = "busy"
+        world.staff_answers()
+        dies_after_writing(world, lambda leg: leg.ended is not None and leg.dialler is not None)
+        await world.dispatch.ring((await world.the_request()).id, "kari")
+        await until(world.mortal.is_dead.is_set, 10)
+        await world.reboot()
+        await until(lambda: world.runner.calls_up == 0, 10)
+        (attempt,) = (await world.the_request()).attempts
+        assert attempt.outcome is AttemptOutcome.BUSY
+
+    await world_of(story)
+
+
+async def test_a_row_of_another_version() -> None:
+    """A leg that cannot be read is given up; the line comes up, and a caller in it gets the apology."""
+
+    async def story(world: TwilioWorld) -> None:
+        await world.runner.stop()
+        call = world.fake.call_in(CALLER, PUBLIC)
+        row = LegRow(f"tw-{call.sid}", call.sid, '{"id": "tw-x", "document": {"kind": "hold"}}')
+        await world.legs.save(row)
+        call.url = call.url.replace("/tw/voice", f"/tw/leg/{row.id}/3")
+        world.fake.redirect(call, call.url)
+        await world.boot()
+        await until(lambda: call.over or call.heard, 5)
+        assert call.heard
+        assert "/tw/prompts/" not in call.heard[0]
+        assert await world.legs.open() == []
 
     await world_of(story)
