@@ -52,7 +52,7 @@ class Contact(Creates):
         self._lost: str | None = NOT_STARTED
         self._refused: dict[tuple[int | None, str], Refused] = {}
         """What a person must mend: by Twilio's code, and which calls are refused for it."""
-        self._since = clock.now()
+        self._since = self._forgets_at = clock.now()
         self._ready = asyncio.Event()
 
     def status(self) -> LineStatus:
@@ -125,14 +125,25 @@ class Contact(Creates):
             await self._look_after_a_break()
             self._lost, self._since = None, self._clock.now()
             self._ready.set()
-            for live in self._live.values():
-                if live.leg.told and live.leg.sid is not None:
-                    self._start(self._hurry(live.leg))
+            for live in list(self._live.values()):
+                self._go_on(live)
+        if self._clock.now() >= self._forgets_at:
+            await self._store.forget_before(self._clock.now() - _KEEP_ENDED)
+            self._forgets_at = self._clock.now() + _KEEP_ENDED / 24
 
-    async def _hurry(self, leg: Leg) -> None:
-        """It may sit in a conference that nobody else comes to."""
+    def _go_on(self, live: Live) -> None:
+        """We may have died before Twilio was told. Who has dialled may sit in a conference that nobody else comes to."""
+        leg = live.leg
+        if leg.document.kind is Kind.HANGUP:
+            self._end_call(live)
+        elif leg.told and leg.sid is not None:
+            self._start(self._hurry(leg, leg.seq))
+        elif leg.peers and leg.sid and leg.document.kind is Kind.PROMPT and live.given < leg.seq:
+            self._start(self._hurry(leg, leg.seq - 1))
+
+    async def _hurry(self, leg: Leg, seq: int) -> None:
         try:
-            await self._api.push(leg.sid or "", self._addresses.step(leg.id, leg.seq))
+            await self._api.push(leg.sid or "", self._addresses.step(leg.id, seq))
         except ApiError:
             log.warning("leg_not_hurried", leg=leg.id)
 
@@ -140,20 +151,22 @@ class Contact(Creates):
         """End the legs that Twilio no longer has: of all after a break, else of those it has not spoken of for long."""
         now, silent = asyncio.get_running_loop().time(), self._timing.silent.total_seconds()
         after_a_break = self._quiet is not None
-        asked = [
-            live
-            for live in self._live.values()
-            if after_a_break or (live.leg.sid is not None and now - live.heard > silent)
-        ]
+        asked = [live for live in self._live.values() if after_a_break or now - live.heard > silent]
         alive = await self._api.alive() if len(asked) > _MANY else set()
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def settle(live: Live) -> tuple[Live, Ending] | None:
+            how = None
+            if live.leg.sid not in alive:
+                try:
+                    async with limit:
+                        how = await self._how_it_ended(live)
+                except ApiError as error:
+                    if isinstance(error, Refused) and error.fault is Fault.ACCOUNT:
+                        raise
+                    log.warning("leg_not_settled", leg=live.leg.id, why=str(error))
+                    return None  # it counts as alive, and is asked for again; the other calls go on
             live.heard = now
-            if live.leg.sid in alive:
-                return None
-            async with limit:
-                how = await self._how_it_ended(live)
             return None if how is None else (live, how)
 
         found = await asyncio.gather(*map(settle, asked))
@@ -236,6 +249,11 @@ class Contact(Creates):
         if key not in self._refused:
             log.error("twilio_refuses_calls", code=error.code)
         self._refused[key] = error
+
+    async def _is_call_of_another(self, leg: Leg, sid: str) -> bool:
+        state = await self._surely(partial(self._store.by_sid, sid))
+        other = None if state is None else _read(state)
+        return state is not None and (other is None or other.id != leg.id)
 
     def _was_placed(self, leg: Leg) -> None:
         """Of such calls alone: a call to another country says nothing of the one that is closed."""

@@ -188,9 +188,13 @@ class Listener:
 
     async def _form(self, request: web.Request) -> dict[str, str]:
         """Raises 403 for a request that is not Twilio's, 413 for one that is too large."""
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError):  # no form at all
+            raise web.HTTPForbidden from None
         given = request.headers.get("X-Twilio-Signature", "")
-        if not given or not self._signatures.fits(request.path_qs, form, given):
+        is_plain = all(isinstance(value, str) for value in form.values())
+        if not given or not is_plain or not self._signatures.fits(request.path_qs, form, given):
             log.warning("unsigned_request_refused", path=request.path.split("/")[2])
             raise web.HTTPForbidden
         return {name: value for name, value in form.items() if isinstance(value, str)}

@@ -411,12 +411,114 @@ async def test_a_row_of_another_version() -> None:
         call = world.fake.call_in(CALLER, PUBLIC)
         row = LegRow(f"tw-{call.sid}", call.sid, '{"id": "tw-x", "document": {"kind": "hold"}}')
         await world.legs.save(row)
-        call.url = call.url.replace("/tw/voice", f"/tw/leg/{row.id}/3")
-        world.fake.redirect(call, call.url)
+        world.fake.redirect(call, call.url.replace("/tw/voice", f"/tw/leg/{row.id}/3"))
         await world.boot()
         await until(lambda: call.over or call.heard, 5)
         assert call.heard
         assert "/tw/prompts/" not in call.heard[0]
         assert await world.legs.open() == []
+
+    await world_of(story)
+
+
+async def test_no_more_than_hung_up() -> None:
+    """We die when the caseworker was to be hung up on, or was to hear that nobody answered, and before Twilio is told: they are not
+    left listening to ringing."""
+
+    def story_of(kind: Kind) -> Callable[[TwilioWorld], Awaitable[None]]:
+        async def story(world: TwilioWorld) -> None:
+            await world.desk.register(Registration("9001", CALLER))
+            world.fake.behaviours[CALLER] = "busy"
+            world.staff_answers()
+            dies_after_writing(
+                world, lambda leg: bool(leg.peers) and leg.document.kind is kind and not leg.ended
+            )
+            await world.dispatch.ring((await world.the_request()).id, "kari")
+            await until(world.mortal.is_dead.is_set, 10)
+            call = next(one for one in world.fake.calls.values() if "201" in one.to)
+            if kind is Kind.HANGUP:  # whatever it hears just now does not end by itself
+                world.fake.redirect(call, f"{world.fake.url}/bin")
+            await world.reboot()
+            await until(lambda: call.over, 4, "it is hung up on")
+            if kind is Kind.PROMPT:
+                assert any("closing.busy" in item for item in call.heard)
+
+        return story
+
+    await side_by_side(world_of(story_of(kind)) for kind in (Kind.PROMPT, Kind.HANGUP))
+
+
+# ---- what Twilio answers
+
+
+async def test_an_odd_answer_about_one_call() -> None:
+    """Twilio answers what makes no sense about one call: the line stays up, and comes up after a break, and the caller goes on."""
+
+    async def story(world: TwilioWorld) -> None:
+        call = world.fake.call_in(CALLER, PUBLIC)
+        await until(lambda: call.keys is not None and call.heard, 10)
+        asked = list[str]()
+
+        def odd(method: str, path: str) -> Fault | None:
+            if call.sid not in path:
+                return None
+            asked.append(path)
+            return Fault(400, 20001)
+
+        world.fake.api_fault = odd
+        await until(lambda: len(asked) > 2, 5, "Twilio is asked about it")
+        assert world.line.status().up
+        await world.runner.stop()
+        await world.boot()
+        world.fake.api_fault = lambda method, path: None
+        await world.presses_when_asked(call, "1")
+        await until_answered(lambda: world.desk.find(RequestQuery()), 5, "they are on the list")
+
+    await world_of(story)
+
+
+async def test_the_call_before() -> None:
+    """A number is rung again at once, and the answer of the create is lost: the call before, which was busy, is not taken for it, and
+    the one that rings is theirs."""
+
+    async def story(world: TwilioWorld) -> None:
+        await world.desk.register(Registration("9001", CALLER))
+        world.staff_answers()
+        world.fake.behaviours[CALLER] = "busy"
+        request = await world.the_request()
+        await world.dispatch.ring(request.id, "kari")
+        await until(lambda: world.runner.calls_up == 0, 10)
+        world.fake.behaviours.clear()
+        world.caller_answers()
+        creates = 0
+
+        def lost(method: str, path: str) -> Fault | None:
+            nonlocal creates
+            creates += method == "POST" and path.endswith("/Calls.json")
+            return Fault(503, done=True) if creates == 2 and method == "POST" else None
+
+        world.fake.api_fault = lost
+        world.fake.tamper = lambda url, form: [] if "/status/" in url else [0.0]
+        await world.dispatch.ring(request.id, "kari")
+        await until(lambda: world.talks, 10, "they talk")
+        await until(lambda: world.runner.calls_up == 0, 10)
+        outcomes = [attempt.outcome for attempt in (await world.the_request()).attempts]
+        assert outcomes == [AttemptOutcome.BUSY, AttemptOutcome.ANSWERED]
+        assert len(calls_to_caller(world)) == 2
+
+    await world_of(story)
+
+
+async def test_rows_are_forgotten() -> None:
+    """A leg that has ended is forgotten a day later, without a restart."""
+
+    async def story(world: TwilioWorld) -> None:
+        world.fake.call_in(CALLER, PUBLIC)
+        await until(lambda: world.line._live and world.runner.calls_up, 5)
+        world.fake.hang_up(CALLER)
+        await until(lambda: not world.line._live, 5)
+        assert len(world.legs._rows) == 1
+        world.clock.advance(timedelta(hours=25))
+        await until(lambda: not world.legs._rows, 5, "it is forgotten")
 
     await world_of(story)
