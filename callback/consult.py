@@ -18,7 +18,7 @@ class ConsultCaller(StrEnum):
     CALLER = "caller"
     """Somebody in the menu: it is urgent, or they want to talk with a person."""
     DUTY_CHECK = "duty_check"
-    """We ask whoever is about to be on duty."""
+    """We ask whoever is about to be on duty, or was rung back to say what came of a talk."""
 
 
 class ConsultOutcome(StrEnum):

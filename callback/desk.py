@@ -31,6 +31,7 @@ from callback.desk_base import (
 )
 from callback.desk_colleagues import DeskColleagues
 from callback.desk_duty_check import DeskDutyCheck
+from callback.desk_duty_result import DeskDutyResult
 from callback.desk_guards import TOO_MANY_REGISTRATIONS
 from callback.desk_notices import DeskNotices
 from callback.desk_offer import DeskOffer
@@ -120,6 +121,7 @@ class Desk(
     DeskNotices,
     DeskPerson,
     DeskDutyCheck,
+    DeskDutyResult,
     DeskReport,
     DeskOffices,
     DeskSweep,

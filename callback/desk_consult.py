@@ -17,6 +17,8 @@ from config.oncall import OnCallLine, RingRule
 
 log = structlog.get_logger(__name__)
 
+RESULT_CALL = "-result"
+"""How the id ends of a call that asks the person on duty what came of a talk."""
 CONTACT_CENTRE = "contact_centre"
 """Who registered a request that was born in a consult call, where staff.toml has no one person of that role."""
 
@@ -30,6 +32,12 @@ class Ringing:
     """How many are left to be rung after these."""
     count: int
     """Legs there have been, with these and those passed by."""
+    hang_up: tuple[str, ...] = ()
+    """Legs that only asked them what came of a talk: this goes before."""
+
+
+def result_call_id(consult_id: str) -> str:
+    return f"{consult_id}{RESULT_CALL}"
 
 
 class DeskConsult(DeskRoster):
@@ -86,8 +94,10 @@ class DeskConsult(DeskRoster):
             for step in await self._to_be_rung(line, now, request)
         ]
         steps = [step for step in steps if step]
+        hang_up: tuple[str, ...] = ()
         while steps:
             step, *steps = steps
+            hang_up += await self._give_way(step)
             wanted = [
                 DutyLeg(f"{prefix}{consult_id[:6]}.{count + n}", consult_id, person_id, telephone, now)
                 for n, (person_id, telephone) in enumerate(step, start=1)
@@ -95,7 +105,7 @@ class DeskConsult(DeskRoster):
             count += len(wanted)
             rung = tuple(leg for leg in await self.store.ring_duty(*wanted) if leg.ended_at is None)
             if rung:
-                return Ringing(rung, len(steps), count)
+                return Ringing(rung, len(steps), count, hang_up)
         return None
 
     async def duty_leg_joined(self, leg_id: str, consult_id: str) -> None:
@@ -136,13 +146,30 @@ class DeskConsult(DeskRoster):
             await self.store.save_consult(replace(consult, result=result))
 
     async def end_lost_consults(self, going_on: Callable[[], Collection[str]]) -> None:
-        """End those that no call carries any more. `going_on`: ids of the calls that go on, asked after the record is
+        """End those that no call carries any more, but for one that is planned. `going_on`: ids of the calls that go on, asked after the record is
         read: a call may begin meanwhile."""
         for consult in await self.store.open_consults():
-            if consult.id not in going_on():
+            if consult.id not in going_on() and not await self._is_planned(consult):
                 log.warning("consult_without_call", call=consult.id)
                 lost = ConsultOutcome.LOST if consult.answered_at is None else ConsultOutcome.ANSWERED
                 await self.end_consult(consult.id, lost)
+
+    async def _is_planned(self, consult: Consult) -> bool:
+        """It is to ask what came of a talk, and has rung nobody yet."""
+        return consult.id.endswith(RESULT_CALL) and not await self.store.duty_legs(consult.id)
+
+    async def _give_way(self, step: Collection[tuple[str, str]]) -> tuple[str, ...]:
+        """Those of them who are only asked what came of a talk have no other call from now on: the legs to hang up."""
+        people, telephones = {one for one, _ in step}, {number for _, number in step}
+        asked = [
+            leg
+            for leg in await self.store.live_duty_legs()
+            if leg.consult_id.endswith(RESULT_CALL)
+            and (leg.person_id in people or leg.telephone in telephones)
+        ]
+        for leg in asked:
+            await self.end_consult(leg.consult_id, ConsultOutcome.GAVE_UP)
+        return tuple(leg.id for leg in asked)
 
     async def _to_be_rung(
         self, line: OnCallLine, now: datetime, request: CallbackRequest | None

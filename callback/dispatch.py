@@ -7,12 +7,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 import structlog
 
-from callback.consult import DutyOutcome
+from callback.consult import DutyLeg, DutyOutcome
 from callback.desk import Desk, DeskError
 from callback.desk_base import together
 from callback.desk_offer import Offer
@@ -29,9 +29,10 @@ from callback.request import (
 from callback.store import CaseworkerInCall, RequestQuery, StoreError, in_no_hurry
 from callback.turn import FOR_SOME, OnTheLine, may_serve, taker
 from config.model import Person
-from hardware.line import LineError, LineUnavailable
+from config.oncall import OnCallLine
+from hardware.line import LineError, LineForbidden, LineUnavailable
 from ivr.callback_call import CallbackFacts
-from ivr.duty_check import CheckFacts
+from ivr.duty_check import CheckFacts, Talk
 from ivr.prompts import spoken_tag
 from ivr.runner import Runner
 
@@ -131,6 +132,7 @@ class Dispatch:
     async def sweep(self, patience: timedelta = timedelta(minutes=1)) -> None:
         """What the desk sweeps, and: an attempt that no call carries has ended without us, and is our failure.
         One that began within `patience` may be about to get its call."""
+        self._runner.wake()
         with in_no_hurry():
             await self._desk.sweep()
         for attempt in await self._desk.store.live_attempts(self._desk.clock.now() - patience):
@@ -275,26 +277,33 @@ class Dispatch:
             log.info("on_call_rung", request_id=request.id, office=request.served_by)
 
     async def _check_duties(self) -> None:
-        """Ring whoever is about to be on duty."""
+        """Ring whoever is about to be on duty, and whoever has hung up first and is to say what came of it."""
         if not self._runner.line.status().up:
             return
         for check in await self._desk.due_checks():
-            office, check_id = self._desk.office(check.line.office_no), uuid.uuid4().hex
+            check_id = uuid.uuid4().hex
             leg = await self._desk.begin_check(check, check_id)
-            if leg is None:
-                continue
-            facts = CheckFacts(
-                leg.id,
-                check.telephone,
-                check.line.number or office.public_number,
-                office.languages[0],
-                check.begins_at,
-            )
-            log.info("duty_check", line=check.line.id, person=check.person.id)
-            try:
-                await self._runner.start_duty_check(facts, office.office_no, check_id)
-            except (LineError, StoreError):  # the line's own failure: they are rung again
-                await self._desk.check_ended(check_id, leg.id, DutyOutcome.FAILED)
+            if leg is not None:
+                log.info("duty_check", line=check.line.id, person=check.person.id)
+                await self._ask_on_duty(check.line, leg, check.begins_at)
+        for call in await self._desk.due_result_calls():
+            leg, about = await self._desk.begin_result_call(call), call.about
+            if leg is not None:
+                log.info("result_call", call=about.id, line=call.line.id, person=leg.person_id)
+                talk = Talk(about.id, leg.person_id, about.line_id, about.office_no, about.request_id)
+                await self._ask_on_duty(call.line, leg, leg.rung_at, talk)
+
+    async def _ask_on_duty(
+        self, line: OnCallLine, leg: DutyLeg, begins_at: datetime, talk: Talk | None = None
+    ) -> None:
+        """The telephone rings, for what is on record."""
+        office = self._desk.office(line.office_no)
+        shown = line.number or office.public_number
+        facts = CheckFacts(leg.id, leg.telephone, shown, office.languages[0], begins_at, talk)
+        try:
+            await self._runner.start_duty_check(facts, office.office_no, leg.consult_id)
+        except (LineError, StoreError):  # the line's own failure: a check is made again
+            await self._desk.check_ended(leg.consult_id, leg.id, DutyOutcome.FAILED)
 
 
 async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offered:
@@ -308,4 +317,6 @@ async def _came_of(request: CallbackRequest, ringing: Awaitable[object]) -> Offe
 
 def _not_offered(request: CallbackRequest, error: Exception) -> Offered:
     log.info("not_offered", request_id=request.id, why=type(error).__name__)
+    if isinstance(error, LineForbidden):
+        return Offered.NOT_NOW
     return Offered.PERSON_BUSY if isinstance(error, (CaseworkerInCall, LineError)) else Offered.NOT_NOW

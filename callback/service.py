@@ -27,6 +27,7 @@ from callback.access import Access
 from callback.board import Board
 from callback.channels import channels_of
 from callback.desk import Desk
+from callback.desk_duty_result import PAUSE
 from callback.dispatch import Dispatch
 from callback.feeds import Feeds
 from callback.lines import exchange_of, make_line, sms_told_at
@@ -120,6 +121,7 @@ async def running(
         alarm = Alarm(_sweeper(dispatch, store, clock, notices), clock)
         runner.on_callback_ended = alarm.wake_soon
         runner.on_caller_gone = lambda: alarm.wake_soon() if dispatch.somebody_is_free else None
+        runner.on_ask_back = lambda: alarm.wake_at(clock.now() + PAUSE)
         access = Access(store, config, clock)
         if secrets.demo_password:
             await access.give_demo_passwords(secrets.demo_password)

@@ -355,6 +355,14 @@ class Config(Model):
             return self.office(line.office_no)
         return next((o for o in self.offices if number == o.public_number), None)
 
+    def menu_office(self, number: str) -> Office | None:
+        """The office whose menu callers meet on this number: of an office's own number that office, and of the one for all
+        offices the one that is named, or the only one."""
+        if number != self.settings.oncall.number:
+            return self.office_of_number(number)
+        named = self.settings.oncall.menu_office
+        return self.offices[0] if named is None and len(self.offices) == 1 else self.office(named or "")
+
     def line_of_number(self, number: str) -> OnCallLine | None:
         """The on-call line that was dialled."""
         return next((line for line in self.on_call_lines if line.number == number), None)

@@ -65,6 +65,8 @@ class OnCallSettings(Model):
     """E.164; the exchange, or Twilio, rings it for `number` when this service does not answer."""
     fallback_url: str | None = None
     """Where Twilio asks what to do for `number` when this service does not answer at all."""
+    menu_office: str | None = None
+    """Office_no: whose menu they meet who ring `number` and are not the contact centre; None where there is one office."""
     callers: tuple[str, ...] = ()
     """E.164 numbers of the contact centre: they reach the person on duty; others meet the menu."""
     trunks: tuple[str, ...] = ()
@@ -77,6 +79,8 @@ class OnCallSettings(Model):
     """So long before the shift."""
     duty_check_hours: Hours = HoursOfDay(opens=time(7), closes=time(21))
     """Nobody is rung for it at other hours."""
+    result_call: bool = True
+    """Who was on duty, and hung up first, is rung back once and asked what came of it."""
     contact_centre_hours: WeekHours = WeekHours(
         mon=_OFFICE_HOURS, tue=_OFFICE_HOURS, wed=_OFFICE_HOURS, thu=_OFFICE_HOURS, fri=_OFFICE_HOURS
     )

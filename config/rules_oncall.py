@@ -20,6 +20,8 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EXTENSION = re.compile(r"\d{2,5}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _ENDPOINT = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_LEAST_LONGEST = timedelta(seconds=20)
+"""One telephone rings for ten seconds, and whoever picks it up hears what it is."""
 _Found = Iterator[tuple[str, str]]
 
 
@@ -172,6 +174,8 @@ def _settings_problems(draft: Draft) -> _Found:
     for name in ("longest", "duty_check_before"):
         if getattr(oncall, name) == timedelta(0):
             yield name, "must be longer than 0s"
+    if timedelta(0) < oncall.longest < _LEAST_LONGEST:
+        yield "longest", "must be at least 20s, or nobody has the time to answer"
     if not any(oncall.contact_centre_hours.on(weekday) for weekday in range(7)):
         yield "contact_centre_hours", 'no hours at all; write for example mon = "09:00-15:00"'
 
@@ -188,5 +192,17 @@ def _common_number_problems(oncall: OnCallSettings, draft: Draft) -> _Found:
                 "fallback_number",
                 "missing: the exchange rings it for number when this service does not answer",
             )
+    yield from _menu_office_problems(oncall, draft)
     if oncall.fallback_number is not None and oncall.fallback_number in {*answered, oncall.number}:
         yield "fallback_number", "must ring a telephone, not a number that this service answers itself"
+
+
+def _menu_office_problems(oncall: OnCallSettings, draft: Draft) -> _Found:
+    """Whoever rings the number for all offices and is not the contact centre must meet some office's menu."""
+    offices = {str(one.get("office_no")) for one in draft.offices or ()}
+    known = ", ".join(sorted(offices))
+    if oncall.menu_office is not None and offices and oncall.menu_office not in offices:
+        yield "menu_office", f"no office {oncall.menu_office!r} in {OFFICES_FILE}; there are: {known}"
+    elif oncall.number is not None and oncall.menu_office is None and len(offices) > 1:
+        why = "several offices share number, and whoever is not the contact centre meets the menu of one of them"
+        yield "menu_office", f"missing: {why}; write its office_no, one of: {known}"

@@ -28,8 +28,10 @@ from hardware.line import (
     Prompt,
     Screen,
 )
-from ivr import consult_promise, intake
+from ivr import consult_minute, consult_promise, intake
 from ivr.consult_port import (
+    RESULT_KEYS,
+    AskBack,
     Choice,
     DutyEnded,
     DutyJoined,
@@ -42,12 +44,10 @@ from ivr.consult_state import ConsultState, Node, Step, ask_next, begin, offer
 from ivr.intake import SHORT_TALK
 from ivr.intake_state import MOST_STEPS, OfficeFacts
 from ivr.intake_words import spoken
-from ivr.machine import Command, Event, IllegalTransition, NotRegistered, Registered
+from ivr.machine import Command, Event, IllegalTransition, NotRegistered, Registered, TimeIsUp
 from ivr.phrases import about_items
 from ivr.prompts import BASE_LANGUAGE
 
-LEAST_RING = timedelta(seconds=10)
-"""No telephone rings for less: two or three rings."""
 SCREEN_PAUSE = timedelta(seconds=3)
 RESULT_PAUSE = timedelta(seconds=5)
 OUTCOMES = {
@@ -59,7 +59,6 @@ OUTCOMES = {
     LegOutcome.CANCELLED: "cancelled",
     LegOutcome.FAILED: "failed",
 }
-RESULTS = {"1": "solved", "2": "follow_up"}
 
 
 def offered(
@@ -71,7 +70,7 @@ def offered(
     asks_pin: bool = False,
 ) -> ConsultState:
     """A call to an on-call number, or (`line` None) to the one for all offices; its first event is the offer itself.
-    `asks_pin`: the caller is not known and must key in the code; `pin`: the menu of whoever does not."""
+    `asks_pin`: the caller is not known and must key in the code; `pin`: the menu of whoever does not, given with it."""
     office, menu = pin or (None, None)
     language = line.language if line is not None else BASE_LANGUAGE
     return ConsultState(Node.OFFERED, call, wait, language, line, office=office, menu=menu, asks_pin=asks_pin)
@@ -118,10 +117,12 @@ def _ring(state: ConsultState, event: RingNow, now: datetime) -> Step:
         tried=(*state.tried, *(rung.person_id for rung in event.rung)),
         count=event.count,
     )
+    other = tuple(map(Hangup, event.hang_up))
     said = _who(state, event, first=first)
     if not said:
-        return _dial(state, event, now)
-    return replace(state, node=Node.CALLING), (Prompt(state.leg, said, 0, timedelta(0)),)
+        after, commands = _dial(state, event, now)
+        return after, (*other, *commands)
+    return replace(state, node=Node.CALLING), (*other, Prompt(state.leg, said, 0, timedelta(0)))
 
 
 def _who(state: ConsultState, event: RingNow, *, first: bool) -> tuple[str, ...]:
@@ -136,8 +137,7 @@ def _who(state: ConsultState, event: RingNow, *, first: bool) -> tuple[str, ...]
 
 def _dial(state: ConsultState, event: Event, now: datetime) -> Step:
     ring = _ringing(state)
-    left = ring.longest - (now - (state.began_at or now))
-    ring_for = max(LEAST_RING, min(ring.ring_for, left / (ring.left + 1)))
+    ring_for, stop_at = consult_minute.turn(state, ring, now)
     first, *others = ring.rung
     dial = Dial(
         state.leg,
@@ -151,7 +151,7 @@ def _dial(state: ConsultState, event: Event, now: datetime) -> Step:
         until=now + ring_for,
     )
     state = state if state.intake is None else replace(state, intake=replace(state.intake, before=()))
-    return replace(state, node=Node.RINGING), (dial,)
+    return replace(state, node=Node.RINGING, stop_at=stop_at, stopped=False), (dial,)
 
 
 def _whisper(state: ConsultState) -> tuple[str, ...]:
@@ -168,8 +168,7 @@ def _whisper(state: ConsultState) -> tuple[str, ...]:
 
 def _next(state: ConsultState, now: datetime) -> Step:
     """The next one, as long as there is time."""
-    longest = None if state.now is None else state.now.longest
-    if longest is not None and state.began_at is not None and now - state.began_at + LEAST_RING > longest:
+    if consult_minute.is_late(state, now):
         return _nobody(state, None, now)
     return ask_next(state)
 
@@ -213,15 +212,22 @@ def _ended_ringing(state: ConsultState, event: LegEnded, now: datetime) -> Step:
         after, commands = _talked(state, event, now)
         return after, (*joined, *commands)
     state = replace(state, live=tuple(leg for leg in state.live if leg != event.leg))
-    over = DutyEnded(event.leg, OUTCOMES[event.outcome])
+    cancelled = event.outcome is LegOutcome.CANCELLED
+    over = DutyEnded(event.leg, "no_answer" if cancelled and state.stopped else OUTCOMES[event.outcome])
     if state.live:
         return state, (over,)
-    if (
-        event.outcome is LegOutcome.CANCELLED
-    ):  # they have hung up, most likely, as is told next: else this ends at once
+    if cancelled:  # they have hung up, most likely, as is told next: else this ends at once
         return replace(state, node=Node.STOPPED), (over, Prompt(state.leg, (), 0, timedelta(0)))
     after, commands = _next(state, now)
     return after, (over, *commands)
+
+
+def _time_is_up(state: ConsultState, event: TimeIsUp, now: datetime) -> Step:
+    """Whoever rings or listens is stopped, and again where that had no effect. Who accepted before is told first."""
+    if state.stop_at is None or now < state.stop_at:
+        return state, ()
+    state = replace(state, stopped=True, stop_at=now + consult_minute.STOPPING)
+    return state, tuple(Hangup(leg) for leg in state.live)
 
 
 def _talked(state: ConsultState, event: LegEnded, now: datetime) -> Step:
@@ -235,13 +241,13 @@ def _talked(state: ConsultState, event: LegEnded, now: datetime) -> Step:
     if event.leg == state.leg:
         return _leaves(state, event, now, helped=state.intake is None or not short)
     if short:
-        return _dropped(state, DutyEnded(event.leg, "dropped", talked=own))
+        return _dropped(state, DutyEnded(event.leg, "dropped", talked=own), now)
     ended = DutyEnded(event.leg, "talked", talked=own)
     if state.intake is None:
         return replace(state, node=Node.OVER), (ended, _ask_over(state))
     helped = replace(state.intake, answered_by_person=True, wants_person=False)
     state = replace(state, node=Node.HANGING_UP, intake=helped)
-    return state, (ended, EndConsult("answered"), Hangup(state.leg))
+    return state, (ended, EndConsult("answered"), AskBack(), Hangup(state.leg))
 
 
 def _leaves(state: ConsultState, event: LegEnded, now: datetime, *, helped: bool) -> Step:
@@ -256,20 +262,26 @@ def _leaves(state: ConsultState, event: LegEnded, now: datetime, *, helped: bool
     return replace(state, node=Node.LEAVING), commands
 
 
-def _dropped(state: ConsultState, ended: DutyEnded) -> Step:
-    """Whoever accepted was gone at once: the other one is not dropped, but hears so, and the next one is rung."""
+def _dropped(state: ConsultState, ended: DutyEnded, now: datetime) -> Step:
+    """Whoever accepted was gone at once: the other one is not dropped, but hears so, and the next one is rung, in the time
+    that is left. Who pressed 1 in the very moment in which we stopped them is rung again, and first."""
+    assert state.joined is not None, "they have talked"
+    talk = now - (state.joined_at or now)
+    began_at, tried = (state.began_at or now) + talk, state.tried
+    if state.stopped:
+        began_at, tried = now, tuple(one for one in tried if one != state.joined.person_id)
+    state = replace(state, began_at=began_at, tried=tried)
+    if consult_minute.is_late(state, now):
+        after, commands = _nobody(state, None, now)
+        return after, (ended, *commands)
     said = "consult.dropped" if state.intake is None else "intake.connecting"
     language = state.language if state.intake is None else state.intake.tag
     prompt = Prompt(state.leg, (f"{language}/{said}",), 0, timedelta(0))
     return replace(state, node=Node.DROPPED, joined=None, joined_at=None), (ended, prompt)
 
 
-def _goes_on(state: ConsultState, event: NoInput, now: datetime) -> Step:
+def _goes_on(state: ConsultState, event: Event, now: datetime) -> Step:
     return _next(state, now)
-
-
-def _ring_again(state: ConsultState, event: Event, now: datetime) -> Step:
-    return _next(replace(state, began_at=now), now)
 
 
 def _ask_over(state: ConsultState) -> Prompt:
@@ -284,7 +296,7 @@ def _cut_off(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
 
 
 def _was_all(state: ConsultState, event: NoInput, now: datetime) -> Step:
-    return replace(state, node=Node.HANGING_UP), (EndConsult("answered"), Hangup(state.leg))
+    return replace(state, node=Node.HANGING_UP), (EndConsult("answered"), AskBack(), Hangup(state.leg))
 
 
 # ---- the result ---------------------------------------------------------------------------------
@@ -302,7 +314,7 @@ def _ask_result(state: ConsultState) -> Step:
 
 def _result(state: ConsultState, event: DigitsEntered, now: datetime) -> Step:
     assert state.joined is not None, "they have talked"
-    result = RESULTS.get(event.digits)
+    result = RESULT_KEYS.get(event.digits)
     if result is None:
         return _no_result(state, event, now)
     line = _line(state)
@@ -343,7 +355,7 @@ def _left(state: ConsultState, event: LegEnded, now: datetime) -> Step:
 
 
 def _left_over(state: ConsultState, event: LegEnded, now: datetime) -> Step:
-    return replace(state, node=Node.ENDED), (EndConsult("answered"),)
+    return replace(state, node=Node.ENDED), (EndConsult("answered"), AskBack())
 
 
 def _nothing(state: ConsultState, event: Event, now: datetime) -> Step:
@@ -376,12 +388,13 @@ _TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.RINGING, Connected): _connected,
     (_N.RINGING, DigitsEntered): _nothing,
     (_N.RINGING, LegEnded): _ended_ringing,
+    (_N.RINGING, TimeIsUp): _time_is_up,
     (_N.STOPPED, NoInput): _goes_on,
     (_N.STOPPED, LegEnded): _gave_up,
     (_N.TALKING, DigitsEntered): _nothing,
     (_N.TALKING, LegEnded): _talked,
-    (_N.DROPPED, NoInput): _ring_again,
-    (_N.DROPPED, DigitsEntered): _ring_again,
+    (_N.DROPPED, NoInput): _goes_on,
+    (_N.DROPPED, DigitsEntered): _goes_on,
     (_N.DROPPED, LegEnded): _gave_up,
     (_N.OVER, DigitsEntered): _cut_off,
     (_N.OVER, NoInput): _was_all,

@@ -85,6 +85,10 @@ class MakePromise:
     phone: str | None
 
 
+RESULT_KEYS = {"1": "solved", "2": "follow_up"}
+"""What whoever is on duty presses after a talk, and what it says: a `callback.consult.ConsultResult`."""
+
+
 @dataclass(frozen=True, slots=True)
 class DutyResult:
     """What the person on duty says of the talk. No answer."""
@@ -95,6 +99,13 @@ class DutyResult:
     line_id: str
     office_no: str
     request_id: str | None
+    consult_id: str | None = None
+    """Of the call in which they talked; None: this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskBack:
+    """The person on duty hung up first: they are to be rung and asked what came of it. No answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,7 @@ ConsultCommand = (
     | WhenRung
     | MakePromise
     | DutyResult
+    | AskBack
     | EndConsult
 )
 
@@ -193,6 +205,8 @@ class RingNow:
     """A `callback.request.Reason` of the caller's request."""
     count: int = 1
     """Legs there have been."""
+    hang_up: tuple[str, ...] = ()
+    """Legs that only asked them what came of an earlier talk."""
 
 
 @dataclass(frozen=True, slots=True)

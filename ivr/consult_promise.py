@@ -52,11 +52,11 @@ def _pin_right(state: ConsultState, event: PinRight, now: datetime) -> Step:
 
 
 def _pin_wrong(state: ConsultState, event: Event, now: datetime) -> Step:
-    """Once more; then they are a caller like any other, if this is an office's number."""
+    """Once more; then they are a caller like any other."""
     if not state.silences and isinstance(event, PinWrong):
         return ask_pin(replace(state, silences=1), "consult.pin_wrong")
-    if state.office is None or state.menu is None:
-        return _ask(state, Node.LAST_WORDS, "consult.not_for_you", digits=0)
+    assert state.office is not None, "a code is asked for where there is a menu"
+    assert state.menu is not None, "it comes with its office"
     after, commands = intake.begin(state.offered, state.office, state.menu, now)
     return after, commands[1:]  # it has been answered
 

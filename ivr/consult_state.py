@@ -91,6 +91,10 @@ class ConsultState:
     """Whom is rung, or was last."""
     live: tuple[str, ...] = ()
     """Legs of it that have not ended."""
+    stop_at: datetime | None = None
+    """When those who ring or listen now are stopped."""
+    stopped: bool = False
+    """They were told to stop."""
     joined: Rung | None = None
     """Who talks, or talked last."""
     joined_at: datetime | None = None
@@ -112,6 +116,11 @@ class ConsultState:
     def prefix(self) -> str:
         """How the ids of the legs of those on duty begin."""
         return f"{peer_of(self.leg)}-d"
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When this machine wants to hear that its time is up."""
+        return self.stop_at if self.node is Node.RINGING else None
 
     @property
     def request_id(self) -> str | None:

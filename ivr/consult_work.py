@@ -15,6 +15,7 @@ from callback.store import StaleRequest, StoreUnavailable
 from config.model import Office
 from config.oncall import OnCallLine
 from ivr.consult_port import (
+    AskBack,
     BeginConsult,
     CheckConfirmed,
     CheckEnded,
@@ -95,7 +96,9 @@ class ConsultWork:
             case DutyEnded():
                 await self._ended(call_id, command)
             case DutyResult():
-                await self._result(call_id, command)
+                await self._result(command.consult_id or call_id, command)
+            case AskBack():
+                await self._desk.plan_result_call(call_id)
             case CheckConfirmed(leg):
                 await self._desk.check_confirmed(call_id, leg)
             case CheckEnded(leg, outcome):
@@ -133,6 +136,7 @@ class ConsultWork:
             request is not None and request.urgency is Urgency.URGENT,
             "" if request is None else request.reason.value,
             ringing.count,
+            ringing.hang_up,
         )
 
     async def _joined(self, call_id: str, asked: DutyJoined) -> None:

@@ -1,6 +1,7 @@
-"""The `duty_check` machine: whoever is about to be on duty is rung, and confirms it with 1. Pure.
+"""The `duty_check` machine: whoever is about to be on duty is rung, and confirms it with 1; whoever has talked on the on-call
+line and hung up first is rung, and says with one key what came of it. Pure.
 
-A voicemail confirms nothing. Who is rung next, and who is told, is the desk's business.
+A voicemail presses nothing. Who is rung next, and who is told, is the desk's business.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hardware.line import DigitsEntered, Hangup, LegAnswered, LegEnded, LegOutcome, NoInput, Originate, Prompt
-from ivr.consult_port import CheckConfirmed, CheckEnded
+from ivr.consult_port import RESULT_KEYS, CheckConfirmed, CheckEnded, DutyResult
 from ivr.machine import Command, Event, IllegalTransition
 from ivr.phrases import clock_items
 
@@ -22,11 +23,22 @@ PAUSE = timedelta(seconds=5)
 class Node(StrEnum):
     RINGING = "ringing"
     ASKING = "asking"
-    """Hears from when they are on duty; 1 confirms it."""
+    """Hears from when they are on duty, 1 confirms it; or which talk it is about, 1 or 2 says what came of it."""
     THANKING = "thanking"
     HANGING_UP = "hanging_up"
     ENDED = "ended"
     """Terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """A talk on the on-call line of which nobody has said what came of it."""
+
+    consult_id: str
+    person_id: str
+    line_id: str
+    office_no: str
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,9 @@ class CheckFacts:
     caller_id: str
     language: str
     begins_at: datetime
+    """When they are on duty, or were rung."""
+    talk: Talk | None = None
+    """What came of it is asked; None: whether they will be on duty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +92,33 @@ def step(state: CheckState, event: Event, now: datetime) -> Step:
 
 
 def _ask(state: CheckState, event: Event, now: datetime) -> Step:
-    """Twice; then they have not confirmed."""
+    """Twice; then they have not answered it."""
     if state.asked == 2:
         return replace(state, node=Node.HANGING_UP), (CheckEnded(state.leg, "no_answer"), Hangup(state.leg))
     language = state.facts.language
     when = clock_items(state.facts.begins_at, language)
     said = (f"{language}/duty.check", *when, f"{language}/duty.confirm")
+    if state.facts.talk is not None:
+        said = (f"{language}/duty.result_call",)
     return replace(state, node=Node.ASKING, asked=state.asked + 1), (Prompt(state.leg, said, 1, PAUSE),)
 
 
 def _key(state: CheckState, event: DigitsEntered, now: datetime) -> Step:
-    if event.digits != "1":
+    says = _says(state.facts.talk, event.digits)
+    if says is None:
         return _ask(state, event, now)
     thanks = Prompt(state.leg, (f"{state.facts.language}/duty.thanks",), 0, timedelta(0))
-    return replace(state, node=Node.THANKING), (CheckConfirmed(state.leg), thanks)
+    return replace(state, node=Node.THANKING), (*says, CheckConfirmed(state.leg), thanks)
+
+
+def _says(talk: Talk | None, key: str) -> tuple[Command, ...] | None:
+    """What the desk is to write for this key; None: it is no answer."""
+    if talk is None:
+        return () if key == "1" else None
+    if key not in RESULT_KEYS:
+        return None
+    whose = (talk.person_id, talk.line_id, talk.office_no, talk.request_id)
+    return (DutyResult(RESULT_KEYS[key], *whose, talk.consult_id),)
 
 
 def _not_reached(state: CheckState, event: LegEnded, now: datetime) -> Step:

@@ -362,5 +362,11 @@ DeskEvent = (
     | ConsultEvent
 )
 
+
+@dataclass(frozen=True, slots=True)
+class TimeIsUp:
+    """The moment a machine wanted to be woken at (`wake_at` of its state) has come. It may come twice, and late."""
+
+
 Command = LineCommand | DeskCommand
-Event = CallOffered | LegEvent | DeskEvent
+Event = CallOffered | LegEvent | DeskEvent | TimeIsUp

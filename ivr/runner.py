@@ -11,7 +11,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -47,7 +47,7 @@ from hardware.lines import OUTLIVES, Lines
 from ivr import arrival, callback_call, consult, duty_check, intake, waiting
 from ivr.arrival import ArrivalState
 from ivr.callback_call import CallbackFacts, CallbackState
-from ivr.consult_port import Choice
+from ivr.consult_port import AskBack, Choice
 from ivr.consult_state import ConsultState
 from ivr.consult_work import choice
 from ivr.desk_work import DeskWork
@@ -59,6 +59,7 @@ from ivr.machine import (
     DeskEvent,
     Event,
     IllegalTransition,
+    TimeIsUp,
 )
 from ivr.waiting_state import WaitingState
 
@@ -89,8 +90,9 @@ _STORE_PAUSE = 0.3
 class _Call:
     record: CallRecord
     state: State
-    inbox: asyncio.Queue[CallOffered | LegEvent] = field(default_factory=asyncio.Queue)
+    inbox: asyncio.Queue[CallOffered | LegEvent | TimeIsUp] = field(default_factory=asyncio.Queue)
     task: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
     kept: bool = False
     """It has a row in the store."""
 
@@ -114,6 +116,8 @@ class Runner:
         free, and somebody is due."""
         self.on_caller_gone: Callable[[], None] = lambda: None
         """Told when a caller has left the menu: they can be rung now, and perhaps a colleague is free."""
+        self.on_ask_back: Callable[[], None] = lambda: None
+        """Told when somebody on duty is to be rung back soon."""
 
     # -- life
 
@@ -181,6 +185,12 @@ class Runner:
             return None
         return call.state.node.value
 
+    def wake(self) -> None:
+        """Tell every call whose machine wants to be woken by now. A timer does so at that moment; the sweep makes good
+        what it missed."""
+        for call in self._calls.values():
+            self._set_timer(call)
+
     def ringing(self) -> frozenset[str]:
         """Attempts whose caller is not rung yet: the caseworker's telephone rings, or is to, or they hear who it is about."""
         states = [call.state for call in self._calls.values()]
@@ -202,7 +212,7 @@ class Runner:
         await self._to_line(call, commands)
 
     async def start_duty_check(self, facts: CheckFacts, office_no: str, check_id: str) -> None:
-        """Ring whoever is about to be on duty, for a check that the desk has begun."""
+        """Ring whoever is to answer a question about their duty, for a check or a result call that the desk has begun."""
         state, commands = duty_check.begin(facts)
         call = self._new_call(office_no, (state.leg,), state, check_id)
         await self._persist(call)
@@ -237,7 +247,7 @@ class Runner:
 
     async def _take_call(self, offered: CallOffered) -> None:
         config, now = self._desk.config, self._desk.clock.now()
-        office = config.office_of_number(offered.to)
+        office = config.menu_office(offered.to)
         state: State | None = self._consult(offered, office)
         if state is None and office is not None:
             state = arrival.begin(offered, self._facts(office, now), config.menu_of(office))
@@ -262,11 +272,9 @@ class Runner:
         wait, known = settings.calls.menu_wait, desk.may_consult(offered.caller, offered.trunk)
         if known:
             return consult.offered(offered, asked, wait)
-        if self._pin is None and office is not None:
+        if self._pin is None or office is None:  # no office: the exchange rings its fall-back
             return None
-        menu = (
-            None if office is None else (self._facts(office, desk.clock.now()), desk.config.menu_of(office))
-        )
+        menu = (self._facts(office, desk.clock.now()), desk.config.menu_of(office))
         return consult.offered(offered, asked, wait, menu, asks_pin=True)
 
     def _facts(self, office: Office, now: datetime) -> OfficeFacts:
@@ -304,6 +312,7 @@ class Runner:
                 for end in ends:
                     call.inbox.put_nowait(end)
             call.inbox.put_nowait(LegEnded(leg, LegOutcome.ENDED if words else LegOutcome.FAILED))
+        self.wake()
         self.on_callback_ended()  # nobody could be rung for a while
 
     # -- one call
@@ -331,6 +340,23 @@ class Runner:
         for leg in call.record.legs:
             self._legs[leg] = call
         call.task = asyncio.get_running_loop().create_task(self._live(call))
+        self._set_timer(call)
+
+    def _set_timer(self, call: _Call) -> None:
+        """For the moment at which its machine wants to be woken. While the line is lost nothing can be stopped: it is told
+        when the line is back."""
+        if call.timer is not None:
+            call.timer.cancel()
+            call.timer = None
+        at = _wake_at(call.state)
+        if at is None or self._stopping:
+            return
+        left = at - self._desk.clock.now()
+        if left > timedelta(0):
+            loop = asyncio.get_running_loop()
+            call.timer = loop.call_later(left.total_seconds(), self._set_timer, call)
+        elif self.line.status().up:
+            call.inbox.put_nowait(TimeIsUp())
 
     async def _live(self, call: _Call) -> None:
         try:
@@ -347,6 +373,8 @@ class Runner:
                     await self._send(Abandon(call.record.legs[0]))
                     call.inbox.put_nowait(LegEnded(call.record.legs[0], LegOutcome.FAILED))
         finally:
+            if call.timer is not None:
+                call.timer.cancel()
             if not self._stopping:
                 self._calls.pop(call.record.id, None)
                 for leg in call.record.legs:
@@ -381,6 +409,7 @@ class Runner:
             call.state = state
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
+        self._set_timer(call)
 
     def _add_leg(self, call: _Call, leg: str) -> None:
         if leg not in call.record.legs:
@@ -412,6 +441,8 @@ class Runner:
                 await self.line.send(command)  # type: ignore[arg-type]  # only line commands come here
             except LineError as error:
                 log.warning("line_refused", call=call.record.id, type=type(command).__name__, why=str(error))
+                if isinstance(command, Hangup) and command.leg != call.record.legs[0]:
+                    continue  # one of those it rings, or another call's: it ends by itself, or is told again to
                 legs = command.peers if isinstance(command, Dial) else call.record.legs[:1]
                 for leg in legs:
                     call.inbox.put_nowait(LegEnded(leg, LegOutcome.FAILED))
@@ -426,7 +457,10 @@ class Runner:
     # -- the desk
 
     async def _ask_desk(self, call: _Call, command: DeskCommand) -> DeskEvent | None:
-        return await self._durably(call, lambda: self._desk_work.perform(call.record.id, command))
+        answer = await self._durably(call, lambda: self._desk_work.perform(call.record.id, command))
+        if isinstance(command, AskBack):
+            self.on_ask_back()
+        return answer
 
     async def _durably(self, call: _Call, act: Callable[[], Awaitable[T]]) -> T:
         """Do it, and while the store is unavailable do it again until it is done: nobody may be lost.
@@ -450,6 +484,10 @@ class Runner:
         task = asyncio.get_running_loop().create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _wake_at(state: State) -> datetime | None:
+    return state.wake_at if isinstance(state, ConsultState) else None
 
 
 def _is_worth_keeping(state: State) -> bool:

@@ -80,8 +80,9 @@ class Outside(Exchange):
             phone.tell("ringing", **{"from": phone.leg.shown})
         return phone.feed
 
-    def dial(self, number: str, to: str, *, withhold: bool = False) -> None:
-        """Ring one of the service's numbers. Does nothing while the telephone is in use."""
+    def dial(self, number: str, to: str, *, withhold: bool = False, shows: str | None = None) -> None:
+        """Ring one of the service's numbers. Does nothing while the telephone is in use. `shows`: another number than its
+        own, as telephones of one subscription do."""
         phone = self._phone(number)
         if not is_number(to):
             raise ValueError("not a number that can be dialled")
@@ -94,7 +95,7 @@ class Outside(Exchange):
             return
         leg = Leg(f"sim-{uuid.uuid4().hex}", phone, LegState.OFFERED, shown=to)
         self._legs[leg.id] = phone.leg = leg
-        caller = number if is_e164(number) and not withhold else None
+        caller = (shows or number) if is_e164(number) and not withhold else None
         self._emit(Happening(CallOffered(leg.id, to, caller), leg.id))
 
     def answer(self, number: str) -> None:

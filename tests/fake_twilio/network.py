@@ -98,7 +98,7 @@ class Network:
         await self.seconds(0.05)
         self._status(call, "initiated")
         in_use = number in self.busy
-        behaviour = "busy" if in_use and not self.call_waiting else self.behaviours.get(number, "ring")
+        behaviour = "busy" if in_use and not self.call_waiting else self._behaviour(number)
         if behaviour in _BEHAVIOURS:
             self.end(call, *_BEHAVIOURS[behaviour])
             return
@@ -107,17 +107,26 @@ class Network:
         call.status = "ringing"
         self._status(call, "ringing")
         try:
-            async with asyncio.timeout(call.timeout / self.speed):
-                await call.picked_up.wait()
-        except TimeoutError:
-            self.end(call, "no-answer", 487)
-            return
+            if not await self._is_answered(call, number):
+                self.end(call, "no-answer", 487)
+                return
         finally:
             if not in_use:
                 self.ringing.pop(number, None)
         call.status = "in-progress"
         self._status(call, "answered")
         await self._execute(call, call.url, {})
+
+    def _behaviour(self, number: str) -> str:
+        return self.behaviours.get(number, "ring")
+
+    async def _is_answered(self, call: Call, number: str) -> bool:
+        """Whether somebody picks up while it rings."""
+        try:
+            async with asyncio.timeout(call.timeout / self.speed):
+                return await call.picked_up.wait()
+        except TimeoutError:
+            return False
 
     def redirect(self, call: Call, url: str) -> None:
         """Stop what it hears, and go on there."""

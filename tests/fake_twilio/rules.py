@@ -182,6 +182,11 @@ class Twiml:
             raise AgainstTheRules("a document that ends without saying what comes next")
 
 
+@cache
+def twiml() -> Twiml:
+    return Twiml()
+
+
 def _methods(body: str) -> frozenset[str]:
     """`dial(` makes `<Dial>`, as the library writes it."""
     return frozenset(

@@ -39,7 +39,7 @@ class Fault:
 
 class FakeTwilio(Verbs):
     def __init__(self, account: str, token: str, speed: float = 4.0) -> None:
-        super().__init__(account, token, speed, rules.Twiml())
+        super().__init__(account, token, speed, rules.twiml())
         self.api_fault: Callable[[str, str], Fault | None] = lambda method, path: None
         self.account_status = "active"
         self.asked: list[tuple[str, str, dict[str, str]]] = []

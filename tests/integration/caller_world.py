@@ -42,6 +42,7 @@ class Heard:
 
     prompts: list[Prompt] = field(default_factory=list)
     dialled: list[Dial] = field(default_factory=list)
+    rung: int = 0
     hung_up: bool = False
     abandoned: bool = False
 
@@ -70,7 +71,9 @@ class ListenedLine(SimulatedLine):
                 heard.hung_up = True
             case Abandon():
                 heard.abandoned = True
-            case Answer() | Originate():
+            case Originate():
+                heard.rung += 1
+            case Answer():
                 pass
 
     def leg(self, leg_id: str) -> Leg | None:

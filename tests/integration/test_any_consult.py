@@ -19,7 +19,10 @@ from config.oncall import OnCallSettings, RingRule
 from hardware.line import PromptInfo
 from hardware.simulated.leg import Leg, LegState
 from hardware.simulated.phone import Behaviour
+from ivr.consult_promise import TRIES
 from ivr.consult_state import ConsultState, Node
+from ivr.duty_check import CheckState
+from ivr.duty_check import Node as Check
 from ivr.names import own_prompts
 from ivr.prompts import Catalogue
 from tests.integration.caller_world import CallerWorld
@@ -44,8 +47,8 @@ ROSTERS: list[dict[str, object]] = [
     {"people": ("siv",), "substitute": "ola"},
     {"people": ("ola", "kari")},
 ]
-DUTY = re.compile(r"-d[0-9a-f]{6}\.\d+$")
-"""How the ids of the legs of those on duty end."""
+DUTY = re.compile(r"-d[0-9a-f]{6}\.\d+$|-result-d$")
+"""How the ids of the legs of those on duty end, also of who is asked what came of a talk."""
 KEYS = ["1", "1", "1", "2", "*", "9", "0", "#", "40001234", "9001", "82000000", "1#"]
 
 
@@ -173,6 +176,23 @@ class AnyConsult(RuleBasedStateMachine):
     def sweeps(self) -> None:
         self.world.do(self.world.dispatch.sweep())
 
+    @precondition(lambda self: not self.down)
+    @rule(
+        number=st.sampled_from(CENTRES),
+        key=st.sampled_from(["", "1", "2", "7"]),
+        clock=st.sampled_from([5, 30]),
+    )
+    def whoever_hung_up_first_is_asked(self, number: str, key: str, clock: int) -> None:
+        line = self.world.line
+        self.world.do(lambda: line.dial(number, ON_CALL))
+        self.somebody_takes_it(60, "duty")
+        self.world.do(lambda: line.hang_up(number))
+        self.world.clock.advance(timedelta(seconds=clock))
+        self.sweeps()
+        for one in STAFF if key else ():
+            self.world.do(lambda one=one: line.answer(one))
+            self.world.do(lambda one=one: line.press(one, key))
+
     # ---- what always holds
 
     @invariant()
@@ -203,7 +223,8 @@ class AnyConsult(RuleBasedStateMachine):
                 continue
             said = {item.partition("/")[2] for prompt in heard.prompts for item in prompt.items}
             ends_well = leg in self.talked or said & {"consult.reference", "consult.not_found"}
-            assert not heard.abandoned
+            asked = sum("nb/consult.office" in prompt.items for prompt in heard.prompts)
+            assert not heard.abandoned or asked >= TRIES, "the fall-back has only whoever keys no office"
             assert not heard.hung_up or ends_well
 
     @invariant()
@@ -217,14 +238,25 @@ class AnyConsult(RuleBasedStateMachine):
         states = [call.state for call in self.world.runner._calls.values()]
         consults = [state for state in states if isinstance(state, ConsultState)]
         told = {leg for state in consults if state.node is Node.CALLING for leg in state.live}
-        up = {leg.id for leg in self._legs() if DUTY.search(leg.id)}
+        thanked = {
+            s.leg for s in states if isinstance(s, CheckState) and s.node not in (Check.RINGING, Check.ASKING)
+        }
+        up = {leg.id for leg in self._legs() if DUTY.search(leg.id)} - thanked
         assert {leg.id for leg in live} - told == up - {
             s.joined.leg
             for s in consults
             if s.joined and s.node in (Node.LEAVING, Node.RESULT, Node.THANKING)
         }
         going_on = {consult.id for consult in self.world.do(self.world.store.open_consults())}
-        assert going_on <= self.world.runner.call_ids()
+        rung = {leg.consult_id for leg in self.world.store._duty_legs.values()}
+        planned = {one for one in going_on if one.endswith("-result") and one not in rung}
+        assert going_on - planned <= self.world.runner.call_ids()
+
+    @invariant()
+    def nobody_is_asked_twice(self) -> None:
+        if self.world is None:
+            return
+        assert all(heard.rung <= 1 for heard in self.world.line.heard_by.values())
 
     @invariant()
     def a_promise_is_kept(self) -> None:
@@ -247,6 +279,10 @@ class AnyConsult(RuleBasedStateMachine):
             for _ in range(3):
                 for number in CENTRES + CALLERS + STAFF:
                     world.do(lambda number=number: world.line.hang_up(number))
+            world.clock.advance(timedelta(minutes=5))
+            self.sweeps()  # nobody is asked any more what came of a talk
+            for number in STAFF:
+                world.do(lambda number=number: world.line.hang_up(number))
             self.nothing_fails()
             assert world.line.legs_up == 0
             assert world.runner.calls_up == 0, self._nodes()

@@ -1,12 +1,14 @@
-"""The consult call where two things happen at once, or something is taken away under it, over the simulated line."""
+"""The consult call where two things happen at once, or something is taken away under it, over the simulated line and at
+Twilio."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
-from callback.consult import Consult, ConsultOutcome
+from callback.consult import Consult, ConsultOutcome, DutyOutcome
 from callback.request import RequestState, Urgency
 from hardware.simulated.phone import Behaviour
 from tests.e2e.waiting import until
@@ -20,18 +22,85 @@ from tests.integration.test_consult import (
     on_call_config,
     says_it_is_urgent,
 )
+from tests.integration.test_story import settle
 from tests.offices import CALLER
 
+ALONE = {"people": ("kari",), "leader": None}
 NOBODY = {"people": (), "leader": None}
 SHARED = "+4740000077"
 
 
 @pytest.fixture
-async def world(request: pytest.FixtureRequest) -> AsyncIterator[OnCall]:
-    world = await OnCall(on_call_config(**getattr(request, "param", {}))).open()
+async def world(request: pytest.FixtureRequest, line: str) -> AsyncIterator[OnCall]:
+    world = await OnCall(on_call_config(**getattr(request, "param", {})), line).open()
     yield world  # type: ignore[misc]
-    await world.runner.stop()
-    await world.store.close()
+    await world.close()
+
+
+async def comes_to_a_voicemail(world: OnCall) -> None:
+    behave(world, kari=Behaviour.ANSWER)
+    await world.rings()
+    await world.is_told(CENTRE, "office.calling-kari")
+    await world.hears(KARI, "whisper.consult")
+
+
+async def is_promised_instead(world: OnCall) -> None:
+    """Nobody rings any more, which is no answer; the other side is still there."""
+
+    async def told() -> bool:
+        return await world.came_of() == [("kari", DutyOutcome.NO_ANSWER)]
+
+    await until(lambda: world.line.leg_of(KARI) is None)
+    await settle(told)
+    world.line.silence(CENTRE)
+    await world.hears(CENTRE, "consult.nobody")
+
+
+@pytest.mark.parametrize("world", [ALONE], indirect=True)
+async def test_a_voicemail_that_listens_is_stopped_by_the_timer(world: OnCall) -> None:
+    """It rings for `longest` less what it takes to stop it; nobody asks the runner to look."""
+    settings = world.config.settings
+    oncall = settings.oncall.model_copy(update={"longest": timedelta(seconds=4.05)})
+    settings = settings.model_copy(update={"oncall": oncall})
+    world.desk.use_config(world.config.model_copy(update={"settings": settings}))
+    await comes_to_a_voicemail(world)
+    world.clock.advance(timedelta(seconds=1))
+    await is_promised_instead(world)
+
+
+@pytest.mark.parametrize("world", [ALONE], indirect=True)
+@pytest.mark.parametrize("how", ["the sweep", "the service is back", "the line is back"])
+async def test_a_moment_that_was_missed(world: OnCall, how: str) -> None:
+    """What listens is stopped as soon as somebody looks."""
+    await comes_to_a_voicemail(world)
+    if how == "the service is back":
+        await world.kill()
+    elif how == "the line is back":
+        world.line.lose()
+    world.clock.advance(timedelta(seconds=56))
+    if how == "the service is back":
+        await world.reboot()
+    else:
+        await world.dispatch.sweep()
+    world.line.restore()
+    await is_promised_instead(world)
+
+
+@pytest.mark.parametrize("world", [ALONE], indirect=True)
+@pytest.mark.parametrize("line", ["simulated"])
+async def test_who_accepts_as_they_are_stopped_has_the_call(world: OnCall) -> None:
+    """They pressed 1 in the moment in which the time was up: they are rung again at once. (At Twilio the key is a request
+    to us: it comes before our hanging up, or after.)"""
+    await comes_to_a_voicemail(world)
+    world.clock.advance(timedelta(seconds=56))
+    world.line.press(KARI, "1")
+    world.runner.wake()
+    await world.is_told(CENTRE, "consult.dropped")
+    await until(lambda: world.line.heard(CENTRE).count("nb/office.calling-kari") == 2)
+    world.line.silence(CENTRE)
+    await until(lambda: world.line.heard(KARI).count("nb/whisper.consult") == 2)
+    await world.accepts(KARI)
+    assert (await world.came_of())[-1] == ("kari", None)
 
 
 async def test_a_call_that_begins_in_the_middle_of_a_sweep(world: OnCall) -> None:

@@ -18,11 +18,11 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    opened = await World().open()
+async def world(line: str) -> AsyncIterator[World]:
+    opened = await World(line).open()
     opened.line.behave("201", Behaviour.ANSWER)
     yield opened
-    await opened.kill()
+    await opened.close()
 
 
 async def test_overdue_is_rung_again_and_again(world: World) -> None:
@@ -33,10 +33,11 @@ async def test_overdue_is_rung_again_and_again(world: World) -> None:
     await world.desk.set_ready("kari", ready=True)
     world.clock.advance(timedelta(seconds=1))
     for tries in (1, 2, 3):
+        told = len(world.line.heard("201"))
         await world.dispatch.sweep()
         (live,) = await world.store.live_attempts()
         assert live.request_id == late.id
-        await world.hears("201", "whisper.press_1")
+        await world.hears("201", "whisper.press_1", told)
         world.line.press("201", "1")
         await until(lambda: world.line.leg_of(CALLER) is not None, what="the caller is rung")
         world.line.ring_out(CALLER)

@@ -1,4 +1,4 @@
-"""Whoever takes calls is offered the next request by themselves, over the simulated line."""
+"""Whoever takes calls is offered the next request by themselves, over the simulated line and at Twilio."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ CALLS = {FIRST: "first", SECOND: "second", THIRD: "third"}
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    opened = await World().open()
+async def world(line: str) -> AsyncIterator[World]:
+    opened = await World(line).open()
     for extension in ("201", "202"):
         opened.line.behave(extension, Behaviour.ANSWER)
     yield opened
-    await opened.kill()
+    await opened.close()
 
 
 async def waits(world: World, phone: str = FIRST, reason: Reason = Reason.ADVICE) -> CallbackRequest:
@@ -145,11 +145,10 @@ async def test_a_lost_line(world: World) -> None:
     """Nothing is tried while it is away, and nobody is set away for it."""
     await waits(world)
     await takes_calls(world, "kari")
-    world.line.lose("cut")
+    await world.loses_the_line()
     await world.dispatch.sweep()
     assert await live(world) == {}
-    world.line.restore()
-    await until(lambda: world.line.status().up)
+    await world.has_the_line()
     await world.dispatch.sweep()
     assert await live(world) == {"kari": "first"}
 
@@ -254,8 +253,8 @@ async def test_the_line_is_back(world: World) -> None:
     """Then somebody looks at once whom to ring: nobody could be for a while."""
     looked: list[int] = []
     world.runner.on_callback_ended = lambda: looked.append(1)
-    world.line.lose("cut")
-    world.line.restore()
+    await world.loses_the_line()
+    await world.has_the_line()
     await until(lambda: looked, what="the line is back, and that is told")
 
 

@@ -1,4 +1,4 @@
-"""Who is offered whom when not everybody may, over the simulated line: disqualified, substitute, interpreter, language."""
+"""Who is offered whom when not everybody may, over the simulated line and at Twilio: disqualified, substitute, interpreter, language."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from callback.request import Reason
 from config.model import Config, Person, Role
+from hardware.lines import CLOUD
 from hardware.simulated.phone import Behaviour
 from tests.e2e.waiting import until
 from tests.integration.test_offer import FIRST, SECOND, live, takes_calls, waits
@@ -32,13 +33,13 @@ def with_people(**changed: dict[str, Any]) -> Config:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    opened = await World().open()
+async def world(line: str) -> AsyncIterator[World]:
+    opened = await World(line).open()
     opened.desk.use_config(with_people())
     for extension in ("201", "202", "204", "209"):
         opened.line.behave(extension, Behaviour.ANSWER)
     yield opened
-    await opened.kill()
+    await opened.close()
 
 
 async def test_the_next_who_may(world: World) -> None:
@@ -52,7 +53,8 @@ async def test_the_next_who_may(world: World) -> None:
 
 
 async def test_protected(world: World) -> None:
-    """Only the one who may see them is offered a protected person; on-call telephones of others are silent."""
+    """Only the one who may see them is offered a protected person; on-call telephones of others are silent. On a line that
+    others carry nobody is, and whoever was to ring them has the next one."""
     request = await waits(world, FIRST, Reason.NO_FOOD)
     await world.desk.set_protected(request.id, True, "kari")
     on_call = with_people(kari={"mobile": "+4740000001"})
@@ -60,9 +62,13 @@ async def test_protected(world: World) -> None:
     await takes_calls(world, "kari", "ola")
     await world.dispatch.sweep()
     assert await live(world) == {}
+    for person in ("kari", "ola"):
+        await world.desk.set_ready(person, ready=False)
+    await waits(world, SECOND)
     await takes_calls(world, "eva")
     await world.dispatch.sweep()
-    assert await live(world) == {"eva": "first"}
+    assert await live(world) == {"eva": "second" if world.line_name == CLOUD else "first"}
+    assert (await world.desk.get(request.id)).is_open
 
 
 async def test_the_substitute_rings_as_the_office_they_rang(world: World) -> None:

@@ -154,8 +154,7 @@ async def test_calls_as_they_are_made() -> None:
     assert found.taken == (pytest.approx(1800, abs=120),)
     (kari, *_) = found.people
     assert (kari.person_id, kari.rung, kari.answered, kari.no_answer) == ("kari", 2, 1, 1)
-    await world.runner.stop()
-    await world.store.close()
+    await world.close()
 
 
 async def test_who_may(world: World) -> None:

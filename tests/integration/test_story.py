@@ -1,4 +1,4 @@
-"""The whole story over the simulated line: desk, dispatch, runner and machines together, without a browser.
+"""The whole story over the simulated line and at Twilio: desk, dispatch, runner and machines together, without a browser.
 
 The same scenarios run on a real Asterisk with real telephones in tests/e2e/test_story.py.
 """
@@ -6,7 +6,7 @@ The same scenarios run on a real Asterisk with real telephones in tests/e2e/test
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,16 +17,19 @@ from callback.dispatch import Dispatch
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, NumberSource, RequestState, Urgency
 from callback.store import Change, RequestQuery, StoreUnavailable
 from callback.store_memory import MemoryStore
-from hardware.line import CallOffered, Command, Dial, DigitsEntered, LineUnavailable, PromptInfo, Screen
-from hardware.simulated import outside
-from hardware.simulated.line import SimulatedLine
+from config.model import Config
+from hardware.line import Command, Dial, LineUnavailable, PromptInfo, Screen
+from hardware.lines import CLOUD, Lines
 from hardware.simulated.phone import Behaviour
+from ivr.names import own_prompts
 from ivr.phrases import date_items, phone_items
 from ivr.prompts import Catalogue
 from ivr.runner import Runner
 from scheduler.clock import ManualClock
-from tests.e2e.waiting import until
-from tests.offices import CALLER, MONDAY, PUBLIC, config
+from tests.e2e.waiting import until, until_answered
+from tests.integration.twilio_phones import telephones
+from tests.offices import CALLER, MONDAY, PUBLIC
+from tests.offices import config as an_office
 
 CATALOGUE = Catalogue.load()
 OTHER = "+4790001234"
@@ -35,17 +38,24 @@ OTHER = "+4790001234"
 class World:
     """One office, its exchange (which outlives the service) and a service that can be killed."""
 
-    def __init__(self) -> None:
+    pin: str | None = None
+
+    def __init__(self, line: str = "simulated", config: Config | None = None) -> None:
+        self.line_name = line
+        self.config = config or an_office()
         self.clock = ManualClock(MONDAY)
         self.store = MemoryStore()
-        self.line = SimulatedLine(
-            self.clock, lambda item: PromptInfo(CATALOGUE.text(item), timedelta(0)), timers=False
-        )
+        catalogue = CATALOGUE.with_own(own_prompts(self.config))
+        self.line = telephones(line, self.clock, lambda item: PromptInfo(catalogue.text(item), timedelta(0)))
         self.boot()
 
     def boot(self) -> None:
-        self.desk = Desk(self.store, config(), self.clock)
-        self.runner = Runner(self.line, "simulated", self.desk)
+        self.desk = Desk(self.store, self.config, self.clock)
+        name = self.line_name
+        lines = (
+            Lines({name: self.line}, lambda number: name, lambda office: name) if name == CLOUD else self.line
+        )
+        self.runner = Runner(lines, name, self.desk, self.pin)
         self.dispatch = Dispatch(self.desk, self.runner)
 
     async def open(self) -> World:
@@ -53,6 +63,11 @@ class World:
         await self.runner.start()
         await until(lambda: self.line.status().up)
         return self
+
+    async def close(self) -> None:
+        await self.runner.stop()
+        await self.line.close()
+        await self.store.close()
 
     async def kill(self) -> None:
         """The service is gone between two steps: nothing of it runs any more, the exchange goes on."""
@@ -63,6 +78,21 @@ class World:
         await self.runner.take_up()
         await self.dispatch.sweep(patience=timedelta(0))
         await self.runner.start()
+        await until(lambda: self.line.status().up)
+
+    async def falls_back(self, number: str) -> None:
+        """The service is gone, and the exchange's fall-back takes the caller: at once, or when it asks us what comes next."""
+        if self.line.keeps_calls:
+            self.line.silence(number)
+        await until(lambda: self.line.leg_of(number) is None, what="the fall-back takes the caller")
+
+    async def loses_the_line(self) -> None:
+        self.line.lose()
+        await until(lambda: not self.line.status().up)
+
+    async def has_the_line(self) -> None:
+        self.line.restore()
+        await until(lambda: self.line.status().up)
 
     async def requests(self) -> list[CallbackRequest]:
         return await self.desk.find(RequestQuery())
@@ -81,9 +111,10 @@ class World:
         await settle(look)
         return found[0]
 
-    async def hears(self, number: str, prompt_id: str) -> None:
+    async def hears(self, number: str, prompt_id: str, since: int = -12) -> None:
+        """Among what was heard last, or since so much was heard."""
         await until(
-            lambda: f"nb/{prompt_id}" in self.line.heard(number)[-12:], what=f"{prompt_id} at {number}"
+            lambda: f"nb/{prompt_id}" in self.line.heard(number)[since:], what=f"{prompt_id} at {number}"
         )
 
     async def until_talking(self) -> None:
@@ -127,25 +158,21 @@ class World:
     async def ring(self, request: CallbackRequest, person: str = "kari", extension: str = "201") -> None:
         """The caseworker clicks Ring, lifts the telephone and presses 1."""
         self.line.behave(extension, Behaviour.ANSWER)
+        before = len(self.line.heard(extension))
         await self.dispatch.ring(request.id, person)
-        await self.hears(extension, "whisper.press_1")
+        await self.hears(extension, "whisper.press_1", before)
         self.line.press(extension, "1")
 
 
-async def settle(look: Callable[[], object]) -> None:
-    for _ in range(2000):
-        if await look():  # type: ignore[misc]
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("it did not come to that")
+async def settle(look: Callable[[], Awaitable[object]]) -> None:
+    await until_answered(look, what="it comes to that", every=0.005)
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    world = await World().open()
+async def world(line: str) -> AsyncIterator[World]:
+    world = await World(line).open()
     yield world
-    await world.runner.stop()
-    await world.store.close()
+    await world.close()
 
 
 async def test_registered_called_back_reached(world: World) -> None:
@@ -263,10 +290,11 @@ async def test_another_number_is_asked_first_and_may_say_never(world: World) -> 
     await world.hears(CALLER, "intake.urgent")
     world.line.press(CALLER, "2")
     await keys_in(world, "90001234")
+    world.line.behave(OTHER, Behaviour.ANSWER)
     dial = await callback_dial(world)
     assert dial.screen == Screen(("nb/screen.callback",), refuse="9", silence_joins=True)
-    world.runner._on_line_event(DigitsEntered(dial.peer, "9"))
-    world.line.hang_up(OTHER)
+    await world.hears(OTHER, "screen.callback")
+    world.line.press(OTHER, "9")
     await world.hears("201", "closing.never_call")
     assert "nb/closing.next_attempt" not in world.line.heard("201")
     world.line.silence("201")
@@ -313,7 +341,7 @@ async def test_killed_in_the_menu(world: World) -> None:
     world.line.press(CALLER, "1")
     await world.hears(CALLER, "intake.urgent")
     await world.kill()
-    await until(lambda: world.line.leg_of(CALLER) is None, what="the fall-back takes the caller")
+    await world.falls_back(CALLER)
     await world.reboot()
     assert (await world.the_request()).state is RequestState.WAITING
     await until(lambda: world.runner.calls_up == 0)
@@ -424,10 +452,11 @@ async def test_a_store_that_fails_when_the_call_is_to_begin(
 async def test_a_call_that_cannot_be_read_any_more(world: World) -> None:
     """A state written by another version does not stop the service; its attempt is ended as our failure."""
     request = await world.registers()
+    await until(lambda: world.runner.calls_up == 0)
     world.line.behave("201", Behaviour.RING)
     await world.dispatch.ring(request.id, "kari")
     await world.kill()
-    (record,) = await world.store.open_calls("simulated")
+    (record,) = await world.store.open_calls(world.line_name)
     await world.store.save_call(replace(record, state='{"node": "unheard_of"}'))
     await world.reboot()
     after = await world.in_state(RequestState.UNREACHABLE)
@@ -437,11 +466,11 @@ async def test_a_call_that_cannot_be_read_any_more(world: World) -> None:
 async def test_no_line_no_attempt(world: World) -> None:
     """Without a line the click is refused and nothing is written; the list still works."""
     request = await world.registers()
-    world.line.lose()
+    await world.loses_the_line()
     with pytest.raises(LineUnavailable):
         await world.dispatch.ring(request.id, "kari")
     assert (await world.the_request()).attempts == ()
-    world.line.restore()
+    await world.has_the_line()
     await world.ring(request)
 
 
@@ -565,15 +594,14 @@ async def test_nobody_can_take_it(world: World) -> None:
     await until(lambda: world.runner.calls_up == 0)
 
 
-async def test_rings_us_while_we_ring_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rings_us_while_we_ring_them(world: World) -> None:
     """Kari waits for their telephone to be answered while they ring us from another one that shows the same number:
     she is hung up, rung, and talks with them. One number, one live call."""
     request = await world.registers()
     world.line.behave(CALLER, Behaviour.RING)
     await world.ring(request)
     await until(lambda: world.line.is_ringing(CALLER))
-    monkeypatch.setattr(outside, "CallOffered", lambda leg, to, caller: CallOffered(leg, to, CALLER))
-    world.line.dial(OTHER, PUBLIC)
+    world.line.dial(OTHER, PUBLIC, shows=CALLER)
     await world.hears(OTHER, "intake.connecting")
     await until(lambda: not world.line.is_ringing(CALLER), what="our own call to them stops")
     world.line.silence(OTHER)
@@ -615,10 +643,11 @@ async def test_killed_in_the_return(world: World, talking: bool) -> None:
         await world.until_talking()
     await world.kill()
     if not talking:
-        world.line.press("201", "1")  # the exchange joins them without us
+        world.line.press("201", "1")  # the exchange joins them without us, or asks us until we are back
     assert world.line.leg_of(CALLER)
     await world.reboot()
     assert (await world.the_request()).state is RequestState.CALLING
+    await world.until_talking()
     world.line.hang_up(CALLER)
     after = await world.in_state(RequestState.RESULT_DUE)
     assert [a.outcome for a in after.attempts] == ["no_answer", "answered"]

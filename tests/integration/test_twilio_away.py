@@ -17,7 +17,7 @@ async def test_away_for_longer() -> None:
         caller, leg = await rig.caller_up()
         a, b, c = await rig.dial_all(leg, RUNG, STAFF, SECOND_STAFF)
         rung, staff, second = [await rig.expect_ring(number) for number in (RUNG, STAFF, SECOND_STAFF)]
-        await rig.until(lambda: caller.call.in_conference, "the caller hears ringing")
+        await rig.until(lambda: caller.call.in_conference, "our leg hears ringing")
         await rig.line.stop()
         await rig.answer(rung)
         await rig.press(rung, "1")

@@ -1,4 +1,4 @@
-"""Callers who wait on the line, over the simulated line: desk, dispatch, runner and machines together."""
+"""Callers who wait on the line, over the simulated line and at Twilio: desk, dispatch, runner and machines together."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ OFFER = ("nb/wait.next", "nb/wait.about_5", "nb/wait.offer", MUSIC)
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    opened = await World().open()
+async def world(line: str) -> AsyncIterator[World]:
+    opened = await World(line).open()
     for extension in ("201", "202"):
         opened.line.behave(extension, Behaviour.ANSWER)
     yield opened
-    await opened.kill()
-    await opened.store.close()
+    await opened.close()
 
 
 async def busy(world: World, *people: str) -> None:
@@ -381,7 +380,7 @@ async def test_killed_while_they_wait(world: World) -> None:
     await busy(world, "kari")
     request = await waits(world)
     await world.kill()
-    assert world.line.leg_of(CALLER) is None
+    await world.falls_back(CALLER)
     await world.reboot()
     assert await world.desk.get(request.id) == request
     assert world.runner.calls_up == 0
@@ -398,7 +397,6 @@ async def test_killed_while_the_colleague_is_rung(world: World) -> None:
     await put_through(world, "201")
     await world.kill()
     await world.reboot()
-    await until(lambda: world.line.status().up)
     assert await live(world) == {"kari": request.id}
     world.line.press("201", "1")
     await world.until_talking()

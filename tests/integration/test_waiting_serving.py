@@ -1,4 +1,4 @@
-"""Callers who wait on the line when not everybody may serve them, over the simulated line."""
+"""Callers who wait on the line when not everybody may serve them, over the simulated line and at Twilio."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ CHIEF = Person(id="chief", name="Chief", role=Role.ADMIN, extension="208")
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    opened = await World().open()
+async def world(line: str) -> AsyncIterator[World]:
+    opened = await World(line).open()
     offices = with_people()
     opened.desk.use_config(offices.model_copy(update={"people": (*offices.people, CHIEF)}))
     for extension in ("201", "202", "204", "208", "209"):
         opened.line.behave(extension, Behaviour.ANSWER)
     yield opened
-    await opened.kill()
-    await opened.store.close()
+    await opened.close()
 
 
 async def test_an_administrator_takes_them_by_hand(world: World) -> None:

@@ -43,6 +43,7 @@ ONCALL = """
 [oncall]
 number = "+4773000090"
 fallback_number = "+4740000002"
+menu_office = "9001"
 callers = ["+4755553333"]
 [oncall.contact_centre_hours]
 mon = "09:00-14:00"
@@ -100,9 +101,12 @@ ERRORS = [
     ('number = "+4773000090"', 'number = "+4773000012"', "tast1.toml: oncall.number: an office or a line has it already"),
     ('fallback_number = "+4740000002"', "", "tast1.toml: oncall.fallback_number: missing"),
     ('fallback_number = "+4740000002"', 'fallback_number = "+4773000090"', "tast1.toml: oncall.fallback_number: must ring a telephone"),
+    ('menu_office = "9001"', "", "tast1.toml: oncall.menu_office: missing: several offices share number"),
+    ('menu_office = "9001"', 'menu_office = "9009"', "tast1.toml: oncall.menu_office: no office '9009'"),
     ('"+4755553333"', '"55553333"', "tast1.toml: oncall.callers[1]: not a telephone number"),
     ('callers = ["+4755553333"]', 'trunks = ["a;b"]', "tast1.toml: oncall.trunks[1]: not the name of a PJSIP endpoint"),
     ('callers = ["+4755553333"]', 'longest = "0s"', "tast1.toml: oncall.longest: must be longer than 0s"),
+    ('callers = ["+4755553333"]', 'longest = "19s"', "tast1.toml: oncall.longest: must be at least 20s"),
     ('mon = "09:00-14:00"', "", "tast1.toml: oncall.contact_centre_hours: no hours at all"),
 ]  # fmt: skip
 

@@ -59,7 +59,7 @@ from ivr.consult_port import (
     RungBy,
 )
 from ivr.consult_state import ConsultState
-from ivr.duty_check import CheckFacts
+from ivr.duty_check import CheckFacts, Talk
 from ivr.intake_state import IntakeState, Node, OfficeFacts, peer_of
 from ivr.machine import (
     AttemptEnded,
@@ -80,6 +80,7 @@ from ivr.machine import (
     Registered,
     ReturnRefused,
     ReturnStarted,
+    TimeIsUp,
     Updated,
     Why,
 )
@@ -318,7 +319,7 @@ def explore_consult() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
             Registered("r", "1", PHONE, DAY),
         ),
         *(NotRegistered(), NumberAccepted(PHONE), NumberRefused(Refusal.PREMIUM), Kept(peer)),
-        *(Connected(LEG, peer), LegEnded(LEG, LegOutcome.ENDED, 16, answered=True)),
+        *(Connected(LEG, peer), TimeIsUp(), LegEnded(LEG, LegOutcome.ENDED, 16, answered=True)),
         *(
             LegEnded(leg, outcome, 16, answered)
             for leg in (peer, other)
@@ -363,9 +364,15 @@ def explore_consult() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
 
 
 def explore_check() -> tuple[list[Edge], set[tuple[StrEnum, type]]]:
-    begin, _ = duty_check.begin(CheckFacts(LEG, "+4740000001", "+4773000011", "nb", NOW))
+    check = CheckFacts(LEG, "+4740000001", "+4773000011", "nb", NOW)
     events = [*KEYS, NoInput(LEG), LegAnswered(LEG), *ENDS]
-    return explore(duty_check, begin, events)
+    edges: list[Edge] = []
+    rows: set[tuple[StrEnum, type]] = set()
+    for facts in (check, replace(check, talk=Talk("c", "kari", "vakt", "9001", None))):
+        more_edges, more_rows = explore(duty_check, duty_check.begin(facts)[0], events)
+        edges += more_edges
+        rows |= more_rows
+    return list(dict.fromkeys(edges)), rows
 
 
 def meanings(enum: type[StrEnum]) -> dict[str, str]:
@@ -421,7 +428,7 @@ def states_page() -> str:
         diagram(explore_consult()[0], "offered", ["menu", "ended"]),
         table(consult_state.Node),
         "## The duty_check machine",
-        "`_TABLE` in `ivr/duty_check.py`: whoever is about to be on duty confirms it. Found in the same way.",
+        "`_TABLE` in `ivr/duty_check.py`: whoever is about to be on duty confirms it; whoever was, and hung up first, says what came of it. Found in the same way.",
         diagram(explore_check()[0], "ringing", ["ended"]),
         table(duty_check.Node),
         "## The callback_call machine",
