@@ -146,8 +146,9 @@ class Steps(ABC):
             case Kind.NONE:
                 await self._picked_up(live)
             case Kind.IDLE:
-                if digits:  # a new document: asked again, they do not count twice
-                    await self._keep(replace(leg.given(IDLE), ahead=(leg.ahead + digits)[-_MOST_AHEAD:]))
+                if digits:  # with a new number: asked again, they do not count twice
+                    ahead = (leg.ahead + digits)[-_MOST_AHEAD:]
+                    await self._keep(replace(leg.given(IDLE), told=True, ahead=ahead))
             case Kind.PROMPT:
                 keys = leg.document.keys + digits
                 await self._keep(replace(leg, told=True))

@@ -107,6 +107,8 @@ class TwilioWorld:
         self.timing = _HURRY
         self.talks: list[Call] = []
         """Calls of the caller that were conversations."""
+        self.hangs_up = CALLER
+        """Who ends a conversation."""
         self.reaches = 0.0
         """So many of Twilio's seconds people need to pick up."""
         self._people: list[asyncio.Task[None]] = []
@@ -203,7 +205,7 @@ class TwilioWorld:
 
     async def _talks(self, call: Call) -> None:
         await self.fake.seconds(6)
-        self.fake.hang_up(CALLER)
+        self.fake.hang_up(self.hangs_up)
 
     async def presses_when_asked(self, call: Call, key: str) -> None:
         await until(lambda: call.keys is not None or call.over, 10, f"listens for {key}")
