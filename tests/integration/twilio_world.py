@@ -209,9 +209,10 @@ class TwilioWorld:
 
     async def presses_when_asked(self, call: Call, key: str) -> None:
         await until(lambda: call.keys is not None or call.over, 10, f"listens for {key}")
-        if call.keys is not None:
-            call.keys.press(key)
-        await until(lambda: call.keys is None, 10)
+        listening = call.keys
+        if listening is not None:
+            listening.press(key)
+        await until(lambda: call.keys is not listening or call.over, 10)
 
     async def _until_dead(self, work: Coroutine[Any, Any, object]) -> None:
         """What is under way when the service dies is never finished."""
