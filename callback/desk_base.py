@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, TypeVar
 
 import structlog
@@ -30,7 +30,7 @@ from callback.store import Change, RequestQuery, StaleRequest, Store
 from callback.turn import is_disqualified
 from config.model import Config, Office, Person, Role
 from scheduler.calendar import OfficeCalendar
-from scheduler.clock import Clock, to_local
+from scheduler.clock import Clock, from_local, to_local
 from scheduler.retry import PastAttempt, Wishes, next_attempt
 
 log = structlog.get_logger(__name__)
@@ -148,8 +148,8 @@ class DeskBase:
 
     async def ready_since(self) -> list[tuple[str, datetime]]:
         """(person id, since when) of those who take calls. What was said on another day says nothing of this one."""
-        today = to_local(self.clock.now()).date()
-        return [ready for ready in await self.store.ready() if to_local(ready[1]).date() >= today]
+        today = from_local(datetime.combine(to_local(self.clock.now()).date(), time.min))
+        return [ready for ready in await self.store.ready() if ready[1] >= today]
 
     # -- inner workings
 

@@ -163,6 +163,8 @@ class DeskGuards(DeskBase):
         """Ids of those that cannot be rung because the person at their number does not want to be called."""
         await self._know_key()
         subjects = self._subjects(requests)
+        if not subjects:
+            return frozenset()
         among = await self.store.never_call_among(frozenset(subjects.values()))
         return frozenset(request_id for request_id, subject in subjects.items() if subject in among)
 

@@ -12,7 +12,7 @@ from callback.desk_base import HasNoNumber, OutOfReach
 from callback.desk_waiting import DeskWaiting
 from callback.request import CallAttempt, CallbackError, CallbackRequest, RequestEvent
 from callback.store import Change, NeverCalled, RequestQuery
-from callback.turn import OnTheLine, list_order, matched
+from callback.turn import OnTheLine, matched
 from config.model import Person
 
 log = structlog.get_logger(__name__)
@@ -43,12 +43,10 @@ class Offers:
 class DeskOffer(DeskWaiting):
     """The use case of being next."""
 
-    async def offer_next(
-        self, query: RequestQuery, free: Sequence[Person], waiting: Sequence[CallbackRequest], line: OnTheLine
-    ) -> Offers:
+    async def offer_next(self, query: RequestQuery, free: Sequence[Person], line: OnTheLine) -> Offers:
         """Start an attempt for each of the page who can be rung and whom somebody who is free may take, all in one act:
-        nobody comes in between. `waiting`: those of the office who wait on the line; they stand in the same order, and
-        nothing is written for them. All of `query` are of one office."""
+        nobody comes in between. Those who wait on the line stand in the same order, and nothing is written for them.
+        All of `query` are of one office."""
         await self._know_key()
         staff = self.staff(query.served_by or "")
         made: list[Offer] = []
@@ -57,16 +55,13 @@ class DeskOffer(DeskWaiting):
         def choose(found: list[CallbackRequest], never_called: NeverCalled) -> list[Change]:
             nonlocal last
             last = found[-1] if found and len(found) == query.limit else None
-            here = [r for r in waiting if last is None or list_order(r) < list_order(last)]
             subjects = self._subjects(found)
             never = never_called(frozenset(subjects.values())) if subjects else frozenset()
-            due = self._ringable(found, line, frozenset(i for i, s in subjects.items() if s in never))
-            if here:
-                due = sorted((*due, *here), key=list_order)
+            due = self._served_now(found, line, frozenset(i for i, s in subjects.items() if s in never))
             changes = []
             for request, person in matched(due, free, staff):
                 offer = Offer(request, person)
-                if request not in here:
+                if request.id not in line.waiting:
                     try:
                         changes.append(self._starting(request, person, uuid.uuid4().hex))
                         offer = replace(offer, attempt=changes[-1].attempt)
@@ -75,7 +70,7 @@ class DeskOffer(DeskWaiting):
                 made.append(offer)
             return changes
 
-        answers = iter(await self.store.find_and_save(query, choose))
+        answers = iter(await self.store.find_and_save(replace(query, waiting=line.waiting), choose))
         return Offers(
             tuple(offer if offer.attempt is None else _answered(offer, next(answers)) for offer in made), last
         )

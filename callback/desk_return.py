@@ -76,7 +76,10 @@ class DeskReturn(DeskWishes):
 
         async def change(request: CallbackRequest) -> CallbackRequest:
             ended.clear()
-            if any(attempt.id == attempt_id for attempt in request.attempts):
+            known = next((attempt for attempt in request.attempts if attempt.id == attempt_id), None)
+            if known is not None and known.ended_at is not None:  # we died before the call knew of it
+                raise IllegalTransition(f"attempt {attempt_id} is over")
+            if known is not None:
                 return request  # the same, said again
             if not may_serve(request, person) and request.claimed_by != person.id:  # whoever took it may
                 raise IllegalTransition(f"{person.name} may have nothing to do with request {request.id}")

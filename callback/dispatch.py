@@ -93,6 +93,13 @@ class Dispatch:
         await self._begin(request, attempt, telephones, offered=offered)
         return request, attempt
 
+    async def stop(self, request_id: str, person_id: str) -> bool:
+        """Give back what this caseworker is being rung for, or is to be. False: the caller is rung by now, or it is not theirs."""
+        attempt = (await self._desk.get(request_id)).live_attempt
+        if attempt is None or attempt.caseworker != person_id:
+            return False
+        return await self._runner.stop_ringing(attempt.id)
+
     async def _begin(
         self, request: CallbackRequest, attempt: CallAttempt, telephones: Sequence[str], *, offered: bool
     ) -> None:
@@ -181,19 +188,16 @@ class Dispatch:
     async def _offer_at(self, office_no: str, free: list[Person]) -> None:
         """Those who are due or wait on the line, in turn and page by page, until nobody is free."""
         is_open, now = self._desk.is_open_now(office_no), self._desk.clock.now()
-        line = self._runner.on_the_line()
-        waiting = await self._desk.waiting(office_no, line) if is_open and line.waiting else []
         query = RequestQuery(
             served_by=office_no, states=IDLE, due_before=now, interpreter=not is_open, limit=len(free)
         )
         passed: set[str] = set()
         while free and self._runner.status_of(office_no).up:
             line = self._runner.on_the_line()
-            waiting = [one for one in waiting if one.id in line.waiting and one.id not in passed]
+            waiting = line.waiting - passed if is_open else frozenset()
+            line = OnTheLine(waiting, (line.waiting - waiting) | line.in_menu | passed)
             with in_no_hurry():
-                offers = await self._desk.offer_next(
-                    query, free, waiting, OnTheLine(line.waiting, line.in_menu | passed)
-                )
+                offers = await self._desk.offer_next(query, free, line)
             came = await together(map(self._offered, offers.made))
             for offer, answer in zip(offers.made, came, strict=True):
                 passed.add(offer.request.id)

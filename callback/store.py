@@ -94,6 +94,8 @@ class RequestQuery:
     """Only those that need an interpreter."""
     due_before: datetime | None = None
     """Only those with `next_attempt_at` at or before this."""
+    waiting: frozenset[str] = frozenset()
+    """Ids of those whose persons wait on the line: with `due_before` they count as due."""
     urgency: Urgency | None = None
     after: CallbackRequest | None = None
     """Only those that come after this one in the order: the next page."""
@@ -242,6 +244,9 @@ class Store(ShiftStore, ConsultStore, OfficeStore, Protocol):
 
     async def occupied(self) -> frozenset[str]:
         """Ids of the caseworkers who are in a call, or owe the result of one."""
+
+    async def claims(self) -> dict[str, str]:
+        """Who has taken it, by request id, of all that are claimed and not rung yet."""
 
     async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
         """Conversations with those the office serves that ended at `since` or later, the newest first, `limit` at most."""

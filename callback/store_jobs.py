@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
+from functools import lru_cache, partial
 
 from callback.request import TERMINAL, CallAttempt, CallbackRequest, RequestState
 from callback.store import (
@@ -80,6 +80,7 @@ UPSERT_CALL = _upsert("call", CALL_COLUMNS)
 SET_AWAY = "UPDATE ready SET away_at = ? WHERE person_id = ? AND away_at IS NULL"
 _HELD = frozenset({RequestState.CLAIMED, RequestState.CALLING, RequestState.RESULT_DUE})
 _ORDER = " ORDER BY urgency DESC, last_workable_at, registered_at, id"
+_WAITS = "id IN (SELECT value FROM json_each(?))"
 _AFTER = "(urgency < ? OR (urgency = ? AND (last_workable_at, registered_at, id) > (?, ?, ?)))"
 OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
     UNION SELECT person_id FROM duty_leg WHERE ended_at IS NULL
@@ -87,6 +88,8 @@ OCCUPIED = f"""SELECT caseworker FROM attempt WHERE ended_at IS NULL
 OFFICES_DUE = f"""SELECT office.value FROM json_each(?) AS office WHERE EXISTS (
     SELECT 1 FROM request WHERE {SERVED_BY} = office.value AND {IS_OPEN} AND next_attempt_at <= ?
     AND state IN (SELECT value FROM json_each(?)))"""
+CLAIMS = f"""SELECT id, claimed_by FROM request
+    WHERE state = 'claimed' AND {HELD_REQUEST} AND claimed_by IS NOT NULL"""
 EXPIRED_CLAIMS = f"""{_REQUEST} WHERE state = 'claimed' AND {HELD_REQUEST} AND next_attempt_at <= ?
     ORDER BY next_attempt_at, id LIMIT ?"""
 # SQLite would choose an index that lacks office_no and read every row.
@@ -344,10 +347,13 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
         "reference = ?": query.reference,
         "registered_by = ?": query.registered_by,
         "urgency = ?": None if query.urgency is None else query.urgency.value,
-        "next_attempt_at <= ?": None if query.due_before is None else to_text(query.due_before),
     }
     terms = [term for term, value in wanted.items() if value is not None]
     values: list[str | int] = [value for value in wanted.values() if value is not None]
+    if query.due_before is not None:
+        terms.append(f"(next_attempt_at <= ? OR {_WAITS})" if query.waiting else "next_attempt_at <= ?")
+        values.append(to_text(query.due_before))
+        values += [_as_json(query.waiting)] if query.waiting else []
     if query.restricted:
         terms.append(RESTRICTED)
     if query.interpreter:
@@ -369,6 +375,12 @@ def find_sql(query: RequestQuery) -> tuple[str, list[str | int]]:
     # First the index alone: a row that is passed over is not looked up.
     found = f"SELECT id AS found FROM request{where}{_ORDER} LIMIT ?"
     return f"{_REQUEST} JOIN ({found}) ON id = found{_ORDER}", values
+
+
+@lru_cache(maxsize=4)
+def _as_json(ids: frozenset[str]) -> str:
+    """Thousands, and mostly the same ones as a moment ago."""
+    return json.dumps([*ids])
 
 
 def _place(request: CallbackRequest) -> tuple[str, ...]:

@@ -268,6 +268,11 @@ class MemoryStore(MemoryNotices, MemoryConsultReport, MemoryRoster, MemoryOffice
         rung = (leg.person_id for leg in self._live())
         return frozenset((*live, *rung, *(person for person in owing if person is not None)))
 
+    async def claims(self) -> dict[str, str]:
+        self._check_open()
+        claimed = (r for r in self._requests.values() if r.state is RequestState.CLAIMED)
+        return {r.id: r.claimed_by for r in claimed if r.claimed_by is not None}
+
     def _is_in_attempt(self, person_id: str) -> bool:
         return any(a.caseworker == person_id for a in self._attempts.values() if a.ended_at is None)
 
@@ -479,7 +484,7 @@ def _matches(request: CallbackRequest, query: RequestQuery) -> bool:
         and (not query.states or request.state in query.states)
         and query.urgency in (None, request.urgency)
         and (query.after is None or list_order(request) > list_order(query.after))
-        and (due is None or (at is not None and at <= due))
+        and (due is None or (at is not None and at <= due) or request.id in query.waiting)
     )
 
 

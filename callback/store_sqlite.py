@@ -176,6 +176,9 @@ class SqliteStore(SqliteConsultReport, SqliteRoster, SqliteOffices):
     async def occupied(self) -> frozenset[str]:
         return await self.read(jobs.occupied)
 
+    async def claims(self) -> dict[str, str]:
+        return await self.read(lambda db: dict(db.conn.execute(jobs.CLAIMS).fetchall()))
+
     async def talks(self, office_no: str, since: datetime, limit: int) -> list[CallAttempt]:
         ended_since = to_text(since)
         return await self.read(lambda db: jobs.talks(db, office_no, ended_since, max(limit, 0)))

@@ -179,6 +179,8 @@ class NoInput:
     """The prompt was played to its end and nothing was pressed."""
 
     leg: str
+    again: bool = False
+    """Said once more after a restart: what was to be heard since may never have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,8 @@ class LineStatus:
     """Why it is down and what to do, in one sentence."""
     alarm: str = ""
     """What a person must mend although the line is up, in one sentence."""
+    queued: int = 0
+    """Calls that wait for their turn to be placed."""
 
 
 class LineError(Exception):

@@ -139,6 +139,10 @@ NOBODY_THERE = frozenset({LegOutcome.NO_ANSWER, LegOutcome.BUSY, LegOutcome.INVA
 """Ends of the caseworker's leg after which their next telephone is rung."""
 
 
+BEFORE_THE_CALLER = frozenset({Node.RINGING_CASEWORKER, Node.BRIEFING})
+"""The caller's telephone has not rung yet."""
+
+
 def leg_of(attempt_id: str, rung: int = 0) -> str:
     """The caseworker's leg, at their first telephone or after `rung` others."""
     return f"tast1-{attempt_id}" + (f"-{rung}" if rung else "")

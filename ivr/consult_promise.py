@@ -271,6 +271,12 @@ def _hang_up(state: ConsultState, event: Event, now: datetime) -> Step:
     return replace(state, node=Node.HANGING_UP), (Hangup(state.leg),)
 
 
+def _all_said(state: ConsultState, event: NoInput, now: datetime) -> Step:
+    if event.again:  # the reference may not have been heard: the same promise once more
+        return _register(state, state.keyed or state.offered.caller)
+    return _hang_up(state, event, now)
+
+
 def _nothing(state: ConsultState, event: Event, now: datetime) -> Step:
     return state, ()
 
@@ -323,7 +329,7 @@ TABLE: dict[tuple[Node, type], Callable[..., Step]] = {
     (_N.REGISTERING, Promised): _promised,
     (_N.REGISTERING, NotPromised): _not_promised,
     (_N.REGISTERING, LegEnded): _hung_up,
-    (_N.LAST_WORDS, NoInput): _hang_up,
+    (_N.LAST_WORDS, NoInput): _all_said,
     (_N.LAST_WORDS, DigitsEntered): _hang_up,
     (_N.LAST_WORDS, LegEnded): _gone,
     (_N.ENDED, Promised): _nothing,

@@ -46,7 +46,7 @@ from hardware.line import (
 from hardware.lines import OUTLIVES, Lines
 from ivr import arrival, callback_call, consult, duty_check, intake, waiting
 from ivr.arrival import ArrivalState
-from ivr.callback_call import CallbackFacts, CallbackState
+from ivr.callback_call import BEFORE_THE_CALLER, CallbackFacts, CallbackState
 from ivr.consult_port import AskBack, Choice
 from ivr.consult_state import ConsultState
 from ivr.consult_work import choice
@@ -62,11 +62,11 @@ from ivr.machine import (
     TimeIsUp,
 )
 from ivr.waiting_state import WaitingState
+from ivr.whereabouts import State, Whereabouts
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-State = ArrivalState | CheckState | ConsultState | IntakeState | WaitingState | CallbackState
 _MACHINES: dict[type, ModuleType] = {
     ArrivalState: arrival,
     CheckState: duty_check,
@@ -79,7 +79,6 @@ _NAMES = {state: machine.__name__.removeprefix("ivr.") for state, machine in _MA
 _STATES: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(state) for state, name in _NAMES.items()}
 _CALL_ID = len(uuid.uuid4().hex)
 """The attempts of a caller who is put through begin with the id of their call."""
-_BEFORE = frozenset({callback_call.Node.RINGING_CASEWORKER, callback_call.Node.BRIEFING})
 _STORE_PATIENCE = 3.0
 """Seconds a person may wait for the store before the fall-back takes their leg."""
 _STORE_PAUSE = 0.3
@@ -109,6 +108,7 @@ class Runner:
         self._desk_work = DeskWork(desk, self.on_the_line, pin)
         self._calls: dict[str, _Call] = {}
         self._legs: dict[str, _Call] = {}
+        self._whereabouts = Whereabouts()
         self._chores: set[asyncio.Task[None]] = set()
         self._stopping = False
         self.on_callback_ended: Callable[[], None] = lambda: None
@@ -156,13 +156,7 @@ class Runner:
 
     def on_the_line(self) -> OnTheLine:
         """Whose persons wait on the line just now, and whose are in the menu."""
-        states = [call.state for call in self._calls.values()]
-        return OnTheLine(
-            frozenset(s.request_id for s in states if isinstance(s, WaitingState) and s.waits),
-            frozenset(
-                s.request_id for s in states if isinstance(s, IntakeState | ConsultState) and s.request_id
-            ),
-        )
+        return self._whereabouts.now()
 
     def waits(self, request_id: str) -> bool:
         """Whether the person of this request waits on the line just now."""
@@ -194,14 +188,22 @@ class Runner:
     def ringing(self) -> frozenset[str]:
         """Attempts whose caller is not rung yet: the caseworker's telephone rings, or is to, or they hear who it is about."""
         states = [call.state for call in self._calls.values()]
-        return frozenset(s.attempt_id for s in states if isinstance(s, CallbackState) and s.node in _BEFORE)
+        return frozenset(
+            s.attempt_id for s in states if isinstance(s, CallbackState) and s.node in BEFORE_THE_CALLER
+        )
 
-    async def stop_ringing(self, attempt_id: str) -> None:
-        """Nobody wants it any more. Nothing happens once the caller is rung."""
+    async def stop_ringing(self, attempt_id: str) -> bool:
+        """Nobody wants it any more. False: the caller is rung, or it is over; nothing happens then."""
         for call in list(self._calls.values()):
             state = call.state
-            if isinstance(state, CallbackState) and state.attempt_id == attempt_id and state.node in _BEFORE:
+            if (
+                isinstance(state, CallbackState)
+                and state.attempt_id == attempt_id
+                and state.node in BEFORE_THE_CALLER
+            ):
                 await self._send(Hangup(state.leg))
+                return True
+        return False
 
     async def start_callback(self, facts: CallbackFacts, office_no: str) -> None:
         """Ring the caseworker for an attempt that the desk has started."""
@@ -337,6 +339,7 @@ class Runner:
 
     def _run(self, call: _Call) -> None:
         self._calls[call.record.id] = call
+        self._whereabouts.note(call.record.id, call.state)
         for leg in call.record.legs:
             self._legs[leg] = call
         call.task = asyncio.get_running_loop().create_task(self._live(call))
@@ -377,6 +380,7 @@ class Runner:
                 call.timer.cancel()
             if not self._stopping:
                 self._calls.pop(call.record.id, None)
+                self._whereabouts.note(call.record.id, None)
                 for leg in call.record.legs:
                     if self._legs.get(leg) is call:
                         del self._legs[leg]
@@ -407,6 +411,7 @@ class Runner:
                     elif isinstance(command, Originate):
                         self._change_leg(call, command.leg)
             call.state = state
+            self._whereabouts.note(call.record.id, state)
         await self._durably(call, lambda: self._persist(call))
         await self._to_line(call, line_commands)
         self._set_timer(call)

@@ -94,13 +94,22 @@ class Ringer:
             return await self.desk.claim(request_id, person_id), None
         return await self.desk.start_attempt(request_id, person_id, uuid.uuid4().hex)
 
+    async def stop(self, request_id: str, person_id: str) -> bool:
+        attempt = (await self.desk.get(request_id)).live_attempt
+        if attempt is None or attempt.caseworker != person_id or attempt.ringing_at is not None:
+            return False
+        await self.desk.end_attempt(attempt.id, AttemptOutcome.CANCELLED)
+        return True
+
 
 @dataclass
 class Line:
     up: bool = True
+    queued: int = 0
 
     def status(self) -> LineStatus:
-        return LineStatus("simulated", self.up, MONDAY, "" if self.up else "Start the exchange.")
+        detail = "" if self.up else "Start the exchange."
+        return LineStatus("simulated", self.up, MONDAY, detail, queued=self.queued)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What one can do on the pages: ring, record, give a number, withdraw, decide, reassign, lift a refusal, acknowledge, register. Forms only, all with CSRF.
+"""What one can do on the pages: ring, stop, record, give a number, withdraw, decide, reassign, lift a refusal, acknowledge, register. Forms only, all with CSRF.
 
 Never acts on a request the viewer may not act on, and never answers a form with a page that a reload would
 send again: 303 to the page, or the form with its errors.
@@ -66,6 +66,15 @@ async def ring(request: web.Request) -> web.StreamResponse:
         log.info("ring_refused", request_id=target.id, why=type(error).__name__)
         set_flash(response, code)
     return response  # the page itself says what rings, for as long as it does
+
+
+async def stop(request: web.Request) -> web.StreamResponse:
+    """Give it back before the caller is rung."""
+    target = await actable(request)
+    response = see_other(f"/requests/{target.id}")
+    stopped = await request.config_dict[SERVICES].ringer.stop(target.id, _person(request))
+    set_flash(response, "stopped" if stopped else "not_possible")
+    return response
 
 
 async def result(request: web.Request) -> web.StreamResponse:
@@ -201,7 +210,7 @@ async def back(request: web.Request) -> web.StreamResponse:
 
 def add_routes(app: web.Application) -> None:
     app.router.add_post("/requests/new", register)
-    for act in (ring, result, number, withdraw, decide, reassign, lift, acknowledge):
+    for act in (ring, stop, result, number, withdraw, decide, reassign, lift, acknowledge):
         path = f"/requests/{{id}}/{act.__name__}"
         app.router.add_post(path, act)
         app.router.add_get(path, back)

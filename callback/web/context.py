@@ -29,6 +29,9 @@ class Ringer(Protocol):
         """Ring the caseworker, then the caller; for one who waits on the line, only the caseworker, in a moment. Raises what `Desk.start_attempt` raises, NoTelephone when
         the caseworker has none, LineUnavailable when no line is up (nothing was changed)."""
 
+    async def stop(self, request_id: str, person_id: str) -> bool:
+        """Give back what this caseworker is being rung for, or is to be. False: too late, or not theirs; nothing is changed."""
+
 
 @runtime_checkable
 class PhoneExchange(Protocol):

@@ -13,6 +13,7 @@ COOKIE = "tast1_flash"
 GOOD = frozenset(
     {
         "result",
+        "stopped",
         "withdrawn",
         "decided",
         "reassigned",

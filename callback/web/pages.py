@@ -36,6 +36,7 @@ from callback.web.serving_context import kept_away, serving_context
 from callback.web.texts import LANGUAGE_NAMES
 from callback.web.timeline import timeline
 from config.model import Office, Role
+from ivr.callback_call import BEFORE_THE_CALLER
 from scheduler.retry import person_decides
 
 LIST_LIMIT = 200
@@ -153,6 +154,7 @@ async def request_context(
     act = viewer.may_act(shown)
     live = shown.live_attempt
     phase = services.call_phase(live.id) if live else None
+    queued = sum(line.status().queued for line in services.lines)
     mine = shown.claimed_by is not None and shown.claimed_by == viewer.person_id
     ledger = await services.desk.store.ledger(shown.id) if act else []
     consults = await services.desk.store.consults_of(shown.id) if act else []
@@ -168,8 +170,9 @@ async def request_context(
     return {
         "row": row(shown, viewer, page.words, services.config, standing, waits=waits, takers=takers),
         "request": shown,
-        "live": live_sentence(shown, viewer, phase, page.words, standing, waits=waits),
+        "live": live_sentence(shown, viewer, phase, page.words, standing, waits=waits, queued=queued),
         "calling": shown.state is RequestState.CALLING,
+        "may_stop": act and mine and live and not live.inbound and phase in BEFORE_THE_CALLER,
         "no_telephone": act and idle and not has_telephone(viewer, services.config),
         "wants_number": act and idle and (not shown.phone or lost or never or gone),
         "number_hint": page.t(f"number.{'never_hint' if never or gone else 'lost_hint' if lost else 'hint'}"),
@@ -195,6 +198,7 @@ async def request_context(
                     never,
                     standing,
                     waits,
+                    live is not None and queued,
                     shown.due_at <= page.words.now,
                 )
             ]

@@ -149,14 +149,16 @@ def live_sentence(
     standing: Standing,
     *,
     waits: bool = False,
+    queued: int = 0,
 ) -> str:
-    """What happens just now. `phase` is the node of the call's machine, where this service carries it."""
+    """What happens just now. `phase` is the node of the call's machine, where this service carries it; `queued`: so many calls
+    wait for their turn on the line."""
     never_called = standing.passed_over is PassedOver.NEVER_CALLED
     t, mine = words.t, request.claimed_by == viewer.person_id
     you, name = ".you" if mine else "", words.person(request.claimed_by)
     state = request.state
     if state is RequestState.CALLING:
-        return _call_sentence(request, phase, you, name, words)
+        return _call_sentence(request, phase, you, words, queued)
     if state is RequestState.RESULT_DUE:
         return t(f"live.result_due{you}", name=name)
     if waits:
@@ -174,8 +176,8 @@ def live_sentence(
     return t(f"live.{state}", name=name, when=limit)
 
 
-def _call_sentence(request: CallbackRequest, phase: str | None, you: str, name: str, words: Words) -> str:
-    attempt = request.live_attempt
+def _call_sentence(request: CallbackRequest, phase: str | None, you: str, words: Words, queued: int) -> str:
+    attempt, name = request.live_attempt, words.person(request.claimed_by)
     if phase in (Node.ENDING, Node.CLOSING, Node.HANGING_UP, Node.ENDED):
         return words.t("live.ending")
     if attempt is not None and attempt.connected_at is not None:
@@ -186,4 +188,5 @@ def _call_sentence(request: CallbackRequest, phase: str | None, you: str, name: 
         return words.t(f"live.inbound{you}", name=name)
     if phase == Node.BRIEFING:
         return words.t(f"live.briefing{you}", name=name)
-    return words.t(f"live.caseworker_rings{you}", name=name)
+    turn = ".in_turn" if queued else ""
+    return words.t(f"live.caseworker_rings{turn}{you}", name=name, n=queued)

@@ -16,7 +16,16 @@ from pydantic import ValidationError
 
 from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, LegStore
-from hardware.line import EventSink, LegEnded, LegOutcome, LineEvent, LineLost, LineRestored, LineStatus
+from hardware.line import (
+    Connected,
+    EventSink,
+    LegEnded,
+    LegOutcome,
+    LineEvent,
+    LineLost,
+    LineRestored,
+    LineStatus,
+)
 from hardware.twilio import leg as legs
 from hardware.twilio.account import Account, Timing
 from hardware.twilio.creates import Creates
@@ -57,7 +66,9 @@ class Contact(Creates):
 
     def status(self) -> LineStatus:
         alarm = " ".join(dict.fromkeys(advice(one.fault, one.code) for one in self._refused.values()))
-        return LineStatus("twilio", self._lost is None, self._since, self._lost or "", alarm)
+        return LineStatus(
+            "twilio", self._lost is None, self._since, self._lost or "", alarm, len(self._turns)
+        )
 
     # ---- legs: on disk, and told
 
@@ -132,18 +143,24 @@ class Contact(Creates):
             self._forgets_at = self._clock.now() + _KEEP_ENDED / 24
 
     def _go_on(self, live: Live) -> None:
-        """We may have died before Twilio was told. Who has dialled may sit in a conference that nobody else comes to."""
+        """We may have died before Twilio was told; and it may sit in a conference that nobody else comes to."""
         leg = live.leg
         if leg.document.kind is Kind.HANGUP:
             self._end_call(live)
-        elif leg.told and leg.sid is not None:
-            self._start(self._hurry(leg, leg.seq))
-        elif leg.peers and leg.sid and leg.document.kind is Kind.PROMPT and live.given < leg.seq:
-            self._start(self._hurry(leg, leg.seq - 1))
+        elif leg.sid is not None and (leg.told or self._was_in_conference(live)):
+            self._start(self._hurry(leg))
 
-    async def _hurry(self, leg: Leg, seq: int) -> None:
+    def _was_in_conference(self, live: Live) -> bool:
+        """It has something else to do since, or rings somebody else, and nobody may have told Twilio. Whoever talks is left alone."""
+        leg = live.leg
+        talks = any(peer.leg.joined for peer in self._peers(live))
+        is_new = live.given < leg.seq and leg.document.kind is not Kind.NONE
+        return bool(leg.peers) and leg.up and is_new and not talks
+
+    async def _hurry(self, leg: Leg) -> None:
         try:
-            await self._api.push(leg.sid or "", self._addresses.step(leg.id, seq))
+            over = leg.seq if leg.told else leg.seq - 1
+            await self._api.push(leg.sid or "", self._addresses.step(leg.id, over))
         except ApiError:
             log.warning("leg_not_hurried", leg=leg.id)
 
@@ -207,6 +224,9 @@ class Contact(Creates):
             raise
         untold, self._quiet = self._quiet, None
         self._tell(LineRestored(frozenset(self._live)))
+        for live in self._live.values():
+            if live.leg.joined and live.leg.dialler in self._live:
+                self._tell(Connected(live.leg.dialler, live.leg.id))
         for event in untold:
             leg = getattr(event, "leg", "")
             if leg not in diallers or diallers[leg] in self._live:
@@ -218,14 +238,18 @@ class Contact(Creates):
         leg = await self._on_disk(key)
         if leg is None or leg.ended is None:
             return None
-        peers = await self._ended_peers(leg)
+        peers = await self._ends_of_peers(leg)
         if peers:
             return replace(peers[-1], leg=key)
         if leg.dialler is None:
             return None if leg.ended.outcome is LegOutcome.FAILED else replace(leg.ended, answered=False)
         return leg.ended
 
-    async def _ended_peers(self, leg: Leg) -> list[LegEnded]:
+    async def _ends_of(self, leg: Leg) -> list[LegEnded]:
+        return await self._ends_of_peers(leg) if leg.document.kind is Kind.ROOM else []
+
+    async def _ends_of_peers(self, leg: Leg) -> list[LegEnded]:
+        """Who was joined is the last."""
         peers = [await self._on_disk(peer) for peer in leg.peers]
         ends = [peer.ended for peer in peers if peer is not None and peer.ended is not None]
         return sorted(ends, key=lambda end: end.answered)

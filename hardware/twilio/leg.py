@@ -68,6 +68,8 @@ class Leg:
     document: Document = NOTHING
     told: bool = False
     """The document is over, and what came of it was told."""
+    taken: int = -1
+    """The newest document whose keys were taken: Twilio may send them again."""
     ahead: str = ""
     """Keys nobody had asked for."""
     peers: tuple[str, ...] = ()

@@ -214,7 +214,7 @@ class TwilioLine(Contact):
             if seq >= live.leg.seq:
                 live.taken_up, live.falls = False, 0
                 await self._over(live, digits)
-            elif digits and live.given == seq:  # else it is asked again, and its keys have been taken
+            elif digits and seq > live.leg.taken and live.given < live.leg.seq:
                 await self._pressed_meanwhile(live, digits)
 
     async def next_document(self, live: Live, seq: int) -> Leg | None:

@@ -23,6 +23,8 @@ class Live:
     """What that one is."""
     taken_up: bool = False
     """It comes from the store: whoever was to say what comes next may have died before saying it."""
+    told_again: bool = False
+    """How those ended whom it rang last."""
     comes_back: bool = False
     """It is in a conference that ends by itself: then Twilio asks without being told to."""
     idle_since: float | None = None

@@ -65,11 +65,11 @@ class Steps(ABC):
         """See that Twilio ends the call soon."""
 
     @abstractmethod
-    async def _ended_peers(self, leg: Leg) -> list[LegEnded]:
-        """How those of its latest `Dial` ended; who was joined is the last. Raises StoreUnavailable."""
+    async def _ring_peers(self, dial: Dial, live: Live) -> None: ...
 
     @abstractmethod
-    async def _ring_peers(self, dial: Dial, live: Live) -> None: ...
+    async def _ends_of(self, leg: Leg) -> list[LegEnded]:
+        """How those ended whom a conference that is over was with; of any other document, none. Raises StoreUnavailable."""
 
     # ---- commands
 
@@ -134,9 +134,10 @@ class Steps(ABC):
             return
         keys = prompt.keys + digits
         if len(keys) < prompt.digits:
-            await self._keep(leg.given(replace(prompt, items=(), keys=keys)))
+            pressed = replace(leg, taken=leg.seq)
+            await self._keep(pressed.given(replace(prompt, items=(), keys=keys)))
             return
-        await self._keep(replace(leg, told=True, ahead=keys[prompt.digits :]))
+        await self._keep(replace(leg, told=True, taken=leg.seq, ahead=keys[prompt.digits :]))
         self._tell(DigitsEntered(leg.id, keys[: prompt.digits]))
 
     async def _over(self, live: Live, digits: str) -> None:
@@ -148,10 +149,10 @@ class Steps(ABC):
             case Kind.IDLE:
                 if digits:  # with a new number: asked again, they do not count twice
                     ahead = (leg.ahead + digits)[-_MOST_AHEAD:]
-                    await self._keep(replace(leg.given(IDLE), told=True, ahead=ahead))
+                    await self._keep(replace(leg.given(IDLE), told=True, taken=leg.seq, ahead=ahead))
             case Kind.PROMPT:
                 keys = leg.document.keys + digits
-                await self._keep(replace(leg, told=True))
+                await self._keep(replace(leg, told=True, taken=leg.seq))
                 self._tell(DigitsEntered(leg.id, keys) if keys else NoInput(leg.id))
             case Kind.SCREEN:
                 await self._screened(live, digits)
@@ -263,26 +264,13 @@ class Steps(ABC):
         and nobody hangs in the air for long."""
         leg = live.leg
         if live.taken_up:
-            again = await self._again(leg)
-            live.taken_up = False
-            self._tell(*again)
+            ends = [] if live.told_again else await self._ends_of(leg)
+            live.told_again, live.taken_up = True, bool(ends)  # if they were known, it is asked once more
+            self._tell(*(ends or _again(leg)))
         elif long or not leg.up:
             await self._abandon(live)
         elif leg.told or leg.document.kind is Kind.NONE:
             await self._keep(leg.given(IDLE))
-
-    async def _again(self, leg: Leg) -> list[LineEvent]:
-        """What was told last, for whoever did not live to act on it. Keys are not told twice: they may have been taken, and
-        would then answer the next question; silence has it asked again."""
-        match leg.document.kind:
-            case Kind.NONE if leg.inbound:
-                return [CallOffered(leg.id, leg.number, leg.shown or None)]
-            case Kind.NONE:
-                return [LegAnswered(leg.id)]
-            case Kind.ROOM:
-                return [*await self._ended_peers(leg)]
-            case _:
-                return [NoInput(leg.id)]
 
 
 def _check_free(leg: Leg) -> None:
@@ -295,6 +283,18 @@ def _check_free(leg: Leg) -> None:
 
 def _ends(ended: list[Leg]) -> list[LegEnded]:
     return [leg.ended for leg in ended if leg.ended is not None]
+
+
+def _again(leg: Leg) -> list[LineEvent]:
+    """What was told last, for whoever did not live to act on it. Keys are not told twice: they may have been taken, and
+    would then answer the next question; silence has it asked again."""
+    match leg.document.kind:
+        case Kind.NONE if leg.inbound:
+            return [CallOffered(leg.id, leg.number, leg.shown or None)]
+        case Kind.NONE:
+            return [LegAnswered(leg.id)]
+        case _:
+            return [NoInput(leg.id, again=True)]
 
 
 def caller_of(params: Mapping[str, str]) -> str:

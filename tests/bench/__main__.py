@@ -49,6 +49,8 @@ from tests.bench.twilio_bench import (
     polls,
     wanted,
 )
+from tests.bench.waiting_bench import INTAKES as OTHERS
+from tests.bench.waiting_bench import asked
 from tests.bench.watch_bench import BROWSERS, watched
 from tests.bench.watch_bench import OFFICES as WATCHED
 
@@ -254,6 +256,20 @@ async def _measure_twilio(directory: Path) -> list[Row]:
     ]  # fmt: skip
 
 
+async def _measure_waiting(directory: Path) -> list[Row]:
+    rows: list[Row] = []
+    for callers, offices in ((300, 1), (WAITING, 1), (WAITING, 50)):
+        _say(f"waiting: {callers:,} at {offices} offices, {OTHERS:g} come a second")
+        came = await asked(directory / f"waiting-{callers}-{offices}.db", callers, offices)
+        rows += [
+            Row(f"{callers:,} wait at {offices} offices: whose turn it is, median", median(came.times), "ms"),
+            Row("  p99", came.p99, "ms", most=50),
+            Row("  told their place, of all who asked", 100 * came.places / len(came.times), "%", least=100),
+            Row("  CPU for each, beside those who come in", came.cpu_ms, "ms"),
+        ]
+    return rows
+
+
 def _in_order(placed: Placed) -> int:
     """How many, if they are those that were still wanted, one after the other."""
     return len(placed.order) if placed.order == wanted(CREATES) else 0
@@ -264,6 +280,7 @@ _PARTS = {
     "growth": _measure_growth,
     "rivals": _measure_rivals,
     "twilio": _measure_twilio,
+    "waiting": _measure_waiting,
     "watch": _measure_watch,
 }
 

@@ -117,7 +117,7 @@ async def _costs_at(path: Path, times: int) -> dict[str, tuple[float, float]]:
     async def claim(number: int) -> None:
         person = desk.person(caseworker(number))
         query = RequestQuery(served_by=person.office_no, states=IDLE, due_before=NOW, limit=1)
-        (offer,) = (await desk.offer_next(query, [person], (), OnTheLine())).made
+        (offer,) = (await desk.offer_next(query, [person], OnTheLine())).made
         assert offer.attempt is not None
         attempts.append(offer.attempt.id)
 

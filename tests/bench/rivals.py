@@ -107,7 +107,7 @@ async def _claim(desk: Desk, number: int) -> CallAttempt:
     """Find the next of the office for somebody who is free, and start, as `Dispatch` does."""
     person = desk.person(caseworker(number))
     query = RequestQuery(served_by=person.office_no, states=IDLE, due_before=desk.clock.now(), limit=1)
-    (offer,) = (await desk.offer_next(query, [person], (), OnTheLine())).made
+    (offer,) = (await desk.offer_next(query, [person], OnTheLine())).made
     assert offer.attempt is not None
     return offer.attempt
 

@@ -81,7 +81,13 @@ class StubRunner:
     def on_the_line(self) -> OnTheLine:
         return OnTheLine()
 
+    def wake(self) -> None:
+        """No call of this one waits for a moment."""
+
     def call_ids(self) -> frozenset[str]:
+        return frozenset()
+
+    def ringing(self) -> frozenset[str]:
         return frozenset()
 
     def waits(self, request_id: str) -> bool:

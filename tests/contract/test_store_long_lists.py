@@ -52,6 +52,28 @@ async def test_only_urgent_ones(store: Store) -> None:
     assert await store.find(RequestQuery(urgency=Urgency.ORDINARY)) == [ordinary]
 
 
+async def test_whoever_waits_on_the_line_counts_as_due(store: Store) -> None:
+    """They stand in their place among those who are due, whatever was planned; the state and the office decide as ever."""
+    later = {"next_attempt_at": T0 + MINUTE}
+    due = [await listed(store, last_workable_at=T0 + n * MINUTE, next_attempt_at=T0) for n in (1, 3)]
+    waits = await listed(store, last_workable_at=T0 + 2 * MINUTE, **later)
+    never = await listed(store, last_workable_at=T0, next_attempt_at=None)
+    await listed(store, **later)
+    elsewhere = await listed(store, office_no="9002", **later)
+    taken = await listed(store, **later)
+    claimed = replace(taken, state=RequestState.CLAIMED, claimed_by="kari")
+    await store.save(Change(claimed, (new_entry(claimed),)))
+    waiting = frozenset(r.id for r in (due[0], waits, never, elsewhere, taken))
+    query = RequestQuery(
+        served_by="9001", states=frozenset({RequestState.WAITING}), due_before=T0, waiting=waiting
+    )
+    order = [never.id, due[0].id, waits.id, due[1].id]
+    assert [r.id for r in await store.find(query)] == order
+    assert [r.id for r in await store.find(replace(query, after=due[0]))] == order[2:]
+    assert [r.id for r in await store.find(replace(query, waiting=frozenset()))] == [r.id for r in due]
+    assert await store.claims() == {taken.id: "kari"}
+
+
 async def test_offices_where_somebody_is_due(store: Store) -> None:
     """Of the offices asked for, those that serve somebody who is due: a substitute for the other, and nobody else's."""
     await listed(store, office_no="9001", next_attempt_at=T0)

@@ -57,6 +57,10 @@ def colleague(turn: Turn) -> str | None:
     return turn.colleague and turn.colleague.id
 
 
+async def due(desk: Desk, line: OnTheLine) -> list[str]:
+    return [request.id async for request in desk.due(OFFICE, line)]
+
+
 async def test_in_the_order_of_the_list(desk: Desk, clock: ManualClock) -> None:
     """Two colleagues, a callback between two who wait: the first and the callback are served, the last waits."""
     first, callback, last = await some(desk, clock, 3)
@@ -65,7 +69,7 @@ async def test_in_the_order_of_the_list(desk: Desk, clock: ManualClock) -> None:
     assert colleague(await desk.turn(first.id, line)) == "kari"
     turn = await desk.turn(last.id, line)
     assert (colleague(turn), turn.place, turn.expected) == (None, 3, 3 * 9 * MINUTE / 2)
-    assert [r.id for r in await desk.due(OFFICE, line)] == [first.id, callback.id, last.id]
+    assert await due(desk, line) == [first.id, callback.id, last.id]
     await desk.withdraw(callback.id, "caller")
     assert colleague(await desk.turn(last.id, line)) == "ola"
 
@@ -81,9 +85,9 @@ async def test_whoever_waits_counts_as_due(desk: Desk, clock: ManualClock) -> No
     await desk.set_reachable_until(lost.id, clock.now() + MINUTE, "caller")
     clock.advance(2 * MINUTE)
     await ready(desk, clock, "kari")
-    assert await desk.due(OFFICE, NOBODY_ELSE) == []
+    assert await due(desk, NOBODY_ELSE) == []
     everybody = (wish, never, lost, nameless)
-    assert [r.id for r in await desk.due(OFFICE, waiting(*everybody))] == [r.id for r in everybody]
+    assert await due(desk, waiting(*everybody)) == [r.id for r in everybody]
     assert colleague(await desk.turn(nameless.id, NOBODY_ELSE)) == "kari"
 
 
@@ -106,6 +110,16 @@ async def test_callers_in_the_menu_are_passed_over(desk: Desk, clock: ManualCloc
     assert colleague(await desk.turn(menu.id, line)) == "kari", (
         "they have come to wait just now, and stand first"
     )
+
+
+async def test_who_is_in_a_call_elsewhere_is_passed_over(desk: Desk, clock: ManualClock) -> None:
+    """Their number is being rung for another office: nobody waits for them."""
+    elsewhere, waits = await some(desk, clock, 2)
+    other, _ = await desk.register(Registration("9002", elsewhere.phone))
+    await ready(desk, clock, "kari")
+    assert colleague(await desk.turn(waits.id, waiting(waits))) is None
+    await desk.start_attempt(other.id, "siv", "a1")
+    assert colleague(await desk.turn(waits.id, waiting(waits))) == "kari"
 
 
 async def test_no_waiting(desk: Desk, clock: ManualClock) -> None:
@@ -163,6 +177,7 @@ async def test_measured(desk: Desk, clock: ManualClock) -> None:
     await talks(1, 12, 10)
     assert await expected() == 5 * MINUTE, "(4 x 2 + 12) / 5, and a minute"
     await talks(20, 3, 20)
+    await ready(desk, clock, "ola", busy=["ola"])
     assert await expected() == 4 * MINUTE
     found = await desk.store.talks(OFFICE, clock.now() - timedelta(days=1), 3)
     assert [a.id for a in found] == ["t39", "t38", "t37"]

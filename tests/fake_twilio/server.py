@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -33,8 +33,8 @@ class Fault:
     """It was carried out all the same."""
     hangs: bool = False
     """No answer ever comes: who asked gives up."""
-    late: float = 0.0
-    """So many of Twilio's seconds pass before it is carried out."""
+    late: Callable[[], Awaitable[object]] | None = None
+    """It is carried out when this is over."""
 
 
 class FakeTwilio(Verbs):
@@ -105,17 +105,19 @@ class FakeTwilio(Verbs):
         form = {name: values[-1] for name, values in parse_qs(body.decode()).items()}
         self.asked.append((request.method, request.path, form))
         fault = self.api_fault(request.method, request.path)
-        if fault is not None and fault.late:
-            self.start_task(self._answer_late(request, body, fault))
-        if fault is not None and (fault.late or not fault.done):
+        if fault is not None and fault.late is not None:
+            self.start_task(self._answer_late(request, body, fault.late))
+        if fault is not None and (fault.late is not None or not fault.done):
             return await self._broken(request, fault)
         answer, status = self._answer(request, body)
         if fault is not None:
             return await self._broken(request, fault)
         return web.json_response(text=answer, status=status)
 
-    async def _answer_late(self, request: web.Request, body: bytes, fault: Fault) -> None:
-        await self.seconds(fault.late)
+    async def _answer_late(
+        self, request: web.Request, body: bytes, late: Callable[[], Awaitable[object]]
+    ) -> None:
+        await late()
         self._answer(request, body)
 
     async def _broken(self, request: web.Request, fault: Fault) -> web.StreamResponse:

@@ -17,6 +17,7 @@ from tests.bench.rivals import ACTS, CLAIM_BARE, Side, ours, table
 from tests.bench.roster_bench import roster_times
 from tests.bench.scale_bench import dispatched, memory_of_service, next_times, sweep_beside_menu
 from tests.bench.twilio_bench import creates, wanted
+from tests.bench.waiting_bench import asked
 
 
 async def test_the_crowd_is_a_list_as_any_other(tmp_path: Path) -> None:
@@ -42,6 +43,12 @@ async def test_calls_are_placed_in_order(tmp_path: Path) -> None:
     assert placed.order == wanted(160)
     assert placed.gap >= 0.04
     assert (placed.given_back, placed.full) == (70, 70)
+
+
+async def test_all_who_wait_are_told(tmp_path: Path) -> None:
+    """Each who asks hears their place, while others come in."""
+    told = await asked(tmp_path / "list.db", 180, 2, seconds=1, spread=0)
+    assert (len(told.times), told.places) == (6, 6)
 
 
 async def test_the_sweep_beside_the_menu(tmp_path: Path) -> None:

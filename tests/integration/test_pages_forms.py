@@ -55,6 +55,35 @@ async def test_ring_and_record(kari: Client, world: World) -> None:
         assert line in page
 
 
+async def test_given_back_before_the_caller_is_rung(kari: Client, world: World) -> None:
+    """Whoever is being rung, or waits for it, can stop it: the request is on the list again. Not once the caller is rung, and
+    not for a colleague."""
+    request = await world.caller()
+    stop = f"/requests/{request.id}/stop"
+    await submit(kari, f"/requests/{request.id}/ring", {})
+    (attempt,) = (await world.desk.get(request.id)).attempts
+    assert stop not in await text_of(kari, f"/requests/{request.id}")
+    world.phases[attempt.id] = "ringing_caseworker"
+    world.line.queued = 12
+    said = await text_of(kari, f"/requests/{request.id}/live")
+    assert "12 anrop venter på linjen. Telefonen din ringer når det er din tur." in said
+    assert stop in await text_of(kari, f"/requests/{request.id}")
+    response = await submit(kari, stop, {})
+    assert "Ringingen er avbrutt. Innringeren ble ikke ringt." in unescape(await response.text())
+    free = await world.desk.get(request.id)
+    assert (free.state, free.claimed_by) == (RequestState.UNREACHABLE, None)
+    for person in ("kari", "ola"):
+        _, attempt = await world.desk.start_attempt(request.id, person, f"again-{person}")
+        if person == "kari":
+            await world.desk.attempt_ringing(attempt.id)
+        world.phases[attempt.id] = "ringing_caller" if person == "kari" else "ringing_caseworker"
+        assert stop not in await text_of(kari, f"/requests/{request.id}")
+        response = await submit(kari, stop, {})
+        assert "Det går ikke nå" in unescape(await response.text())
+        assert (await world.desk.get(request.id)).state is RequestState.CALLING
+        await world.desk.end_attempt(attempt.id, AttemptOutcome.CANCELLED)
+
+
 async def test_two_press_ring_at_once(world: World) -> None:
     """One call; the other is told who has it, by name."""
     request = await world.caller()

@@ -21,7 +21,7 @@ import pytest_asyncio
 from callback.desk_wishes import IDLE
 from callback.request import OPEN, RequestState, Urgency
 from callback.store import Change, RequestQuery, StoreUnavailable
-from callback.store_jobs import COUNT_OPEN, EXPIRED_CLAIMS, OCCUPIED, OFFICES_DUE, find_sql
+from callback.store_jobs import CLAIMS, COUNT_OPEN, EXPIRED_CLAIMS, OCCUPIED, OFFICES_DUE, find_sql
 from callback.store_ledger import LedgerReport, verify
 from callback.store_rows import to_text
 from callback.store_schema import Database
@@ -393,8 +393,15 @@ class TestQueries:
 
     async def test_the_next_of_an_office_is_not_sorted(self, store: SqliteStore) -> None:
         """The index has the order of the list, and all that is asked of those who are passed over."""
-        for after in (None, new_request()):
-            query = RequestQuery(served_by="9001", states=IDLE, due_before=T0, after=after, limit=1)
+        for after, waiting in ((None, ()), (new_request(), ()), (new_request(), ("one", "two"))):
+            query = RequestQuery(
+                served_by="9001",
+                states=IDLE,
+                due_before=T0,
+                waiting=frozenset(waiting),
+                after=after,
+                limit=1,
+            )
             found = await plan(store, *find_sql(query))
             assert found[1] == "SEARCH request USING COVERING INDEX request_turn (<expr>=?)"
             assert "SEARCH request USING PRIMARY KEY (id=?)" in found
@@ -405,6 +412,8 @@ class TestQueries:
         assert await plan(store, EXPIRED_CLAIMS, [to_text(T0), 1]) == [
             "SEARCH request USING INDEX request_held (state=? AND next_attempt_at<?)"
         ]
+        claims = await plan(store, CLAIMS, [])
+        assert claims == ["SEARCH request USING COVERING INDEX request_held (state=?)"]
         busy = await plan(store, OCCUPIED, [])
         assert "SEARCH request USING COVERING INDEX request_held (state=?)" in busy
         assert "SCAN attempt USING INDEX attempt_live_caseworker" in busy

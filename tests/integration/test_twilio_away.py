@@ -3,9 +3,13 @@ then hears nothing and is hung up on. It is our failure and not theirs; and who 
 
 from __future__ import annotations
 
+from callback.store import RequestQuery
 from hardware.line import Connected, DigitsEntered, LegEnded, LegOutcome
 from tests.contract.line_rig import RUNG, SECOND_STAFF, STAFF
 from tests.contract.line_rig_twilio import TwilioRig
+from tests.e2e.waiting import until
+from tests.integration.twilio_world import TwilioWorld, world_of
+from tests.offices import CALLER, PUBLIC
 
 
 async def test_away_for_longer() -> None:
@@ -40,3 +44,18 @@ async def test_away_for_longer() -> None:
         assert (await rig.event(DigitsEntered, leg)).digits == "7"
     finally:
         await rig.close()
+
+
+async def test_hung_up_in_silence() -> None:
+    """Who presses nothing while the service is away is on no list: they have asked for nothing."""
+
+    async def story(world: TwilioWorld) -> None:
+        call = world.fake.call_in(CALLER, PUBLIC)
+        await until(lambda: call.keys is not None and call.heard, 10, "the greeting")
+        await world.runner.stop()
+        world.fake.hang_up(CALLER)
+        await world.boot()
+        await until(lambda: world.runner.calls_up == 0, 5, "the call is over")
+        assert await world.desk.find(RequestQuery()) == []
+
+    await world_of(story)

@@ -3,7 +3,9 @@ One callback is still one call to each, and one conversation."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiohttp
 from twilio.request_validator import RequestValidator
@@ -101,14 +103,43 @@ HARMS: dict[str, Harm] = {
     "create broken off, not placed": broken_create(Fault(0)),
     "create timed out, placed": broken_create(Fault(hangs=True, done=True)),
     "create timed out, not placed": broken_create(Fault(hangs=True)),
-    "create timed out, placed at the second look": broken_create(Fault(hangs=True, late=8.6)),
+    "create timed out, placed just before the looks": broken_create(
+        Fault(hangs=True, late=lambda: asyncio.sleep(1))
+    ),
     "create 503, placed, and no look is answered": nobody_says,
     "create 429": broken_create(Fault(429, 20429)),
 }
+
+
+def placed_again_first(answer: Fault, pause: float) -> Harm:
+    """The first create is carried out so many of Twilio's seconds after the second one was asked for."""
+
+    def harm(fake: FakeTwilio) -> None:
+        creates: list[str] = []
+        again = asyncio.Event()
+
+        async def late() -> None:
+            await again.wait()
+            await fake.seconds(pause)
+
+        def fault(method: str, path: str) -> Fault | None:
+            if method != "POST" or not path.endswith("/Calls.json"):
+                return None
+            creates.append(path)
+            if len(creates) > 1:
+                again.set()
+            return replace(answer, late=late) if len(creates) == 1 else None
+
+        fake.api_fault = fault
+
+    return harm
+
+
 LATE: dict[str, Harm] = {
-    "create timed out, placed after the last look": broken_create(Fault(hangs=True, late=13.5)),
-    "create 503, placed after the last look": broken_create(Fault(503, late=5.5)),
-    "create broken off, placed much later": broken_create(Fault(0, late=30)),
+    "create timed out, placed with the second": placed_again_first(Fault(hangs=True), 0),
+    "create 503, placed while the second rings": placed_again_first(Fault(503), 0.5),
+    "create broken off, placed while they talk": placed_again_first(Fault(0), 10),
+    "create broken off, placed much later": placed_again_first(Fault(0), 30),
 }
 """Then it was placed again already."""
 

@@ -101,6 +101,24 @@ async def test_dies_with_the_attempt() -> None:
     await world_of(story, calls_per_second=SLOW)
 
 
+async def test_given_back() -> None:
+    """Whoever waits for their telephone to ring can give the request back, and it rings no more; nobody else can do so for them."""
+
+    async def story(world: TwilioWorld) -> None:
+        _, second = await two_clicks(world)
+        assert not await world.dispatch.stop(second.id, "kari")
+        assert world.line.status().queued == 1
+        assert await world.dispatch.stop(second.id, "ola")
+        await until(lambda: world.runner.calls_up == 1, 5, "the second call is over")
+        (attempt,) = (await world.desk.get(second.id)).attempts
+        assert attempt.outcome is AttemptOutcome.CANCELLED
+        assert world.line.status().queued == 0
+        await turn_passes(world)
+        assert len(world.fake.creates) == 1
+
+    await world_of(story, calls_per_second=SLOW)
+
+
 async def test_who_listens_comes_first() -> None:
     """A caseworker who has pressed 1 does not wait behind colleagues whose own telephones are still to ring; those keep their order."""
     rig = TwilioRig(calls_per_second=4.0)

@@ -10,6 +10,7 @@ import pytest
 from callback.desk import Registration
 from callback.request import AttemptOutcome, CallbackRequest, CallResult, Reason, RequestState
 from callback.store import CaseworkerInCall, RequestQuery, StoreUnavailable
+from callback.turn import OnTheLine
 from hardware.line import Dial
 from hardware.simulated.phone import Behaviour
 from tests.e2e.waiting import until
@@ -107,6 +108,9 @@ async def test_rather_be_rung(world: World) -> None:
     await world.is_promised(CALLER)
     assert await world.desk.get(request.id) == request
     assert not world.runner.waits(request.id)
+    world.line.hang_up(CALLER)
+    await until(lambda: world.runner.calls_up == 0)
+    assert world.runner.on_the_line() == OnTheLine(), "nobody takes them for a caller any more"
 
 
 async def test_hanging_up_is_the_same(world: World) -> None:

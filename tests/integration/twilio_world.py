@@ -15,6 +15,7 @@ from callback.request import CallbackError, CallbackRequest, RequestState
 from callback.store import RequestQuery
 from callback.store_memory import MemoryStore
 from callback.store_twilio import LegRow, MemoryLegs
+from config.model import Config
 from hardware.line import LineError
 from hardware.lines import Lines
 from hardware.twilio.account import Account, Timing
@@ -94,7 +95,8 @@ async def _silence(item: str, etag: str | None) -> tuple[int, dict[str, str], by
 
 
 class TwilioWorld:
-    def __init__(self, speed: float = 8.0, **account: Any) -> None:
+    def __init__(self, speed: float = 8.0, office: Config | None = None, **account: Any) -> None:
+        self.config = office or config()
         self.clock = ManualClock(MONDAY)
         self.store = MortalStore()
         self.legs = MortalLegs()
@@ -130,7 +132,7 @@ class TwilioWorld:
         return self
 
     async def boot(self) -> None:
-        self.desk = Desk(self.store, config(), self.clock)
+        self.desk = Desk(self.store, self.config, self.clock)
         self.line = TwilioLine(
             self.account,
             self.legs,
@@ -162,8 +164,8 @@ class TwilioWorld:
 
     async def reboot(self) -> None:
         """After a kill: what was is cleared away, as an operating system does, and a new service starts."""
-        self.mortal.clear_away()
         await self.runner.stop()
+        self.mortal.clear_away()
         self.mortal.is_dead.clear()
         await self.boot()
 
@@ -260,7 +262,9 @@ async def world_of(work: Callable[[TwilioWorld], Any], **options: Any) -> None:
         await world.close()
 
 
-async def side_by_side(works: Iterable[Coroutine[Any, Any, None]], at_once: int = 12) -> None:
+async def side_by_side(
+    works: Iterable[Coroutine[Any, Any, None]], at_once: int = int(__import__("os").environ.get("AT", "12"))
+) -> None:
     """All of them, several at a time, each in a world of its own; fails with everything that failed."""
     limit = asyncio.Semaphore(at_once)
 
