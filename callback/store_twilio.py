@@ -36,8 +36,8 @@ class LegStore(Protocol):
     async def save(self, *rows: LegRow) -> None:
         """All of them or none; durable when this returns."""
 
-    async def open(self) -> list[str]:
-        """The states of the legs that have not ended."""
+    async def open(self) -> list[LegRow]:
+        """The legs that have not ended."""
 
     async def get(self, leg_id: str) -> str | None:
         """The state of a leg, also of one that has ended."""
@@ -61,9 +61,10 @@ class SqliteLegs:
         ]
         await self._store.write(lambda db: db.conn.executemany(_WRITE, values).rowcount)
 
-    async def open(self) -> list[str]:
-        def job(db: Database) -> list[str]:
-            return [row[2] for row in db.conn.execute(f"{_SELECT} WHERE ended_at IS NULL ORDER BY id")]
+    async def open(self) -> list[LegRow]:
+        def job(db: Database) -> list[LegRow]:
+            found = db.conn.execute(f"{_SELECT} WHERE ended_at IS NULL ORDER BY id")
+            return [LegRow(row[0], row[1], row[2]) for row in found]
 
         return await self._store.read(job)
 
@@ -96,8 +97,8 @@ class MemoryLegs:
     async def save(self, *rows: LegRow) -> None:
         self._rows.update({row.id: row for row in rows})
 
-    async def open(self) -> list[str]:
-        return [self._rows[key].state for key in sorted(self._rows) if self._rows[key].ended_at is None]
+    async def open(self) -> list[LegRow]:
+        return [self._rows[key] for key in sorted(self._rows) if self._rows[key].ended_at is None]
 
     async def get(self, leg_id: str) -> str | None:
         row = self._rows.get(leg_id)

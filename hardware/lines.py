@@ -69,6 +69,10 @@ class Lines:
                 return words
         return None
 
+    def of(self, name: str) -> Line:
+        """The line of this name."""
+        return self._lines[name]
+
     def status(self) -> LineStatus:
         """Up as long as any is: each office asks for its own."""
         statuses = [line.status() for line in self.lines]

@@ -215,7 +215,7 @@ class Runner:
             self._chore(self._take_call(event))
         elif isinstance(event, LineRestored):
             gone = [
-                c
+                (c, c.record.legs)
                 for c in self._calls.values()
                 if event.line in (None, c.record.line) and c.record.legs[0] not in event.legs
             ]
@@ -246,14 +246,14 @@ class Runner:
         self._run(call)
         call.inbox.put_nowait(offered)
 
-    async def _reconcile(self, gone: Iterable[_Call]) -> None:
-        """End what the exchange no longer carries. Its last words, where they were kept, are about the other
+    async def _reconcile(self, gone: Iterable[tuple[_Call, tuple[str, ...]]]) -> None:
+        """End what the exchange no longer carries: these legs. Its last words, where they were kept, are about the other
         party of a `Dial`; of several each has its own."""
-        for call in gone:
-            leg, *peers = call.record.legs
+        for call, (leg, *peers) in gone:
+            line = self.line.of(call.record.line) if isinstance(self.line, Lines) else self.line
             try:
-                words = await self.line.last_words(leg)
-                ends = [end for peer in peers if (end := await self.line.last_words(peer))]
+                words = await line.last_words(leg)
+                ends = [end for peer in peers if (end := await line.last_words(peer))]
             except LineError:
                 return  # lost again: the next LineRestored comes with a new list
             if words is not None and peers:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
+from pydantic import ValidationError
 
 from callback.store import StoreUnavailable
 from callback.store_twilio import LegRow, LegStore
 from hardware.line import (
     Connected,
-    DigitsEntered,
     EventSink,
     LegEnded,
     LegOutcome,
@@ -30,16 +31,7 @@ from hardware.twilio.account import Account, Timing
 from hardware.twilio.creates import Creates
 from hardware.twilio.leg import Kind, Leg
 from hardware.twilio.live import Live
-from hardware.twilio.outcomes import (
-    ENDS,
-    Ending,
-    Fault,
-    advice,
-    ending,
-    peer_end,
-    pressed_in_vain,
-    refused_for,
-)
+from hardware.twilio.outcomes import ENDS, Ending, Fault, advice, ending, refused_for
 from hardware.twilio.rest import ApiError, Refused
 from hardware.twilio.twiml import Addresses
 from scheduler.clock import Clock
@@ -64,13 +56,12 @@ class Contact(Creates):
         super().__init__(addresses, account, clock, timing)
         self._store = store
         self._sink: EventSink | None = None
-        self._ends: dict[str, LegEnded] = {}
         self._quiet: list[LineEvent] | None = None
         """What is not told at once while we find out what we have missed."""
         self._lost: str | None = NOT_STARTED
         self._refused: dict[tuple[int | None, str], Refused] = {}
         """What a person must mend: by Twilio's code, and which calls are refused for it."""
-        self._since = clock.now()
+        self._since = self._forgets_at = clock.now()
         self._ready = asyncio.Event()
 
     def status(self) -> LineStatus:
@@ -123,16 +114,15 @@ class Contact(Creates):
             await asyncio.sleep(self._timing.beat.total_seconds())
 
     async def _take_up(self) -> None:
-        """The legs of the service before, as it left them."""
+        """The legs of the service before, as it left them. One that cannot be read any more is given up."""
         locks: dict[str, asyncio.Lock] = {}
-        while True:
-            try:
-                found = [legs.from_json(text) for text in await self._store.open()]
-                await self._store.forget_before(self._clock.now() - _KEEP_ENDED)
-                break
-            except StoreUnavailable:
-                await asyncio.sleep(1)
-        for leg in found:
+        for row in await self._surely(self._store.open):
+            leg = _read(row.state)
+            if leg is None:
+                log.error("leg_not_taken_up", leg=row.id)
+                ended = replace(row, ended_at=self._clock.now())
+                await self._surely(partial(self._store.save, ended))
+                continue
             lock = locks.setdefault(leg.dialler or leg.id, asyncio.Lock())
             self._live[leg.id] = Live(leg, lock, taken_up=leg.told or leg.document.kind is Kind.NONE)
 
@@ -146,18 +136,28 @@ class Contact(Creates):
             await self._look_after_a_break()
             self._lost, self._since = None, self._clock.now()
             self._ready.set()
-            for live in self._live.values():
-                if live.leg.sid is not None and (live.leg.told or self._was_in_conference(live)):
-                    self._start(self._hurry(live.leg))
+            for live in list(self._live.values()):
+                self._go_on(live)
+        if self._clock.now() >= self._forgets_at:
+            await self._store.forget_before(self._clock.now() - _KEEP_ENDED)
+            self._forgets_at = self._clock.now() + _KEEP_ENDED / 24
+
+    def _go_on(self, live: Live) -> None:
+        """We may have died before Twilio was told; and it may sit in a conference that nobody else comes to."""
+        leg = live.leg
+        if leg.document.kind is Kind.HANGUP:
+            self._end_call(live)
+        elif leg.sid is not None and (leg.told or self._was_in_conference(live)):
+            self._start(self._hurry(leg))
 
     def _was_in_conference(self, live: Live) -> bool:
         """It has something else to do since, or rings somebody else, and nobody may have told Twilio. Whoever talks is left alone."""
         leg = live.leg
         talks = any(peer.leg.joined for peer in self._peers(live))
-        return bool(leg.peers) and leg.up and leg.document.kind is not Kind.NONE and not talks
+        is_new = live.given < leg.seq and leg.document.kind is not Kind.NONE
+        return bool(leg.peers) and leg.up and is_new and not talks
 
     async def _hurry(self, leg: Leg) -> None:
-        """It may sit in a conference that nobody else comes to."""
         try:
             over = leg.seq if leg.told else leg.seq - 1
             await self._api.push(leg.sid or "", self._addresses.step(leg.id, over))
@@ -168,30 +168,29 @@ class Contact(Creates):
         """End the legs that Twilio no longer has: of all after a break, else of those it has not spoken of for long."""
         now, silent = asyncio.get_running_loop().time(), self._timing.silent.total_seconds()
         after_a_break = self._quiet is not None
-        asked = [
-            live
-            for live in self._live.values()
-            if after_a_break or (live.leg.sid is not None and now - live.heard > silent)
-        ]
+        asked = [live for live in self._live.values() if after_a_break or now - live.heard > silent]
         alive = await self._api.alive() if len(asked) > _MANY else set()
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def settle(live: Live) -> tuple[Live, Ending, str] | None:
+        async def settle(live: Live) -> tuple[Live, Ending] | None:
+            how = None
+            if live.leg.sid not in alive:
+                try:
+                    async with limit:
+                        how = await self._how_it_ended(live)
+                except ApiError as error:
+                    if isinstance(error, Refused) and error.fault is Fault.ACCOUNT:
+                        raise
+                    log.warning("leg_not_settled", leg=live.leg.id, why=str(error))
+                    return None  # it counts as alive, and is asked for again; the other calls go on
             live.heard = now
-            if live.leg.sid in alive:
-                return None
-            async with limit:
-                how = await self._how_it_ended(live)
-                return None if how is None else (live, how, await self._pressed_in_vain(live.leg))
+            return None if how is None else (live, how)
 
         found = await asyncio.gather(*map(settle, asked))
         ended = [one for one in found if one is not None]
-        for live, how, keys in sorted(ended, key=lambda one: one[0].leg.dialler is None):
-            pressed = (DigitsEntered(live.leg.id, keys),) if keys else ()
+        for live, how in sorted(ended, key=lambda one: one[0].leg.dialler is None):
             async with live.lock:
-                if how[0] is LegOutcome.FAILED and live.leg.joined:
-                    live.leg = replace(live.leg, joined=False)  # they were to be joined, and waited in vain
-                await self._end(live, how, *pressed)
+                await self._end(live, how)
 
     async def _how_it_ended(self, live: Live) -> Ending | None:
         """None: it has not."""
@@ -206,58 +205,58 @@ class Contact(Creates):
                 await self._bind(live, placed.sid)
                 return None
             call = await self._api.call(leg.sid)
-            if call.status == "completed" and leg.dialler is not None:
-                return peer_end(leg, await self._api.asked_of_us(leg.sid))
         except Refused as error:
             if error.fault is not Fault.GONE:
                 raise
             return LegOutcome.FAILED, None
-        return ending(leg, call.status, None) if call.status in ENDS else None
-
-    async def _pressed_in_vain(self, leg: Leg) -> str:
-        """Whoever pressed 1 while nobody answered, and hung up, has asked to be called all the same."""
-        if leg.sid is None or not leg.inbound or leg.document.kind is not Kind.PROMPT:
-            return ""
-        try:
-            return pressed_in_vain(leg, await self._api.asked_of_us(leg.sid))
-        except Refused as error:
-            if error.passes:
-                raise
-            return ""  # Twilio knows nothing of the call any more
+        return ending(leg, call.status, None, gave=False) if call.status in ENDS else None
 
     async def _look_after_a_break(self) -> None:
-        """What ended meanwhile is told only beside a leg that lives, and keys that were pressed; the rest is kept for `last_words`."""
-        were = dict(self._live)
-        diallers = {key: live.leg.dialler or key for key, live in were.items()}
+        """Of the legs we had, what happened meanwhile is told only beside one that lives: of the others `last_words` tells. A leg
+        that is new is told as ever; and when the look fails everything is, for nobody else will."""
+        diallers = {key: live.leg.dialler or key for key, live in self._live.items()}
         self._quiet = []
         try:
             await self._reconcile()
-        finally:
+        except BaseException:
             untold, self._quiet = self._quiet, None
-        for key, live in were.items():
-            if live.leg.ended is not None:
-                self._ends[key] = await self._words(live.leg, live.leg.ended)
-        pressed = [one for one in untold if isinstance(one, DigitsEntered)]
-        self._tell(*pressed, LineRestored(frozenset(self._live)))
+            self._tell(*untold)
+            raise
+        untold, self._quiet = self._quiet, None
+        self._tell(LineRestored(frozenset(self._live)))
         for live in self._live.values():
             if live.leg.joined and live.leg.dialler in self._live:
                 self._tell(Connected(live.leg.dialler, live.leg.id))
-        untold = [one for one in untold if one not in pressed]
-        self._tell(*(one for one in untold if diallers.get(getattr(one, "leg", ""), "") in self._live))
+        for event in untold:
+            leg = getattr(event, "leg", "")
+            if leg not in diallers or diallers[leg] in self._live:
+                self._tell(event)
 
-    async def _words(self, leg: Leg, own: LegEnded) -> LegEnded:
-        """How its latest conversation ended, or itself."""
-        ends = await self._ends_of_peers(leg)
-        last = next((end for end in ends if end.answered), ends[-1] if ends else None)
-        return own if last is None else replace(last, leg=leg.id)
+    async def _words(self, key: str) -> LegEnded | None:
+        """How the latest conversation of a leg that has ended was; who had none has talked with nobody. Of one that was our
+        failure there is nothing to tell."""
+        leg = await self._on_disk(key)
+        if leg is None or leg.ended is None:
+            return None
+        peers = await self._ends_of_peers(leg)
+        if peers:
+            return replace(peers[-1], leg=key)
+        if leg.dialler is None:
+            return None if leg.ended.outcome is LegOutcome.FAILED else replace(leg.ended, answered=False)
+        return leg.ended
 
     async def _ends_of(self, leg: Leg) -> list[LegEnded]:
         return await self._ends_of_peers(leg) if leg.document.kind is Kind.ROOM else []
 
     async def _ends_of_peers(self, leg: Leg) -> list[LegEnded]:
-        states = [await self._store.get(peer) for peer in leg.peers]
-        peers = [legs.from_json(state) for state in states if state is not None]
-        return [peer.ended for peer in peers if peer.ended is not None]
+        """Who was joined is the last."""
+        peers = [await self._on_disk(peer) for peer in leg.peers]
+        ends = [peer.ended for peer in peers if peer is not None and peer.ended is not None]
+        return sorted(ends, key=lambda end: end.answered)
+
+    async def _on_disk(self, key: str) -> Leg | None:
+        state = await self._store.get(key)
+        return None if state is None else _read(state)
 
     def _lose(self, why: str) -> None:
         if self._lost is None:
@@ -275,8 +274,21 @@ class Contact(Creates):
             log.error("twilio_refuses_calls", code=error.code)
         self._refused[key] = error
 
+    async def _is_call_of_another(self, leg: Leg, sid: str) -> bool:
+        state = await self._surely(partial(self._store.by_sid, sid))
+        other = None if state is None else _read(state)
+        return state is not None and (other is None or other.id != leg.id)
+
     def _was_placed(self, leg: Leg) -> None:
         """Of such calls alone: a call to another country says nothing of the one that is closed."""
         for code, what in list(self._refused):
             if refused_for(code, leg) == what:
                 del self._refused[code, what]
+
+
+def _read(state: str) -> Leg | None:
+    """None: another version wrote it, and it cannot be read."""
+    try:
+        return legs.from_json(state)
+    except ValidationError:
+        return None

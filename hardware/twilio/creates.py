@@ -56,6 +56,10 @@ class Creates(Hurries):
     def _was_placed(self, leg: Leg) -> None:
         """What may have been wrong with such calls is mended."""
 
+    @abstractmethod
+    async def _is_call_of_another(self, leg: Leg, sid: str) -> bool:
+        """Whether this is the call of another leg, or was."""
+
     # ---- in turn
 
     def _place(self, live: Live, *, first: bool = False) -> None:
@@ -155,7 +159,8 @@ class Creates(Hurries):
         if live.leg.sid is not None:
             return CallFacts(live.leg.sid, "queued")
         for call in calls:
-            if call.sid not in taken and call.created is not None and call.created >= since - _EARLIER:
+            is_new = call.created is not None and call.created >= since - _EARLIER
+            if is_new and call.sid not in taken and not await self._is_call_of_another(leg, call.sid):
                 return call
         return None
 

@@ -109,7 +109,10 @@ class TwilioLine(Contact):
                 await self._stored(self._act(live, command))
 
     async def last_words(self, leg: str) -> LegEnded | None:
-        return self._ends.get(leg)
+        """From the row: an end that is on disk may never have been told. Waits for the database: nobody asks twice."""
+        if leg in self._live:
+            return None
+        return await self._surely(lambda: self._words(leg))
 
     # ---- legs
 
@@ -164,21 +167,40 @@ class TwilioLine(Contact):
     async def offered(self, sid: str, to: str, caller: str) -> Live | None:
         """A call to a number of ours; the same one again after a lost answer. None: it is over."""
         key = f"tw-{sid}"
-        if key in self._live or await self._store.get(key) is not None:
-            return self._live.get(key)
+        known = key in self._live or await self.is_known(key)
+        if known or key in self._live:  # the same request may be here at this moment
+            return await self._offered_again(key, to, caller)
         leg = Leg(key, self._clock.now(), to, caller, inbound=True, sid=sid)
-        live = self._live[leg.id] = Live(leg, asyncio.Lock())
+        live = self._live[key] = Live(leg, asyncio.Lock())
         async with live.lock:
-            await self._keep(leg)
-            self._tell(CallOffered(leg.id, to, caller or None))
+            try:
+                await self._keep(leg)
+            except StoreUnavailable:
+                self._live.pop(key, None)
+                raise
+            self._tell(CallOffered(key, to, caller or None))
         return live
+
+    async def _offered_again(self, key: str, to: str, caller: str) -> Live | None:
+        """Once it is on disk. After a restart nobody may have heard of it."""
+        live = self._live.get(key)
+        if live is None:
+            return None
+        async with live.lock:
+            if live.taken_up:
+                await self._nothing_comes(live, long=False)
+        if self._live.get(key) is live:
+            return live
+        return await self.offered(
+            key.removeprefix("tw-"), to, caller
+        )  # it could not be written, or has ended
 
     def find(self, leg: str, sid: str) -> Live | None:
         """By its id, else by Twilio's id of the call."""
         return self._live.get(leg) or self._live.get(f"tw-{sid}")
 
     async def is_known(self, leg: str) -> bool:
-        return await self._store.get(leg) is not None
+        return await self._on_disk(leg) is not None
 
     async def belongs(self, live: Live, sid: str) -> bool:
         live.heard = asyncio.get_running_loop().time()
@@ -228,7 +250,11 @@ class TwilioLine(Contact):
     async def has_status(self, live: Live, status: str, sip: int | None) -> None:
         if status in ENDS:
             async with live.lock:
-                await self._end(live, our_end(live.leg) if live.hanging_up else ending(live.leg, status, sip))
+                leg = live.leg
+                how = (
+                    our_end(leg) if live.hanging_up else ending(leg, status, sip, gave=live.given == leg.seq)
+                )
+                await self._end(live, how)
 
     def twiml(self, leg: Leg) -> str:
         return twiml(leg, self._addresses, self._fallback_of(leg.number) if leg.inbound else None)

@@ -6,8 +6,7 @@ is our own failure, and uses up no attempt of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -42,57 +41,21 @@ _BY_STATUS: Final[Mapping[str, Ending]] = {
 }
 
 
-def ending(leg: Leg, status: str, sip: int | None) -> Ending:
-    """How a leg ended, by its last status and the SIP code of the far end, where Twilio gave one."""
+def ending(leg: Leg, status: str, sip: int | None, *, gave: bool) -> Ending:
+    """How a leg ended, by its last status and the SIP code of the far end, where Twilio gave one. `gave`: we gave Twilio its
+    present document. Else it may have asked us in vain, for a person who was there: that is never held against them."""
     if status == "completed":
-        if leg.dialler is not None and not leg.joined:
-            return LegOutcome.DECLINED, 21  # they hung up in their screen
-        if leg.inbound and not leg.up:
+        if leg.answered:
+            return LegOutcome.ENDED, 16
+        if leg.inbound:
             return LegOutcome.CANCELLED, None
-        return LegOutcome.ENDED, 16
+        in_screen = gave and leg.document.kind is Kind.SCREEN
+        return (LegOutcome.DECLINED, 21) if in_screen else (LegOutcome.FAILED, None)
     if leg.inbound:
         return LegOutcome.CANCELLED, None
     if status in ("failed", "no-answer") and sip is not None and sip in _BY_SIP:
         return _BY_SIP[sip]
     return _BY_STATUS.get(status, (LegOutcome.FAILED, None))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One request of a call to us."""
-
-    url: str
-    form: Mapping[str, str]
-    answered: bool
-
-
-def peer_end(leg: Leg, requests: Iterable[Asked]) -> Ending:
-    """How a peer who had picked up ended while we were away: by the last that Twilio asked of us for it."""
-    ours = [one for one in requests if f"/tw/leg/{leg.id}/" in one.url]
-    last = ours[-1] if ours else None
-    if leg.joined:
-        waited = (
-            last is not None and not last.answered and not last.url.partition("#")[0].endswith(f"/{leg.seq}")
-        )
-        return (LegOutcome.FAILED, None) if waited else (LegOutcome.ENDED, 16)
-    if last is None or last.answered:
-        return LegOutcome.DECLINED, 21  # they heard it, and hung up
-    key = last.form.get("Digits", "")
-    if key and leg.screen is not None and key in leg.screen.refuse:
-        return LegOutcome.DECLINED, 21
-    if leg.plays == 0 or key == "1" or (leg.screen is not None and leg.screen.silence_joins):
-        return LegOutcome.FAILED, None  # they were there, and we were not
-    return LegOutcome.NO_ANSWER, 19
-
-
-def pressed_in_vain(leg: Leg, requests: Iterable[Asked]) -> str:
-    """Keys with which a caller answered their prompt while we were away."""
-    if not leg.inbound or leg.told or leg.document.kind is not Kind.PROMPT:
-        return ""
-    here = f"/tw/leg/{leg.id}/{leg.seq}"
-    keys = [one.form.get("Digits", "") for one in requests if one.url.partition("#")[0].endswith(here)]
-    pressed = next((some for some in reversed(keys) if some), "")
-    return leg.document.keys + pressed if pressed else ""
 
 
 def our_end(leg: Leg) -> Ending:

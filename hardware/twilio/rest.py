@@ -22,7 +22,7 @@ from twilio.rest import Client
 
 from hardware.twilio.account import LIMIT
 from hardware.twilio.leg import Leg
-from hardware.twilio.outcomes import Asked, Fault, fault_of
+from hardware.twilio.outcomes import Fault, fault_of
 from hardware.twilio.twiml import Addresses, whole_seconds
 
 T = TypeVar("T")
@@ -154,21 +154,11 @@ class Api:
         calls = await _asked(self._client.calls.list_async(from_=shown, **asked))
         return [_facts(call) for call in calls if not is_sip or _address(str(call.to)) == _address(to)]
 
-    async def asked_of_us(self, sid: str) -> list[Asked]:
-        """What a call asked of us, the oldest first."""
-        events = await _asked(self._client.calls(sid).events.list_async(limit=100))
-        return [_request(event.request or {}, event.response or {}) for event in events]
-
     async def numbers(self) -> list[Any]:
         return list(await _asked(self._client.incoming_phone_numbers.list_async(page_size=1000)))
 
     async def set_number(self, sid: str, **settings: str) -> None:
         await _asked(self._client.incoming_phone_numbers(sid).update_async(**settings))
-
-
-def _request(request: dict[str, Any], response: dict[str, Any]) -> Asked:
-    form = {str(name): str(value) for name, value in (request.get("parameters") or {}).items()}
-    return Asked(str(request.get("url", "")), form, response.get("response_code") == 200)
 
 
 def _address(sip: str) -> str:

@@ -147,8 +147,9 @@ class Steps(ABC):
             case Kind.NONE:
                 await self._picked_up(live)
             case Kind.IDLE:
-                if digits:
-                    await self._keep(replace(leg, ahead=(leg.ahead + digits)[-_MOST_AHEAD:]))
+                if digits:  # with a new number: asked again, they do not count twice
+                    ahead = (leg.ahead + digits)[-_MOST_AHEAD:]
+                    await self._keep(replace(leg.given(IDLE), told=True, taken=leg.seq, ahead=ahead))
             case Kind.PROMPT:
                 keys = leg.document.keys + digits
                 await self._keep(replace(leg, told=True, taken=leg.seq))

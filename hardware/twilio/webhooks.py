@@ -16,6 +16,7 @@ from twilio.request_validator import RequestValidator
 
 from callback.store import StoreError
 from hardware.message import SmsReports
+from hardware.twilio.leg import Kind
 from hardware.twilio.outcomes import ENDS, sms_report
 from hardware.twilio.steps import caller_of
 from hardware.twilio.twiml import RETRIES, fallback, hang_up
@@ -153,12 +154,19 @@ class Listener:
         live.falls += 1
         if live.falls > _FALLS:
             await self._line.give_up(live)
-        return await self._next(live, live.leg.seq - 1)
+        seq = live.leg.seq
+        if live.leg.document.kind is not Kind.NONE:
+            return await self._next(live, seq - 1)
+        if live.leg.inbound:
+            await self._line.offered(sid, live.leg.number, live.leg.shown)
+        else:
+            await self._line.document_is_over(live, seq, "")
+        return await self._next(live, seq)
 
     async def _unknown(self, leg: str, form: dict[str, str]) -> web.Response:
         """A leg that is over hangs up; of a caller we never heard of, the office's own telephone is rung."""
         inbound = form.get("Direction", "inbound") == "inbound"
-        if await self._line.is_known(leg):
+        if leg and await self._line.is_known(leg):
             return _twiml(hang_up())
         number = form.get("To", "")
         log.warning("unknown_call", inbound=inbound)
@@ -180,9 +188,13 @@ class Listener:
 
     async def _form(self, request: web.Request) -> dict[str, str]:
         """Raises 403 for a request that is not Twilio's, 413 for one that is too large."""
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError):  # no form at all
+            raise web.HTTPForbidden from None
         given = request.headers.get("X-Twilio-Signature", "")
-        if not given or not self._signatures.fits(request.path_qs, form, given):
+        is_plain = all(isinstance(value, str) for value in form.values())
+        if not given or not is_plain or not self._signatures.fits(request.path_qs, form, given):
             log.warning("unsigned_request_refused", path=request.path.split("/")[2])
             raise web.HTTPForbidden
         return {name: value for name, value in form.items() if isinstance(value, str)}

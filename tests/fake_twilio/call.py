@@ -51,8 +51,6 @@ class Call:
     """Something is played and nobody listens meanwhile."""
     in_conference: bool = False
     heard: list[str] = field(default_factory=list)
-    requests: list[dict[str, Any]] = field(default_factory=list)
-    """As the Events resource has them."""
     sequence: int = 0
     sip: int | None = None
 

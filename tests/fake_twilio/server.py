@@ -177,8 +177,6 @@ class FakeTwilio(Verbs):
         call = self.calls.get(sid)
         if call is None:
             return json.loads(_error_body(404, 20404)), 404
-        if path.endswith("/Events.json"):
-            return _page("events", call.requests, request.path), 200
         if method == "POST":
             return self._update(call, first)
         return call.resource(), 200

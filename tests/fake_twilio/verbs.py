@@ -6,7 +6,6 @@ import asyncio
 import io
 import wave
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs, urldefrag
 from xml.etree import ElementTree
 
@@ -118,14 +117,8 @@ class Verbs(Network):
 
     async def _document(self, call: Call, url: str, form: dict[str, str]) -> ElementTree.Element:
         whole = {**call.form(), **form}
-        event: dict[str, Any] = {
-            "request": {"method": "POST", "url": url, "parameters": whole},
-            "response": {},
-        }
-        call.requests.append(event)
         try:
             text = await self._post(url, whole, call)
-            event["response"]["response_code"] = 200
         except NoDocument:
             if not call.fallback_url:
                 raise

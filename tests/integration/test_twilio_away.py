@@ -3,7 +3,6 @@ then hears nothing and is hung up on. It is our failure and not theirs; and who 
 
 from __future__ import annotations
 
-from callback.request import RequestState
 from callback.store import RequestQuery
 from hardware.line import Connected, DigitsEntered, LegEnded, LegOutcome
 from tests.contract.line_rig import RUNG, SECOND_STAFF, STAFF
@@ -45,27 +44,6 @@ async def test_away_for_longer() -> None:
         assert (await rig.event(DigitsEntered, leg)).digits == "7"
     finally:
         await rig.close()
-
-
-async def test_pressed_in_vain() -> None:
-    """Who presses 1 while the service is away, and hangs up because nothing comes, is on the list as soon as it is back, once."""
-
-    async def story(world: TwilioWorld) -> None:
-        call = world.fake.call_in(CALLER, PUBLIC)
-        await until(lambda: call.keys is not None and call.heard, 10, "the greeting")
-        await world.runner.stop()
-        world.fake.press(call, "1")
-        await until(lambda: call in world.fake.trying_again, 5, "Twilio asks in vain")
-        world.fake.hang_up(CALLER)
-        await world.boot()
-        await until(lambda: world.runner.calls_up == 0, 5, "the call is over")
-        (request,) = await world.desk.find(RequestQuery())
-        assert (request.phone, request.state) == (CALLER, RequestState.WAITING)
-        await world.runner.stop()
-        await world.boot()
-        assert await world.desk.find(RequestQuery()) == [request]
-
-    await world_of(story)
 
 
 async def test_hung_up_in_silence() -> None:

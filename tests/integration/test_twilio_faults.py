@@ -22,6 +22,7 @@ from tests.fake_twilio.server import FakeTwilio, Fault
 from tests.integration.twilio_world import FALLBACK, TwilioWorld, side_by_side, world_of
 from tests.offices import CALLER, PUBLIC
 
+URL_FORM = "application/x-www-form-urlencoded"
 Harm = Callable[[FakeTwilio], None]
 
 
@@ -255,6 +256,12 @@ async def test_forged() -> None:
 
         assert await ask(None, form) == 403
         assert await ask("3" * 32, form) == 403
+        file = aiohttp.FormData()
+        file.add_field("From", b"x", filename="x", content_type="text/plain")
+        for body, kind in ((file, None), ("x", "multipart/form-data"), ("x=%ff", f"{URL_FORM}; charset=x")):
+            headers = {"X-Twilio-Signature": "x"} | ({"Content-Type": kind} if kind else {})
+            async with world.fake.session.post(url, data=body, headers=headers) as answer:
+                assert answer.status == 403, kind
         assert await ask(TOKEN, form | {"x": "x" * 40_000}) == 413
         assert world.runner.calls_up == 0
         assert await ask("4" * 32, form) == 200

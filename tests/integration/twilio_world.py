@@ -106,8 +106,11 @@ class TwilioWorld:
         self.fake.now = self.clock.now
         self.fake.pause = 4.0
         self.account = account
+        self.timing = _HURRY
         self.talks: list[Call] = []
         """Calls of the caller that were conversations."""
+        self.hangs_up = CALLER
+        """Who ends a conversation."""
         self.reaches = 0.0
         """So many of Twilio's seconds people need to pick up."""
         self._people: list[asyncio.Task[None]] = []
@@ -136,7 +139,7 @@ class TwilioWorld:
             self.clock,
             _silence,
             lambda number: FALLBACK,
-            timing=_HURRY,  # type: ignore[arg-type]
+            timing=self.timing,
         )
         lines = Lines({"twilio": self.line}, lambda number: "twilio", lambda office: "twilio")
         self.runner = Runner(lines, "twilio", self.desk)
@@ -204,13 +207,14 @@ class TwilioWorld:
 
     async def _talks(self, call: Call) -> None:
         await self.fake.seconds(6)
-        self.fake.hang_up(CALLER)
+        self.fake.hang_up(self.hangs_up)
 
     async def presses_when_asked(self, call: Call, key: str) -> None:
         await until(lambda: call.keys is not None or call.over, 10, f"listens for {key}")
-        if call.keys is not None:
-            call.keys.press(key)
-        await until(lambda: call.keys is None, 10)
+        listening = call.keys
+        if listening is not None:
+            listening.press(key)
+        await until(lambda: call.keys is not listening or call.over, 10)
 
     async def _until_dead(self, work: Coroutine[Any, Any, object]) -> None:
         """What is under way when the service dies is never finished."""
@@ -258,9 +262,7 @@ async def world_of(work: Callable[[TwilioWorld], Any], **options: Any) -> None:
         await world.close()
 
 
-async def side_by_side(
-    works: Iterable[Coroutine[Any, Any, None]], at_once: int = int(__import__("os").environ.get("AT", "12"))
-) -> None:
+async def side_by_side(works: Iterable[Coroutine[Any, Any, None]], at_once: int = 12) -> None:
     """All of them, several at a time, each in a world of its own; fails with everything that failed."""
     limit = asyncio.Semaphore(at_once)
 

@@ -1,55 +1,12 @@
-"""What Twilio's words mean for us: whose calls a refusal is about, and what was pressed while nobody answered."""
+"""What Twilio's words mean for us: whose calls a refusal is about."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from hardware.twilio.leg import IDLE, Document, Kind, Leg
-from hardware.twilio.outcomes import Asked, pressed_in_vain, refused_for
-from tests.offices import CALLER, MONDAY, PUBLIC
-
-ASKED = Leg(
-    "tw-1",
-    MONDAY,
-    PUBLIC,
-    CALLER,
-    inbound=True,
-    sid="CA1",
-    up=True,
-    seq=2,
-    document=Document(Kind.PROMPT, digits=1),
-)
-
-
-def asked(seq: int, digits: str = "", leg: str = "tw-1") -> Asked:
-    form = {"Digits": digits} if digits else {}
-    return Asked(f"https://tast1.example.org/tw/leg/{leg}/{seq}#rc=3", form, answered=False)
-
-
-@pytest.mark.parametrize(
-    ("leg", "requests", "keys"),
-    [
-        (ASKED, [asked(1, "2"), asked(2, "1")], "1"),
-        (ASKED, [asked(2, "1"), asked(2)], "1"),
-        (ASKED, [asked(2)], ""),
-        (ASKED, [], ""),
-        (ASKED, [asked(1, "1")], ""),
-        (ASKED, [asked(12, "1"), asked(2, "1", "tw-2")], ""),
-        (replace(ASKED, told=True), [asked(2, "1")], ""),
-        (replace(ASKED, document=IDLE), [asked(2, "1")], ""),
-        (replace(ASKED, inbound=False), [asked(2, "1")], ""),
-        (replace(ASKED, document=Document(Kind.PROMPT, digits=3, keys="4")), [asked(2, "51")], "451"),
-    ],
-    ids=[
-        "the last", "asked twice", "silence", "nothing", "an older document", "others", "told already",
-        "no question", "a telephone we rang", "after keys pressed ahead",
-    ],
-)  # fmt: skip
-def test_pressed_in_vain(leg: Leg, requests: list[Asked], keys: str) -> None:
-    """Keys count that answer the question the caller was in, unless they were told: a key answers one question once."""
-    assert pressed_in_vain(leg, requests) == keys
+from hardware.twilio.leg import Leg
+from hardware.twilio.outcomes import refused_for
+from tests.offices import MONDAY, PUBLIC
 
 
 @pytest.mark.parametrize(
