@@ -18,6 +18,7 @@ from callback.notices import Notices
 from callback.request import AttemptOutcome, CallbackRequest, Origin, Reason
 from callback.store import Change, StoreUnavailable
 from config.model import NoticeSettings, SmsService, TwilioSmsSettings
+from hardware.twilio.rest import Http
 from hardware.twilio.sms import TwilioSms
 from tests.e2e.waiting import until
 from tests.integration.notice_world import TOKEN, Gateway, World, opened, over_http
@@ -396,7 +397,7 @@ async def test_twilio_refuses(
 
 async def test_twilio_that_hangs(twilio: World, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is kept, which the SDK's own is not."""
-    monkeypatch.setattr("hardware.twilio.rest.LIMIT", timedelta(seconds=0.2))
+    monkeypatch.setattr(Http.__init__, "__defaults__", (timedelta(seconds=0.2),))
     gateway.statuses = [-1]
     request = await twilio.missed()
     async with asyncio.timeout(5):
