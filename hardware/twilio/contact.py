@@ -151,8 +151,11 @@ class Contact(Creates):
             self._start(self._hurry(leg))
 
     def _was_in_conference(self, live: Live) -> bool:
-        """It has something else to do since, or rings somebody else, and nobody may have told Twilio. Whoever talks is left alone."""
+        """It has something else to do since, or rings somebody else, and nobody may have told Twilio. Whoever talks is left alone; and
+        whoever waits in the conference of this very `Dial`, for to fetch them would end it under who comes in just now."""
         leg = live.leg
+        if leg.document.kind is Kind.ROOM and leg.dials == 1:
+            return False
         talks = any(peer.leg.joined for peer in self._peers(live))
         is_new = live.given < leg.seq and leg.document.kind is not Kind.NONE
         return bool(leg.peers) and leg.up and is_new and not talks

@@ -74,6 +74,8 @@ class Leg:
     """Keys nobody had asked for."""
     peers: tuple[str, ...] = ()
     """Legs that its latest `Dial` rang."""
+    dials: int = 0
+    """So often it has dialled: from the second time on it may still sit in the conference of the one before."""
     dialler: str | None = None
     """Of a peer."""
     joined: bool = False

@@ -134,7 +134,8 @@ class TwilioLine(Contact):
         for peer in rung:
             self._live[peer.id] = Live(peer, live.lock)
         try:
-            await self._keep(replace(live.leg.given(room), peers=dial.peers), *rung)
+            dialler = replace(live.leg.given(room), peers=dial.peers, dials=live.leg.dials + 1)
+            await self._keep(dialler, *rung)
         except StoreUnavailable:
             for peer in rung:
                 self._live.pop(peer.id, None)

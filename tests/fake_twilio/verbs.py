@@ -31,6 +31,8 @@ class Verbs(Network):
         self.cut_off = False
         self.pause = 2.0
         """Twilio's seconds between two tries of a webhook."""
+        self.patience = 1
+        """So many times as often and as long as it should: for a service that starts again on a busy machine."""
         self.trying_again: list[Call | None] = []
         """Whose requests have failed and will be made again; None: one that only tells us something."""
         self.documents = 0
@@ -46,8 +48,9 @@ class Verbs(Network):
         """One request, and again as the address says. Raises NoDocument."""
         bare, fragment = urldefrag(url)
         wishes = parse_qs(fragment)
-        tries = 1 + int(wishes.get("rc", ["1"])[0])
-        until = asyncio.get_running_loop().time() + int(wishes.get("tt", ["15000"])[0]) / 1000 / self.speed
+        tries = (1 + int(wishes.get("rc", ["1"])[0])) * self.patience
+        limit = int(wishes.get("tt", ["15000"])[0]) / 1000 / self.speed * self.patience
+        until = asyncio.get_running_loop().time() + limit
         failed = 0
         try:
             while True:

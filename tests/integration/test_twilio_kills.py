@@ -55,7 +55,7 @@ async def test_killed_in_a_callback() -> None:
 
     def killed_at(step: int, hangs_up: str):  # type: ignore[no-untyped-def]
         async def story(world: TwilioWorld) -> None:
-            world.mortal.dies_at, world.hangs_up = step, hangs_up
+            world.mortal.dies_at, world.hangs_up, world.fake.patience = step, hangs_up, 4
             if hangs_up == STAFF:  # their end is told before the caller's telephone asks what comes next
                 world.fake.tamper = lambda url, form: (
                     [1.0] if "-caller/" in url and url[-2:] != "/0" else [0.0]
@@ -93,7 +93,7 @@ async def test_killed_in_the_menu() -> None:
 
     def killed_at(step: int, once: bool):  # type: ignore[no-untyped-def]
         async def story(world: TwilioWorld) -> None:
-            world.mortal.dies_at = step
+            world.mortal.dies_at, world.fake.patience = step, 4
             call = await _rings_in(world, once=once)
             found = await world.desk.find(RequestQuery())
             assert len(found) == 1, f"killed at step {step}: on the list {len(found)} times"

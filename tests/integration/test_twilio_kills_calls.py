@@ -120,7 +120,7 @@ Story = Callable[[TwilioWorld], Awaitable[None]]
 async def killed_at_each(story: Story, steps: Iterable[int], **options: object) -> None:
     def killed_at(step: int) -> Callable[[TwilioWorld], Awaitable[None]]:
         async def one(world: TwilioWorld) -> None:
-            world.mortal.dies_at = step
+            world.mortal.dies_at, world.fake.patience = step, 4
             try:
                 await story(world)
             except AssertionError as error:
