@@ -9,13 +9,15 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from callback.desk import Registration
 from callback.request import AttemptOutcome, RequestState, Urgency
 from callback.store import RequestQuery, StoreUnavailable
 from callback.store_twilio import LegRow, MemoryLegs
 from hardware.line import CallOffered, DigitsEntered
 from hardware.twilio.leg import Kind, Leg, from_json
-from hardware.twilio.rest import Uncertain
+from hardware.twilio.rest import Api, Uncertain
 from tests.e2e.waiting import until, until_answered
 from tests.fake_twilio.call import Call
 from tests.fake_twilio.server import Fault
@@ -101,6 +103,32 @@ async def test_the_caller_was_not_rung() -> None:
         assert attempt.outcome is AttemptOutcome.CANCELLED
         assert not calls_to_caller(world)
 
+    await world_of(story)
+
+
+async def test_who_waits_in_the_conference_is_not_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """We die while the caller's telephone rings. Were the caseworker fetched out of the conference after the restart, it would end
+    under the caller who comes in just then."""
+    pushed: list[str] = []
+    push = Api.push
+
+    async def noted(api: Api, sid: str, url: str) -> None:
+        pushed.append(url)
+        await push(api, sid, url)
+
+    async def story(world: TwilioWorld) -> None:
+        await world.desk.register(Registration("9001", CALLER))
+        world.staff_answers()
+        world.caller_answers()
+        dies_after_writing(world, lambda leg: leg.dialler is not None and leg.sid is not None)
+        await world.dispatch.ring((await world.the_request()).id, "kari")
+        await until(world.mortal.is_dead.is_set, 10)
+        pushed.clear()
+        await world.reboot()
+        await until(lambda: world.talks, 15, "they talk")
+        assert pushed == []
+
+    monkeypatch.setattr(Api, "push", noted)
     await world_of(story)
 
 
