@@ -25,7 +25,7 @@ from ivr.arrival import ArrivalState, Step
 from ivr.machine import Command, Event
 from ivr.runner import Runner
 from tests.e2e.waiting import until
-from tests.offices import CALLER, PUBLIC
+from tests.offices import CALLER, MONDAY, PUBLIC
 from tests.unit.memory_desk import (
     memory_desk,  # noqa: F401  # the fixture `desk`
     memory_store,  # noqa: F401  # the fixture `store`
@@ -54,7 +54,7 @@ class HeldLine:
         return self.words.get(leg)
 
     def status(self) -> LineStatus:
-        raise NotImplementedError
+        return LineStatus("held", True, MONDAY)
 
 
 class Heard:
